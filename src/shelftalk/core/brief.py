@@ -1,0 +1,115 @@
+"""The brief: the few things that decide the words, and nothing else.
+
+One brief, one generation: a thousand shoppers with the same reason share one text.
+Volatile facts (price, stock, dates) are not in it; the text carries *slots* for them.
+"""
+
+import enum
+import hashlib
+import re
+
+import msgspec
+
+
+class Channel(enum.StrEnum):
+    """Where the text goes, which decides its length."""
+
+    CARD = "card"
+    COPY = "copy"
+    AD = "ad"
+    SOCIAL = "social"
+
+
+class Angle(enum.StrEnum):
+    """Why this product, for this shopper."""
+
+    INTRODUCE = "introduce"
+    GOES_WITH = "goes_with"
+    LIKE_VIEWED = "like_viewed"
+    SEARCH_MATCH = "search_match"
+    IN_CART = "in_cart"
+    PRICE_DROPPED = "price_dropped"
+    YOUR_BRAND = "your_brand"
+    POPULAR = "popular"
+    REPLENISH = "replenish"
+
+
+class Promotion(enum.StrEnum):
+    """What the facts mean for a shopper; a change of it asks for new words."""
+
+    NONE = "none"
+    NEW = "new"
+    SALE = "sale"
+    ENDING_SOON = "ending_soon"
+    LOW_STOCK = "low_stock"
+    BACK_IN_STOCK = "back_in_stock"
+    SOLD_OUT = "sold_out"
+
+
+class Tone(enum.StrEnum):
+    """How it sounds. Placements on one page have different tones, so that no two cards open alike."""
+
+    PLAIN = "plain"
+    WARM = "warm"
+    PLAYFUL = "playful"
+
+
+class Brief(msgspec.Struct, frozen=True, array_like=True):
+    """What the generator is told.
+
+    Attributes:
+        kind: the plain noun of the product, such as ``"trail running shoes"``.
+        points: up to five short selling points, the only claims allowed.
+        anchor: the kind of product that the angle refers to (``goes_with``, ``like_viewed``).
+        branded: whether a brand is known, so that ``{brand}`` may be used.
+        locale: a BCP 47 tag; its first subtag is the language of the text.
+        variant: the prompt's name and version, so that experiments never share texts.
+        model: identifies the generator (hash of its manifest), ``"phrasebook"`` where there is none.
+    """
+
+    sku: str
+    kind: str
+    points: tuple[str, ...]
+    channel: Channel
+    angle: Angle
+    anchor: str | None
+    promotion: Promotion
+    tone: Tone
+    branded: bool
+    locale: str
+    variant: str
+    model: str
+
+    @property
+    def brief_id(self) -> str:
+        """The cache key: 16 hex digits of BLAKE2b over every field."""
+        return hashlib.blake2b(msgspec.msgpack.encode(self), digest_size=8).hexdigest()
+
+    @property
+    def language(self) -> str:
+        """The language subtag of the locale, lower case."""
+        return self.locale.split("-", 1)[0].lower()
+
+
+_DIGIT = re.compile(r"\d")
+
+_PROMOTION_SLOTS: dict[Promotion, tuple[str, ...]] = {
+    Promotion.SALE: ("was_price", "percent_off"),
+    Promotion.ENDING_SOON: ("was_price", "percent_off", "ends_on"),
+    Promotion.LOW_STOCK: ("stock_left",),
+}
+
+
+def point_slots(points: tuple[str, ...]) -> dict[str, str]:
+    """Number the points that contain a digit: ``{"p1": "900 ml"}``.
+
+    The generator cannot write digits, so such a point reaches the text only through its slot.
+    """
+    numeric = (point for point in points if _DIGIT.search(point))
+    return {f"p{number}": point for number, point in enumerate(numeric, start=1)}
+
+
+def slots_for(brief: Brief) -> tuple[str, ...]:
+    """The slots that a text for this brief may use."""
+    brand = ("brand",) if brief.branded else ()
+    return ("name", *brand, "price", *_PROMOTION_SLOTS.get(brief.promotion, ()), *point_slots(brief.points))
