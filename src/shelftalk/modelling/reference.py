@@ -1,0 +1,70 @@
+"""The same decoder in plain numpy: what the graph's logits are checked against.
+
+No cache, no batch, no fusion, float32: slow and easy to believe. It agrees with transformers 4.57 on SmolLM2-135M
+within 1e-4 (see tests/modelling/test_reference.py for how that was taken).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from shelftalk.modelling.rope import rope_tables
+from shelftalk.modelling.weights import Weights
+
+
+def forward(weights: Weights, ids: Sequence[int]) -> np.ndarray:
+    """Logits after each token, ``[len(ids), vocab]``."""
+    config = weights.config
+    cos, sin = rope_tables(config, len(ids))
+    stream = weights["model.embed_tokens.weight"][np.asarray(ids)]
+    for layer in range(config.layers):
+        prefix = f"model.layers.{layer}."
+        normed = rms_norm(stream, weights[f"{prefix}input_layernorm.weight"], config.norm_eps)
+        stream = stream + _attention(weights, f"{prefix}self_attn.", normed, cos, sin)
+        normed = rms_norm(stream, weights[f"{prefix}post_attention_layernorm.weight"], config.norm_eps)
+        gate, up = (normed @ weights[f"{prefix}mlp.{part}_proj.weight"].T for part in ("gate", "up"))
+        stream = stream + (silu(gate) * up) @ weights[f"{prefix}mlp.down_proj.weight"].T
+    last: np.ndarray = rms_norm(stream, weights["model.norm.weight"], config.norm_eps) @ weights.head.T
+    return last
+
+
+def rms_norm(rows: np.ndarray, scale: np.ndarray, epsilon: float) -> np.ndarray:
+    """``x / sqrt(mean(x ** 2) + epsilon) * scale`` over the last axis."""
+    normed: np.ndarray = rows / np.sqrt(np.mean(rows**2, axis=-1, keepdims=True) + epsilon) * scale
+    return normed
+
+
+def silu(values: np.ndarray) -> np.ndarray:
+    """``x * sigmoid(x)``."""
+    activated: np.ndarray = values / (1 + np.exp(-values))
+    return activated
+
+
+def _attention(weights: Weights, prefix: str, rows: np.ndarray, cos: np.ndarray, sin: np.ndarray) -> np.ndarray:
+    """Causal grouped attention over ``rows`` [S, D], output projection included."""
+    config = weights.config
+    count, width = len(rows), config.head_dim
+    heads: dict[str, np.ndarray] = {}
+    for part, number in (("q", config.heads), ("k", config.kv_heads), ("v", config.kv_heads)):
+        projected = rows @ weights[f"{prefix}{part}_proj.weight"].T
+        if config.qkv_bias:
+            projected = projected + weights[f"{prefix}{part}_proj.bias"]
+        heads[part] = projected.reshape(count, number, width).transpose(1, 0, 2)
+    for part in "qk":
+        if config.qk_norm:
+            heads[part] = rms_norm(heads[part], weights[f"{prefix}{part}_norm.weight"], config.norm_eps)
+        heads[part] = _rotate(heads[part], cos, sin)
+    group = config.heads // config.kv_heads
+    keys, values = (np.repeat(heads[part], group, axis=0) for part in "kv")
+    scores = heads["q"] @ keys.transpose(0, 2, 1) / np.sqrt(width).astype(np.float32)
+    scores = np.where(np.tri(count, dtype=bool), scores, -np.inf)
+    shares = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    mixed = (shares / shares.sum(axis=-1, keepdims=True)) @ values
+    out: np.ndarray = mixed.transpose(1, 0, 2).reshape(count, -1) @ weights[f"{prefix}o_proj.weight"].T
+    return out
+
+
+def _rotate(heads: np.ndarray, cos: np.ndarray, sin: np.ndarray) -> np.ndarray:
+    """Turn the pairs (i, i + head_dim / 2) of ``heads`` [H, S, head_dim] by their position's angles."""
+    left, right = np.split(heads, 2, axis=-1)
+    return np.concatenate([left * cos - right * sin, right * cos + left * sin], axis=-1)
