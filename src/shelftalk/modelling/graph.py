@@ -42,6 +42,10 @@ MICROSOFT = "com.microsoft"
 OPSET, IR_VERSION = 21, 10
 
 
+#: GroupQueryAttention takes heads of such widths only.
+_HEAD_STEP = 16
+
+
 class GraphBuilder:
     """Collects nodes and initialisers under readable names.
 
@@ -59,7 +63,7 @@ class GraphBuilder:
         """ONNX's number of the activations' type."""
         return int(TensorProto.FLOAT16 if self.float_type is np.float16 else TensorProto.FLOAT)
 
-    def constant(self, name: str, value: np.ndarray) -> str:
+    def constant(self, name: str, value: np.ndarray | np.generic) -> str:
         """Add an initialiser; the same name twice is the same constant."""
         if name not in self._initializers:
             self._initializers[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
@@ -159,6 +163,8 @@ def decoder_graph(
     head = head or Head(rows=None if config.tied else weights.head)
     if head.size(config) < TOP_K:
         raise ModelFolderError(f"the head has {head.size(config)} words; at least {TOP_K} are needed")
+    if config.head_dim % _HEAD_STEP:
+        raise ModelFolderError(f"heads {config.head_dim} wide can't be built: a multiple of {_HEAD_STEP} is needed")
     graph = GraphBuilder(arithmetic.float_type)
     cos, sin = rope_tables(config, min(max_positions or config.max_positions, config.max_positions))
     graph.floats("rope.cos", cos)
