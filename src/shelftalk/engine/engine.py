@@ -1,0 +1,299 @@
+"""The engine: a thread that owns the model, and the door through which requests come in."""
+
+import itertools
+import threading
+import time
+from concurrent.futures import Future
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from shelftalk.engine import sampler
+from shelftalk.engine.fact_lock import FactLock
+from shelftalk.engine.generator import Generator
+from shelftalk.engine.invariants import check_invariants
+from shelftalk.engine.job import Finished, Job, Waiter
+from shelftalk.engine.model_folder import open_model_folder
+from shelftalk.engine.request import Completion, Request
+from shelftalk.engine.runner import Runner
+from shelftalk.engine.scheduler import Plan, Scheduler, Turn
+from shelftalk.engine.session import Device, open_session
+from shelftalk.engine.stats import EngineStats
+from shelftalk.errors import (
+    BadInputError,
+    CancelledRequestError,
+    DeadlineExceededError,
+    FatalError,
+    PromptTooLongError,
+    StepFailedError,
+)
+
+_log = structlog.get_logger(__name__)
+
+_MS = 1000.0
+
+
+class Engine:
+    """Writes short texts for many callers at once.
+
+    One daemon thread runs the model. Every public method may be called from any thread, and none of them waits for
+    the model; futures are settled in the engine's thread, so their callbacks must be short.
+
+    Attributes:
+        model_id: names the model, for provenance.
+        device: where it runs.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        device: Device = Device.AUTO,
+        rows: int = 16,
+        queue_limit: int = 256,
+        threads: int | None = None,
+        debug: bool = False,
+        row_tokens: int = 256,
+        prompt_head: str = "",
+        gpu_mem_limit_bytes: int | None = None,
+    ) -> None:
+        """Load a model and start.
+
+        Args:
+            folder: the model folder.
+            device: AUTO takes the GPU where one works, else the CPU.
+            rows: texts written at once; each holds ``row_tokens`` tokens of cache.
+            queue_limit: texts that may wait for a row.
+            threads: CPU threads of one operator; None leaves it to ONNX Runtime.
+            debug: check all invariants after each step.
+            row_tokens: prompt and text together may have this many tokens (or the model's context, if shorter).
+            prompt_head: a beginning that prompts share, an instruction for instance; its cache is made once.
+            gpu_mem_limit_bytes: what ONNX Runtime's arena may take of the GPU.
+
+        Raises:
+            ModelFolderError: the folder is corrupt, mismatched or unsupported.
+            GpuUnavailableError: CUDA was asked for and can't be used.
+        """
+        model = open_model_folder(folder)
+        session = open_session(model.graph, device, threads=threads, gpu_mem_limit_bytes=gpu_mem_limit_bytes)
+        lock = FactLock(model.vocabulary, columns=model.head_ids, capacity=max(32, 2 * rows))
+        self.model_id = model.model_id
+        self.device = session.device
+        self._tokenizer = model.tokenizer
+        self._lock = lock
+        self._runner = Runner(model, session, lock, rows=rows, row_tokens=row_tokens)
+        self._runner.cache_head(self._encode(prompt_head) if prompt_head else ())
+        self._generator = Generator(self._runner, lock, model.vocabulary)
+        self._scheduler = Scheduler(rows=rows, queue_limit=queue_limit)
+        self._debug = debug
+        self._numbers = itertools.count()
+        self._futures: dict[int, Future[Completion]] = {}
+        self._step_ms = 0.0
+        self._steps = 0
+        self._stopped: BaseException | None = None
+        # Guards everything above that changes; the model runs outside it.
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._main, name="shelftalk-engine", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether requests are taken."""
+        return self._stopped is None
+
+    def submit(self, request: Request) -> "Future[Completion]":
+        """Ask for a text. Cancel it by the future's ``cancel()``.
+
+        Returns:
+            A future that gives the text, or fails with `DeadlineExceededError`, `StepFailedError`, or
+            `CancelledRequestError` when the engine is closed first.
+
+        Raises:
+            QueueFullError: the queue has no place for this priority.
+            PromptTooLongError: prompt and text do not fit into a row.
+            BadInputError: the prompt is empty or no text.
+            ValueError: the key is in flight with another prompt or other slots.
+            CancelledRequestError: the engine is closed.
+            FatalError: the engine's thread died.
+        """
+        prompt = self._encode(request.prompt)
+        if len(prompt) + request.max_new_tokens > self._runner.row_tokens:
+            raise PromptTooLongError(
+                f"{len(prompt)} tokens of prompt and {request.max_new_tokens} of text exceed the "
+                f"{self._runner.row_tokens} of a row (row_tokens, or the model's context)"
+            )
+        draws = sampler.draws(request.seed, request.max_new_tokens) if request.temperature > 0 else None
+        future: Future[Completion] = Future()
+        with self._changed:
+            self._refuse_if_stopped()
+            number = next(self._numbers)
+            waiter = Waiter(number, request.priority, request.deadline_s, time.monotonic())
+            running = self._scheduler.jobs.get(request.key)
+            if running is None:
+                lock = self._lock.start(request.slots)
+                cached = self._generator.cached_tokens(prompt)
+                job = Job(request, tuple(prompt), order=number, lock=lock, draws=draws, cached=cached)
+                self._scheduler.add(job, waiter)
+            elif (running.request.prompt, running.request.slots) != (request.prompt, request.slots):
+                raise ValueError(f"{request.key!r} is in flight with another prompt or other slots")
+            else:
+                self._scheduler.join(request.key, waiter)
+            self._futures[number] = future
+            self._changed.notify()
+        future.add_done_callback(partial(self._on_done, request.key, number))
+        return future
+
+    def stats(self) -> EngineStats:
+        """A snapshot."""
+        with self._changed:
+            tally = self._scheduler.tally
+            running = len(self._scheduler.running)
+            return EngineStats(
+                queued=len(self._scheduler.jobs) - running,
+                running=running,
+                submitted=tally.submitted,
+                joined=tally.joined,
+                completed=tally.completed,
+                failed=tally.failed,
+                expired=tally.expired,
+                cancelled=tally.cancelled,
+                evicted=tally.evicted,
+                tokens=tally.tokens,
+                prompt_tokens=tally.prompt_tokens,
+                steps=self._steps,
+                batch_sizes=dict(tally.batch_sizes),
+                step_ms=self._step_ms,
+            )
+
+    def close(self, timeout_s: float = 10.0) -> bool:
+        """Stop: whatever is pending fails with `CancelledRequestError`.
+
+        Args:
+            timeout_s: how long to wait for the step that is running.
+
+        Returns:
+            Whether the thread has ended.
+        """
+        with self._changed:
+            if self._stopped is None:
+                self._stopped = CancelledRequestError("the engine is closed")
+            self._changed.notify()
+        if threading.current_thread() is not self._thread:
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _encode(self, prompt: str) -> list[int]:
+        if not prompt.strip():
+            raise BadInputError("empty_prompt", "there is nothing to write about")
+        try:
+            ids: list[int] = self._tokenizer.encode(prompt, add_special_tokens=False).ids
+        except Exception as error:  # a lone surrogate, for one: no text in UTF-8
+            raise BadInputError("bad_prompt", str(error)) from error
+        if not ids:
+            raise BadInputError("empty_prompt", "the tokenizer makes nothing of it")
+        return ids
+
+    def _refuse_if_stopped(self) -> None:
+        if isinstance(self._stopped, CancelledRequestError):
+            raise CancelledRequestError(str(self._stopped))
+        if self._stopped is not None:
+            raise FatalError(f"the engine's thread died: {self._stopped!r}") from self._stopped
+
+    def _on_done(self, key: str, number: int, future: "Future[Completion]") -> None:
+        if future.cancelled():
+            with self._changed:
+                self._futures.pop(number, None)
+                self._scheduler.cancel(key, number)
+
+    def _main(self) -> None:
+        """The thread: turns, until it is told to stop or something other than a forward pass fails."""
+        try:
+            while self._turn():
+                pass
+            error: Exception = CancelledRequestError("the engine was closed before the text was ready")
+        except BaseException as death:  # noqa: BLE001 whatever it is, nobody may be left waiting
+            _log.critical("the engine's thread died", error=repr(death), exc_info=death)
+            error = StepFailedError(f"the engine's thread died: {death!r}")
+            error.__cause__ = death
+            with self._changed:
+                self._stopped = death
+        with self._changed:
+            pending = list(self._futures.values())
+            self._futures.clear()
+        for future in pending:
+            _fail(future, error)
+        with self._changed:
+            self._scheduler.fail_all(error)
+
+    def _turn(self) -> bool:
+        """Plan, reserve, run, commit. False once the engine is to stop."""
+        with self._changed:
+            while self._stopped is None and not self._scheduler.jobs:
+                self._changed.wait()
+            if self._stopped is not None:
+                return False
+            begun = time.monotonic()
+            plan = self._scheduler.plan(begun)
+            turn = self._scheduler.reserve(plan, begun)
+            if self._debug:
+                check_invariants(self._scheduler, turn)
+            late = self._take_expired(plan)
+        for future in late:
+            _fail(future, DeadlineExceededError("the deadline came before the text was ready"))
+        if turn.prefill or turn.decode:
+            self._run(turn, begun)
+        return True
+
+    def _run(self, turn: Turn, begun: float) -> None:
+        outcomes = self._generator.run(turn)
+        with self._changed:
+            finished = self._scheduler.commit(outcomes)
+            if self._debug:
+                check_invariants(self._scheduler)
+            now = time.monotonic()
+            self._steps += 1
+            self._step_ms += (now - begun) * _MS
+        for done in finished:
+            result = done.result if isinstance(done.result, Exception) else self._generator.text(done.job)
+            for waiter in done.waiters:
+                # Taken out only now: had the line above died, `_main` would find and fail the future.
+                future = self._futures.pop(waiter.number, None)
+                if future is None:  # its caller has just cancelled it
+                    continue
+                if isinstance(result, Exception):
+                    _fail(future, result)
+                elif future.set_running_or_notify_cancel():
+                    future.set_result(self._completion(done, result, waiter, now))
+
+    def _take_expired(self, plan: Plan) -> "list[Future[Completion]]":
+        return [self._futures.pop(waiter.number) for _, waiter in plan.expired]
+
+    def _completion(self, done: Finished, text: str, waiter: Waiter, now: float) -> Completion:
+        job = done.job
+        started = job.started_s if job.started_s is not None else now
+        return Completion(
+            text=text,
+            finish_reason="length" if done.result == "length" else "stop",
+            prompt_tokens=len(job.prompt),
+            new_tokens=len(job.tokens),
+            queued_ms=max(0.0, started - waiter.submitted_s) * _MS,
+            total_ms=(now - waiter.submitted_s) * _MS,
+            model_id=self.model_id,
+        )
+
+
+def _fail(future: "Future[Completion]", error: Exception) -> None:
+    # A future that its caller has just cancelled stays cancelled.
+    if future.set_running_or_notify_cancel():
+        future.set_exception(error)

@@ -1,0 +1,189 @@
+"""One forward pass at a time: binding, prefill and decode. It knows rows and tokens, not requests."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from shelftalk.engine.fact_lock import FactLock
+from shelftalk.engine.kv_cache import KVCache
+from shelftalk.engine.model_folder import ModelFolder
+from shelftalk.engine.sampler import Ids, Values
+from shelftalk.engine.session import Session
+from shelftalk.errors import ModelFolderError
+
+#: The likeliest tokens that selection outside the graph keeps: as many as our graphs give.
+TOP_K = 32
+
+_OUR_INPUTS = {"seqlens_k", "total_sequence_length", "last_index", "mask_rows", "mask_index"}
+
+Int64s = npt.NDArray[np.int64]
+
+
+class Runner:
+    """Runs a model's graph: ours, or one of onnxruntime-genai's builder (told apart by the inputs).
+
+    Attributes:
+        rows: places in the batch.
+        row_tokens: prompt and text together may have this many tokens.
+        head: token ids whose keys and values are cached for every prompt that begins with them.
+    """
+
+    def __init__(self, folder: ModelFolder, session: Session, lock: FactLock, *, rows: int, row_tokens: int) -> None:
+        """Check the graph against the folder and allocate the cache.
+
+        Raises:
+            ModelFolderError: the graph has inputs that we do not know, or other sizes than the folder says.
+        """
+        self.rows = rows
+        self.row_tokens = min(row_tokens, folder.context_length)
+        self.head: tuple[int, ...] = ()
+        self._session = session
+        self._lock = lock
+        self._names = folder.names
+        inputs = {tensor.name: tensor for tensor in session.ort.get_inputs()}
+        self._ours = set(inputs) >= _OUR_INPUTS
+        self._positions = folder.names.position_ids in inputs
+        _check_graph(folder, inputs, {tensor.name: tensor for tensor in session.ort.get_outputs()}, ours=self._ours)
+        # One more row than the batch has: it keeps the cached head.
+        self.cache = KVCache(folder, session, rows=rows + 1, row_tokens=self.row_tokens)
+        self._bindings: dict[tuple[int, int], Any] = {}
+        self._mask_version = -1
+        self._masks: Any = None
+
+    def cache_head(self, head: Sequence[int]) -> None:
+        """Prefill a prompt's fixed head once; `prefill` with ``cached`` tokens then starts after it."""
+        self.head = tuple(head)
+        if head:
+            self._run(np.asarray([head], np.int64), self.rows, 0, np.zeros(1, np.int64), [len(head) - 1])
+
+    def copy_row(self, source: int, target: int) -> None:
+        """Copy a row's keys and values."""
+        self.cache.copy_row(source, target)
+
+    def prefill(
+        self, first: int, prompts: Sequence[Sequence[int]], masks: Int64s, cached: int = 0
+    ) -> tuple[Values, Ids]:
+        """Take in prompts and give the likeliest next tokens.
+
+        Shorter prompts are padded on the right. The padding is attended to by nothing that counts: attention is
+        causal, and each decoded token overwrites the padding at its place before anything looks there.
+
+        Args:
+            first: the row of the first prompt; the others follow side by side.
+            prompts: token ids.
+            masks: the fact lock's table row for each, int64 ``[B]``.
+            cached: how many tokens to take from the cached head. The operator takes a past only in a batch of one.
+
+        Returns:
+            values ``[B, K]`` descending, with the masks added, and their tokens ``[B, K]``.
+        """
+        if cached:
+            if len(prompts) != 1:
+                raise ValueError("a prompt with a cached head is prefilled alone")
+            self.copy_row(self.rows, first)
+        rest = [prompt[cached:] for prompt in prompts]
+        ids = np.zeros((len(rest), max(map(len, rest))), np.int64)
+        for row, tokens in enumerate(rest):
+            ids[row, : len(tokens)] = tokens
+        return self._run(ids, first, cached, masks, [len(tokens) - 1 for tokens in rest])
+
+    def decode(self, tokens: Sequence[int], lengths: Sequence[int], masks: Int64s) -> tuple[Values, Ids]:
+        """Feed one token to each of the rows 0 to B-1 and give the likeliest next ones.
+
+        Args:
+            tokens: the newest token of each row.
+            lengths: tokens that each row has in the cache.
+            masks: the fact lock's table row for each, int64 ``[B]``.
+
+        Returns:
+            values ``[B, K]`` descending, with the masks added, and their tokens ``[B, K]``.
+        """
+        ids = np.asarray(tokens, np.int64).reshape(-1, 1)
+        return self._run(ids, 0, np.asarray(lengths, np.int64), masks, [0] * len(tokens))
+
+    def _run(
+        self, ids: Int64s, first: int, past: int | Int64s, masks: Int64s, last: Sequence[int]
+    ) -> tuple[Values, Ids]:
+        """One forward pass of rows ``first`` to ``first + B - 1``; ids int64 ``[B, S]``, `past` tokens before them."""
+        batch, width = ids.shape
+        lengths = np.broadcast_to(np.asarray(past, np.int64) + width, batch)
+        last_index = np.asarray(last, np.int64)
+        feeds: dict[str, npt.NDArray[Any]] = {self._names.input_ids: ids}
+        if self._positions:
+            feeds[self._names.position_ids] = (lengths - width)[:, None] + np.arange(width)
+        binding = self._binding(first, batch)
+        if not self._ours:
+            feeds[self._names.attention_mask] = (np.arange(lengths.max()) < lengths[:, None]).astype(np.int64)
+            logits = self._infer(binding, feeds, (self._names.logits,))[0]
+            at_last = logits[np.arange(batch), last_index].astype(np.float32)
+            return select(at_last + self._lock.table[masks])
+        feeds["seqlens_k"] = (lengths - 1).astype(np.int32)
+        feeds["total_sequence_length"] = np.asarray(lengths.max(), np.int32)
+        feeds["last_index"] = last_index[:, None]
+        feeds["mask_index"] = masks
+        self._bind_masks(binding)
+        values, tokens = self._infer(binding, feeds, ("topk_values", "topk_ids"))
+        return values, tokens
+
+    def _infer(
+        self, binding: Any, feeds: dict[str, npt.NDArray[Any]], outputs: tuple[str, ...]
+    ) -> list[npt.NDArray[Any]]:
+        """Run with these inputs. The caller's `feeds` keep the arrays alive: the binding only borrows their memory."""
+        for name, array in feeds.items():
+            binding.bind_cpu_input(name, array)
+        for name in outputs:
+            binding.bind_output(name, "cpu")
+        self._session.ort.run_with_iobinding(binding)
+        # Outputs come in the order of their first binding: the cache first.
+        return [output.numpy() for output in binding.get_outputs()[-len(outputs) :]]
+
+    def _binding(self, first: int, count: int) -> Any:
+        """The binding of these rows, made once: there are at most rows * (rows + 1) / 2 + 1 of them."""
+        binding = self._bindings.get((first, count))
+        if binding is None:
+            binding = self._bindings[first, count] = self._session.ort.io_binding()
+            self.cache.bind(binding, first, count)
+        return binding
+
+    def _bind_masks(self, binding: Any) -> None:
+        """Bind the mask table. On a CPU the tensor is the table itself; on a GPU it is copied when it has changed."""
+        if self._masks is None:
+            self._masks = ort.OrtValue.ortvalue_from_numpy(self._lock.table, self._session.memory, 0)
+        elif self._mask_version != self._lock.version and self._masks.data_ptr() != self._lock.table.ctypes.data:
+            self._masks.update_inplace(self._lock.table)
+        self._mask_version = self._lock.version
+        binding.bind_ortvalue_input("mask_rows", self._masks)
+
+
+def select(logits: Values) -> tuple[Values, Ids]:
+    """The `TOP_K` largest of ``[B, V]`` masked logits, descending, the smaller id first among equals; NaN stays among them."""
+    count = min(TOP_K, logits.shape[1])
+    # NaN sorts as the largest, so that a fault is always among the chosen.
+    ids = np.argpartition(logits, -count, axis=1)[:, -count:]
+    ids.sort(axis=1)
+    values = np.take_along_axis(logits, ids, axis=1)
+    order = np.argsort(-values, axis=1, kind="stable")
+    return np.take_along_axis(values, order, axis=1), np.take_along_axis(ids, order, axis=1).astype(np.int64)
+
+
+def _check_graph(folder: ModelFolder, inputs: dict[str, Any], outputs: dict[str, Any], *, ours: bool) -> None:
+    names = folder.names
+    pasts = {name % layer for layer in range(folder.layers) for name in (names.past_key_names, names.past_value_names)}
+    needed = {names.input_ids, *(_OUR_INPUTS if ours else {names.attention_mask}), *pasts}
+    unknown = set(inputs) - needed - {names.position_ids}
+    missing = needed - set(inputs)
+    missing |= {"topk_values", "topk_ids"} - set(outputs) if ours else {names.logits} - set(outputs)
+    if unknown or missing:
+        raise ModelFolderError(f"{folder.graph}: unknown inputs {sorted(unknown)}, missing {sorted(missing)}")
+    past = inputs[names.past_key_names % 0]
+    if past.type not in {"tensor(float)", "tensor(float16)"}:
+        raise ModelFolderError(f"{folder.graph}: keys and values of {past.type} are not supported")
+    sizes = [folder.kv_heads, folder.head_size]
+    if [past.shape[1], past.shape[3]] != sizes:
+        raise ModelFolderError(f"{folder.graph}: the cache is {past.shape}, genai_config.json says {sizes}")
+    columns = inputs["mask_rows"].shape[1] if ours else outputs[names.logits].shape[-1]
+    if columns != folder.columns:
+        raise ModelFolderError(f"{folder.graph} gives {columns} logits, the tokenizer and config {folder.columns}")
