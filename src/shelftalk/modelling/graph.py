@@ -51,10 +51,12 @@ class GraphBuilder:
 
     Attributes:
         float_type: numpy's type of the activations and the cache.
+        tokens: the tensor [B, S] whose shape the activations [B, S, D] have at this point of the graph.
     """
 
     def __init__(self, float_type: type[np.floating]) -> None:
         self.float_type = float_type
+        self.tokens = "input_ids"
         self.nodes: list[onnx.NodeProto] = []
         self._initializers: dict[str, onnx.TensorProto] = {}
 
@@ -188,7 +190,7 @@ class _Decoder:
         self.config = weights.config
 
     def hidden(self) -> str:
-        """The normed state of each row's last token, [B, hidden]."""
+        """The normed state of each row's last token, [B, 1, hidden]."""
         graph, config = self.graph, self.config
         stream = self.arithmetic.embedding(graph, self.weights["model.embed_tokens.weight"], "input_ids", "embedded")
         scale = graph.floats("layers.0.input_norm.weight", self.weights["model.layers.0.input_layernorm.weight"])
@@ -203,9 +205,7 @@ class _Decoder:
         for layer in range(config.layers):
             mixed = self._attention(layer, normed)
             if layer == config.layers - 1:
-                # Past the last attention only each row's last token matters.
-                mixed = graph.node("GatherND", [mixed, "last_index"], "last.attention", batch_dims=1)
-                stream = graph.node("GatherND", [stream, "last_index"], "last.stream", batch_dims=1)
+                mixed, stream = self._last_tokens(mixed, stream)
             mixed = self._linear(layer, "self_attn.o_proj", mixed)
             norm = f"model.layers.{layer}.post_attention_layernorm.weight"
             normed, stream = self._add_and_norm(f"layers.{layer}.post_norm", stream, mixed, norm)
@@ -214,6 +214,17 @@ class _Decoder:
             norm = following if layer < config.layers - 1 else "model.norm.weight"
             normed, stream = self._add_and_norm(f"layers.{layer + 1}.input_norm", stream, added, norm)
         return normed
+
+    def _last_tokens(self, mixed: str, stream: str) -> tuple[str, str]:
+        """Past the last attention only each row's last token matters: [B, S, D] to [B, 1, D]."""
+        graph = self.graph
+        axis = graph.constant("last_axis", np.array([-1], np.int64))
+        places = graph.node("Unsqueeze", ["last_index", axis], "last_index.column")
+        graph.tokens = "last_index"
+        return (
+            graph.node("GatherND", [mixed, places], "last.attention", batch_dims=1),
+            graph.node("GatherND", [stream, places], "last.stream", batch_dims=1),
+        )
 
     def _linear(self, layer: int, part: str, rows: str) -> str:
         weight = self.weights[f"model.layers.{layer}.{part}.weight"]
@@ -289,18 +300,18 @@ class _Decoder:
         both = self.arithmetic.linear(graph, normed, weight, f"{name}.gate_up")
         halves = graph.constant("gate_up.widths", np.array([self.config.intermediate] * 2, np.int64))
         graph.node("Split", [both, halves], [f"{name}.gate", f"{name}.up"], axis=-1)
-        share = graph.node("Sigmoid", [f"{name}.gate"], f"{name}.sigmoid")
-        gate = graph.node("Mul", [f"{name}.gate", share], f"{name}.silu")
+        # QuickGelu is x * sigmoid(alpha * x): SiLU in one pass.
+        gate = graph.node("QuickGelu", [f"{name}.gate"], f"{name}.silu", MICROSOFT, alpha=1.0)
         product = graph.node("Mul", [gate, f"{name}.up"], f"{name}.product")
         return self._linear(layer, "mlp.down_proj", product)
 
 
 def _choose(graph: GraphBuilder, logits: str, head: Head) -> None:
     """Mask and select inside the graph: 32 candidates leave it, not the whole vocabulary."""
-    if graph.float_type is np.float32:
-        logits = graph.node("Identity", [logits], "logits")
-    else:
-        logits = graph.node("Cast", [logits], "logits", to=TensorProto.FLOAT)
+    if graph.float_type is not np.float32:
+        logits = graph.node("Cast", [logits], "head.float", to=TensorProto.FLOAT)
+    middle = graph.constant("middle_axis", np.array([1], np.int64))
+    logits = graph.node("Squeeze", [logits, middle], "logits")
     mask = graph.node("Gather", ["mask_rows", "mask_index"], "mask")
     allowed = graph.node("Add", [logits, mask], "allowed")
     count = graph.constant("top_k", np.array([TOP_K], np.int64))

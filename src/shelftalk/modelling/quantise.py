@@ -15,7 +15,10 @@ from shelftalk.modelling.graph import MICROSOFT, GraphBuilder
 #: Largest magnitude of a signed byte that has a partner of the other sign.
 LEVELS = 127
 
-#: Below this a row counts as zero.
+#: The byte that stands for zero in an activation.
+MIDDLE = 128
+
+#: Below this a column of weights counts as zero.
 SMALLEST = 1e-8
 
 
@@ -33,6 +36,7 @@ class Int8Arithmetic:
 
     def __init__(self) -> None:
         self._quantised: dict[str, tuple[str, str]] = {}
+        self._middles_of: set[str] = set()
 
     def embedding(self, graph: GraphBuilder, table: np.ndarray, ids: str, output: str) -> str:
         """See `Arithmetic`."""
@@ -46,33 +50,45 @@ class Int8Arithmetic:
         """See `Arithmetic`."""
         integers, scales = quantise_rows(weight)
         matrix = graph.constant(f"{name}.weight", integers.T)
-        return self._multiply(graph, rows, matrix, graph.constant(f"{name}.scale", scales), name)
+        quantised = self._quantise(graph, rows, weight.shape[1])
+        return _multiply(graph, quantised, (matrix, graph.constant(f"{name}.scale", scales)), name)
 
     def tied_head(self, graph: GraphBuilder, rows: str, table: np.ndarray, name: str) -> str:
         """See `Arithmetic`. The transposition is folded away when the session is made; the file keeps one copy."""
         integers, scales = quantise_rows(table)
-        matrix = graph.constant("embedding", integers)
-        matrix = graph.node("Transpose", [matrix], f"{name}.weight", perm=[1, 0])
-        return self._multiply(graph, rows, matrix, graph.constant(f"{name}.scale", scales), name)
+        matrix = graph.node("Transpose", [graph.constant("embedding", integers)], f"{name}.weight", perm=[1, 0])
+        quantised = self._quantise(graph, rows, table.shape[1])
+        return _multiply(graph, quantised, (matrix, graph.constant(f"{name}.scale", scales)), name)
 
-    def _multiply(self, graph: GraphBuilder, rows: str, matrix: str, scales: str, name: str) -> str:
-        integers, row_scale = self._quantise(graph, rows)
-        one = graph.constant("one", np.float32(1))
-        zero = graph.constant("middle", np.uint8(128))
-        product = graph.node(
-            "MatMulIntegerToFloat", [integers, matrix, one, scales, zero], f"{name}.unscaled", MICROSOFT
-        )
-        return graph.node("Mul", [product, row_scale], name)
-
-    def _quantise(self, graph: GraphBuilder, rows: str) -> tuple[str, str]:
-        """``rows`` as bytes around 128, and the scale of each row; once for every tensor, however many read it."""
+    def _quantise(self, graph: GraphBuilder, rows: str, width: int) -> tuple[str, str]:
+        """``rows`` [..., width] as bytes around 128, and the scale of each row; once, however many read them."""
         if rows not in self._quantised:
             size = graph.node("Abs", [rows], f"{rows}.size")
             axis = graph.constant("last_axis", np.array([-1], np.int64))
             largest = graph.node("ReduceMax", [size, axis], f"{rows}.largest", keepdims=1)
-            largest = graph.node("Max", [largest, graph.constant("smallest", np.float32(SMALLEST))], f"{rows}.positive")
-            scale = graph.node("Mul", [largest, graph.constant("level", np.float32(1 / LEVELS))], f"{rows}.scale")
-            shrunk = graph.node("Div", [rows, scale], f"{rows}.shrunk")
-            shifted = graph.node("Add", [shrunk, graph.constant("shift", np.float32(128.5))], f"{rows}.shifted")
-            self._quantised[rows] = graph.node("Cast", [shifted], f"{rows}.int8", to=TensorProto.UINT8), scale
+            # A row of zeros has scale 0: whatever integers come of 0 / 0, times the scale they are 0 again.
+            scales = graph.node("Mul", [largest, graph.constant("level", np.float32(1 / LEVELS))], f"{rows}.scale")
+            inputs = [rows, scales, self._middles(graph)]
+            integers = graph.node("QuantizeLinear", inputs, f"{rows}.int8", axis=-1, block_size=width)
+            self._quantised[rows] = integers, scales
         return self._quantised[rows]
+
+    def _middles(self, graph: GraphBuilder) -> str:
+        """The zero point of every row, uint8 [B, S, 1]: QuantizeLinear wants one for each scale."""
+        name = f"{graph.tokens}.middle"
+        if name not in self._middles_of:
+            self._middles_of.add(name)
+            shape = graph.node("Shape", [graph.tokens], f"{graph.tokens}.shape")
+            one = graph.constant("one_more", np.array([1], np.int64))
+            shape = graph.node("Concat", [shape, one], f"{graph.tokens}.middle_shape", axis=0)
+            graph.node("Expand", [graph.constant("middle", np.uint8(MIDDLE)), shape], name)
+        return name
+
+
+def _multiply(graph: GraphBuilder, rows: tuple[str, str], matrix: tuple[str, str], name: str) -> str:
+    """Exact integer product of ``(integers, scales)``, scaled by column inside the operator and by row after it."""
+    one = graph.constant("one", np.float32(1))
+    middle = graph.constant("middle", np.uint8(MIDDLE))
+    inputs = [rows[0], matrix[0], one, matrix[1], middle]
+    product = graph.node("MatMulIntegerToFloat", inputs, f"{name}.unscaled", MICROSOFT)
+    return graph.node("Mul", [product, rows[1]], name)
