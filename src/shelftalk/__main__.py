@@ -1,0 +1,5 @@
+"""``python -m shelftalk``."""
+
+from shelftalk.cli import main
+
+main()
