@@ -1,20 +1,20 @@
 """Every error that shelftalk raises on purpose, by what happens next.
 
-    ShelftalkError
-    ├── RetryableError        try again with backoff: the outside world was slow or away
-    │   ├── QueueFullError        the engine's bounded queue has no place (back-pressure)
-    │   ├── DeliveryError         the broker did not confirm an output
-    │   └── StepFailedError       one forward pass failed; its requests fail, the worker goes on
-    ├── BadInputError         dead letter: the event itself is wrong and will be wrong again
-    ├── DeadlineExceededError the caller's deadline came first; the next rung answers
-    ├── CancelledRequestError nobody wants the answer any more
-    ├── PromptTooLongError    the prompt and the answer do not fit the model
-    └── FatalError            stop the worker: going on would do harm
-        ├── ConfigError           a setting is missing or absurd
-        ├── BrokerError           the broker, or a topic on it, is not as it must be
-        ├── ModelFolderError      the model folder is corrupt, mismatched or unsupported
-        ├── WeightsUnavailableError  the base weights could not be fetched or do not match their hash
-        └── GpuUnavailableError   CUDA was asked for and the session is not on the GPU
+ShelftalkError
+├── RetryableError        try again with backoff: the outside world was slow or away
+│   ├── QueueFullError        the engine's bounded queue has no place (back-pressure)
+│   ├── DeliveryError         the broker did not confirm an output
+│   └── StepFailedError       one forward pass failed; its requests fail, the worker goes on
+├── BadInputError         dead letter: the event itself is wrong and will be wrong again
+├── DeadlineExceededError the caller's deadline came first; the next rung answers
+├── CancelledRequestError nobody wants the answer any more
+├── PromptTooLongError    the prompt and the answer do not fit the model
+└── FatalError            stop the worker: going on would do harm
+    ├── ConfigError           a setting is missing or absurd
+    ├── BrokerError           the broker, or a topic on it, is not as it must be
+    ├── ModelFolderError      the model folder is corrupt, mismatched or unsupported
+    ├── WeightsUnavailableError  the base weights could not be fetched or do not match their hash
+    └── GpuUnavailableError   CUDA was asked for and the session is not on the GPU
 """
 
 

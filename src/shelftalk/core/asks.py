@@ -1,0 +1,96 @@
+"""Asks: a shopper did something, and this shelf may have the card for it."""
+
+import msgspec
+
+from shelftalk.core.brief import Angle, Promotion, Tone
+from shelftalk.core.card import Audience
+from shelftalk.core.effects import Drop, Send, Step
+from shelftalk.core.facts import Facts, promotion, showable
+from shelftalk.core.messages import Ask, Mode, Seed
+from shelftalk.core.passing import pass_on
+from shelftalk.core.publish import brief_for
+from shelftalk.core.refresh import find_words, refresh
+from shelftalk.core.rules import ShelfRules
+from shelftalk.core.state import LiveCard, ShelfState, Stage
+
+
+def on_ask(state: ShelfState, ask: Ask, now_ms: int, rules: ShelfRules) -> Step:
+    """Show this product, or pass the ask on to what goes with it."""
+    if ask.mode is Mode.NEXT:
+        return pass_on(state, ask, now_ms, rules)
+    facts = state.shelf.facts
+    held = state.live.get(f"{ask.shopper_id}|{ask.placements[0]}")
+    if held is not None and held.asked_revision > ask.revision:
+        return Step(effects=[Drop("superseded", ask.origin)])
+    if held is not None and held.asked_revision == ask.revision and held.origin == ask.origin:
+        return _redelivered(state, held, ask, now_ms, rules)
+    if not facts.complete:
+        return Step(effects=[Drop("unknown_sku", ask.origin)])
+    if not showable(facts, now_ms):
+        return pass_on(state, ask, now_ms, rules)
+    if ask.because is Angle.REPLENISH and not facts.consumable:
+        return Step(effects=[Drop("not_consumable", ask.origin)])
+    card = _subscribe(facts, ask, now_ms, rules)
+    return find_words(state, card, brief_for(facts, card, now_ms, rules), now_ms, rules, wait=True)
+
+
+def _redelivered(state: ShelfState, held: LiveCard, ask: Ask, now_ms: int, rules: ShelfRules) -> Step:
+    """The same ask again, after a crash: do again what may have been lost, with the same ids."""
+    if held.stage is Stage.PASSED:
+        return Step(effects=[Send(msgspec.structs.replace(ask, key=held.passed_to, hops=ask.hops + 1))])
+    if held.stage is Stage.AWAITING:
+        brief = brief_for(state.shelf.facts, held, now_ms, rules)
+        return find_words(state, held, brief, now_ms, rules, wait=True)
+    return refresh(state, held, now_ms, rules, again=True)
+
+
+def _subscribe(facts: Facts, ask: Ask, now_ms: int, rules: ShelfRules) -> LiveCard:
+    """The record of a new card, with its angle settled by what this shelf knows."""
+    angle, anchor = _angle(facts, ask, now_ms, rules)
+    placement = ask.placements[0]
+    return LiveCard(
+        audience=Audience(ask.shopper_id, placement),
+        stage=Stage.AWAITING,
+        asked_revision=ask.revision,
+        revision=ask.revision,
+        origin=ask.origin,
+        cause=ask.origin,
+        locale=ask.locale,
+        valid_until_ms=now_ms + rules.card_ttl_ms,
+        angle=angle,
+        anchor=anchor,
+        tone=rules.tones.get(placement, Tone.PLAIN),
+        seed=ask.seed,
+        exclude=ask.exclude,
+        brands=ask.brands,
+        hops=ask.hops,
+    )
+
+
+def _angle(facts: Facts, ask: Ask, now_ms: int, rules: ShelfRules) -> tuple[Angle, str | None]:
+    """Why this product, in the end, and the kind of product that it refers to: only what a shopper would agree with."""
+    if ask.because is Angle.IN_CART:
+        on_sale = promotion(facts, now_ms, rules.facts) in {Promotion.SALE, Promotion.ENDING_SOON}
+        cheaper = on_sale and ask.carted_at_ms is not None and facts.price_since_ms > ask.carted_at_ms
+        return (Angle.PRICE_DROPPED if cheaper else Angle.IN_CART), None
+    if ask.because in {Angle.SEARCH_MATCH, Angle.REPLENISH}:
+        return ask.because, None
+    if facts.brand is not None and facts.brand in ask.brands:
+        return Angle.YOUR_BRAND, None
+    if ask.because is Angle.POPULAR or ask.seed is None:
+        return (Angle.POPULAR if ask.because is Angle.POPULAR else Angle.INTRODUCE), None
+    return _relation(facts, ask.seed, together=ask.because is Angle.GOES_WITH)
+
+
+def _relation(facts: Facts, seed: Seed, *, together: bool) -> tuple[Angle, str | None]:
+    """How the product relates to the one that the shopper started from.
+
+    The same noun is an alternative. Another noun of the same category, or one that was bought together, goes with it.
+    """
+    if not seed.kind or not facts.kind or seed.sku == facts.sku:
+        return Angle.INTRODUCE, None
+    if seed.kind.rsplit(" ", 1)[-1] == facts.kind.rsplit(" ", 1)[-1]:
+        return Angle.LIKE_VIEWED, seed.kind
+    if together or (seed.category and seed.category == facts.category):
+        return Angle.GOES_WITH, seed.kind
+    return Angle.INTRODUCE, None

@@ -1,0 +1,73 @@
+"""What a shelf wants done: the shell does it, in order, and reports back."""
+
+import msgspec
+
+from shelftalk.core.brief import Brief
+from shelftalk.core.card import Audience, Card
+from shelftalk.core.messages import Message, Origin
+from shelftalk.core.state import Board, Copybook, LiveCard, Shelf
+
+
+class Publish(msgspec.Struct, frozen=True):
+    """Send this card to its output topic."""
+
+    audience: Audience
+    card: Card
+
+
+class Write(msgspec.Struct, frozen=True):
+    """Have words written for this brief; the answer comes back through `Shelves.wrote`.
+
+    Attributes:
+        urgent: a shopper is waiting for it.
+        attempt: 0 at first; another seed each time the guard rejected the words.
+    """
+
+    brief: Brief
+    urgent: bool
+    attempt: int = 0
+
+
+class Send(msgspec.Struct, frozen=True):
+    """Send this message to another shelf, or to a board."""
+
+    message: Message
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """Words that a person should look at before they are used."""
+
+    brief: Brief
+    slotted: str
+    reasons: tuple[str, ...]
+
+
+class Erase(msgspec.Struct, frozen=True):
+    """Leave a tombstone where a card of a forgotten shopper was."""
+
+    audience: Audience
+
+
+class Drop(msgspec.Struct, frozen=True):
+    """An ask that ends without a card, and why: a short stable code."""
+
+    reason: str
+    origin: Origin
+
+
+Effect = Publish | Write | Send | Hold | Erase | Drop
+
+
+class Step(msgspec.Struct):
+    """The outcome of one step: what changed, and what to do.
+
+    Attributes:
+        shelf: the new shelf, if it changed; likewise `copybook` and `board`.
+        live: live cards by audience key: the new record, or ``None`` where it goes.
+    """
+
+    shelf: Shelf | None = None
+    copybook: Copybook | None = None
+    board: Board | None = None
+    live: dict[str, LiveCard | None] = msgspec.field(default_factory=dict)
+    effects: list[Effect] = msgspec.field(default_factory=list)

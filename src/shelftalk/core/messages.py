@@ -1,0 +1,134 @@
+"""What the stages say to each other on the internal *asks* topic, keyed by SKU (or by category board)."""
+
+import enum
+
+import msgspec
+
+from shelftalk.core.brief import Angle
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """The input that caused something: it makes ids deterministic and lets a card explain itself."""
+
+    topic: str
+    partition: int
+    offset: int
+    event_id: str
+    occurred_at_ms: int
+
+
+class Seed(msgspec.Struct, frozen=True, kw_only=True):
+    """The product that an ask started from, as its shelf knows it."""
+
+    sku: str
+    kind: str
+    category: str
+
+
+class Mode(enum.StrEnum):
+    """What is asked of the shelf that gets the ask."""
+
+    SHOW = "show"  # show this product itself
+    NEXT = "next"  # show what goes with this product
+
+
+class ShelfMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
+    """A message for the shelf of `key`."""
+
+    key: str
+
+
+class Ask(ShelfMessage, frozen=True, kw_only=True, omit_defaults=True, tag="ask"):
+    """Fill these placements of this shopper's page.
+
+    Attributes:
+        placements: slots on the page, best first; exactly one in mode ``show``.
+        revision: orders the cards of one placement; a hybrid logical clock that the shopper's profile issues.
+        because: the angle known so far; the shelf that answers refines it.
+        seed: where the ask started, once a shelf has passed it on.
+        exclude: SKUs that must not be shown.
+        brands: brands that the shopper keeps choosing.
+        carted_at_ms: since when the product lies in the cart (angle ``in_cart``).
+        hops: how often shelves passed it on; bounded.
+    """
+
+    shopper_id: str
+    placements: tuple[str, ...]
+    revision: int
+    mode: Mode
+    because: Angle
+    locale: str
+    origin: Origin
+    seed: Seed | None = None
+    exclude: tuple[str, ...] = ()
+    brands: tuple[str, ...] = ()
+    carted_at_ms: int | None = None
+    hops: int = 0
+
+
+class Followed(ShelfMessage, frozen=True, kw_only=True, omit_defaults=True, tag="followed"):
+    """A shopper went from this product to another within a session.
+
+    Attributes:
+        event_id: the behaviour event behind it; a repeat of the newest is not counted twice.
+        weight: how much it says: a view little, a cart more, a purchase most.
+    """
+
+    next_sku: str
+    at_ms: int
+    weight: float
+    event_id: str
+
+
+class Heat(ShelfMessage, frozen=True, kw_only=True, tag="heat"):
+    """How much a product is looked at: from its shelf to the board of its category.
+
+    Attributes:
+        heat: decayed count of views at `at_ms`; 0 takes the product off the board.
+    """
+
+    sku: str
+    heat: float
+    at_ms: int
+
+
+class Release(ShelfMessage, frozen=True, kw_only=True, tag="release"):
+    """This shelf need no longer feed a placement: a newer card took it, or the shopper is to be forgotten."""
+
+    shopper_id: str
+    placement: str
+    revision: int  # cards up to and including this revision
+    erase: bool = False
+
+
+Message = Ask | Followed | Heat | Release
+
+_BOARD = "category:"
+
+
+def board_key(category: str) -> str:
+    """The key under which the board of a category lives on the asks topic."""
+    return _BOARD + category
+
+
+def is_board(key: str) -> bool:
+    """Whether a key is that of a category board, not a SKU. A SKU of that form would be a shelf that never gets facts."""
+    return key.startswith(_BOARD)
+
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
+
+
+def encode_message(message: Message) -> bytes:
+    """The wire form: JSON, tagged by ``type``."""
+    return _encoder.encode(message)
+
+
+def decode_message(raw: bytes) -> Message:
+    """The inverse of `encode_message`.
+
+    Raises:
+        msgspec.DecodeError: the record was not written by `encode_message`.
+    """
+    return _decoder.decode(raw)

@@ -1,0 +1,106 @@
+"""What is remembered of a shopper: bounded, decaying, and nothing that names them."""
+
+import msgspec
+
+from shelftalk.core.messages import Origin
+
+MAX_RECENT = 20
+MAX_CART = 20
+MAX_BOUGHT = 50
+MAX_BRANDS = 12
+MAX_PLACEMENTS = 8
+
+#: An interest halves in a day, so that the present session outweighs last week.
+BRAND_HALF_LIFE_MS = 24 * 3_600_000
+
+
+class Seen(msgspec.Struct, frozen=True, array_like=True):
+    """A product and when."""
+
+    sku: str
+    at_ms: int
+
+
+class Interest(msgspec.Struct, frozen=True, array_like=True):
+    """A decayed count."""
+
+    name: str
+    weight: float
+    at_ms: int
+
+
+class Placed(msgspec.Struct, frozen=True, array_like=True):
+    """The shelf that was last asked to fill a placement."""
+
+    placement: str
+    key: str
+    revision: int
+
+
+class Spoken(msgspec.Struct, frozen=True, array_like=True):
+    """A time that cards were asked for: by which event, and with which revision."""
+
+    at_ms: int
+    offset: int
+    revision: int
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One shopper.
+
+    Attributes:
+        revision: the last revision issued for this shopper's cards (see `next_revision`).
+        recent: products viewed, newest last, each once.
+        cart: what lies in the cart, oldest first.
+        bought: what was bought, newest last.
+        brands: affinities.
+        spoken: when cards were asked for within the last hour, newest last.
+        window: start and count of the present one-second window, against floods.
+        newest: the newest event folded in; a redelivery of it or of an older one is recognised by partition and offset.
+    """
+
+    revision: int = 0
+    session_id: str | None = None
+    last_seen_ms: int = 0
+    locale: str | None = None
+    recent: tuple[Seen, ...] = ()
+    cart: tuple[Seen, ...] = ()
+    bought: tuple[Seen, ...] = ()
+    brands: tuple[Interest, ...] = ()
+    spoken: tuple[Spoken, ...] = ()
+    quiet_until_ms: int = 0
+    window: tuple[int, int] = (0, 0)
+    placed: tuple[Placed, ...] = ()
+    newest: Origin | None = None
+
+
+def next_revision(profile: Profile, at_ms: int) -> int:
+    """A hybrid logical clock: event time in the high bits, so that revisions grow even for a profile that was lost or erased.
+
+    The low ten bits leave room for the refreshes of one card between two asks.
+    """
+    return max(profile.revision + 1024, at_ms << 10)
+
+
+def remember(seen: tuple[Seen, ...], sku: str, at_ms: int, limit: int) -> tuple[Seen, ...]:
+    """With `sku` moved to the end, and the oldest dropped beyond the limit."""
+    return (*(entry for entry in seen if entry.sku != sku), Seen(sku, at_ms))[-limit:]
+
+
+def forget(seen: tuple[Seen, ...], skus: frozenset[str]) -> tuple[Seen, ...]:
+    """Without these."""
+    return tuple(entry for entry in seen if entry.sku not in skus)
+
+
+def raise_interest(interests: tuple[Interest, ...], name: str, at_ms: int, weight: float) -> tuple[Interest, ...]:
+    """Add weight to one interest after decaying it; the faintest goes beyond the limit."""
+    held = {interest.name: interest for interest in interests}
+    old = held.get(name)
+    total = weight + (decayed(old, at_ms) if old else 0.0)
+    held[name] = Interest(name, total, at_ms)
+    return tuple(sorted(held.values(), key=lambda entry: (-decayed(entry, at_ms), entry.name))[:MAX_BRANDS])
+
+
+def decayed(interest: Interest, at_ms: int) -> float:
+    """The weight as of a moment."""
+    return float(interest.weight * 0.5 ** (max(at_ms - interest.at_ms, 0) / BRAND_HALF_LIFE_MS))

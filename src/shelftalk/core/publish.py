@@ -1,0 +1,102 @@
+"""From a live card and the facts of this moment to the card that goes out."""
+
+import msgspec
+
+from shelftalk.core.brief import Brief
+from shelftalk.core.card import Card, CardFacts, Provenance, Rung, Status, card_id
+from shelftalk.core.effects import Publish, Step
+from shelftalk.core.explain import because
+from shelftalk.core.facts import Facts, percent_off, prior_price_minor, promotion
+from shelftalk.core.render import fill, slot_values, slots_in
+from shelftalk.core.rules import PHRASEBOOK, ShelfRules
+from shelftalk.core.state import LiveCard, Stage
+from shelftalk.core.wording import clean_points
+
+
+def brief_for(facts: Facts, card: LiveCard, now_ms: int, rules: ShelfRules) -> Brief:
+    """What the words of a card depend on, as of this moment."""
+    language = card.locale.split("-", 1)[0].lower()
+    return Brief(
+        sku=facts.sku,
+        kind=facts.kind,
+        points=clean_points(facts.points),
+        channel=card.channel,
+        angle=card.angle,
+        anchor=card.anchor,
+        promotion=promotion(facts, now_ms, rules.facts),
+        tone=card.tone,
+        branded=facts.brand is not None,
+        locale=card.locale,
+        variant=rules.variant,
+        model=rules.model if language in rules.languages else PHRASEBOOK,
+    )
+
+
+def publish(facts: Facts, card: LiveCard, now_ms: int, rules: ShelfRules) -> Step:
+    """Render a card's words from the facts of this moment, and send it."""
+    values = slot_values(facts, clean_points(facts.points), card.locale)
+    if slots_in(card.slotted) - values.keys():
+        # Cannot happen while the words fit their brief; should it, a plain card is better than a wrong one or none.
+        card = msgspec.structs.replace(card, slotted="{name}.", rung=Rung.PHRASEBOOK, model=PHRASEBOOK)
+    valid_until_ms = card.valid_until_ms if card.audience.shopper_id else now_ms + rules.copy_ttl_ms
+    card = msgspec.structs.replace(
+        card,
+        stage=Stage.SHOWN,
+        facts_version=facts.version,
+        valid_until_ms=valid_until_ms,
+        cause=card.cause or card.origin,
+    )
+    out = card_from(facts, card, fill(card.slotted, values), now_ms, rules)
+    return Step(live={card.audience.key: card}, effects=[Publish(card.audience, out)])
+
+
+def card_from(facts: Facts, card: LiveCard, text: str, now_ms: int, rules: ShelfRules) -> Card:
+    """The outgoing form of a live card; withdrawn without a text. A price that ends is never promised beyond its end."""
+    status = Status.LIVE if text else Status.WITHDRAWN
+    cause, source, audience = card.cause or card.origin, facts.cause or card.origin, card.audience
+    ends_ms = facts.sale_ends_at_ms
+    ends_first = ends_ms is not None and now_ms < ends_ms < card.valid_until_ms
+    return Card(
+        card_id=card_id(audience, facts.sku, card.revision, cause, card.trigger),
+        revision=card.revision,
+        status=status,
+        channel=card.channel,
+        sku=facts.sku,
+        shopper_id=audience.shopper_id or None,
+        placement=audience.placement,
+        locale=card.locale,
+        text=text,
+        slotted=card.slotted,
+        facts=_card_facts(facts, now_ms, rules, source.partition, source.offset),
+        valid_until_ms=ends_ms if ends_first and ends_ms is not None else card.valid_until_ms,
+        published_at_ms=now_ms,
+        ai_generated=status is Status.LIVE and card.rung is not Rung.PHRASEBOOK,
+        provenance=Provenance(
+            rung=card.rung,
+            trigger=card.trigger,
+            angle=card.angle,
+            because=because(card.angle, card.anchor, for_everybody=not audience.shopper_id),
+            brief_id=card.brief_id,
+            model=card.model,
+            variant=rules.variant,
+            tone=card.tone,
+            origin=card.origin,
+            cause=cause,
+        ),
+    )
+
+
+def _card_facts(facts: Facts, now_ms: int, rules: ShelfRules, partition: int, offset: int) -> CardFacts:
+    return CardFacts(
+        version=facts.version,
+        source_partition=partition,
+        source_offset=offset,
+        name=facts.name or "",
+        brand=facts.brand,
+        price_minor=facts.price_minor,
+        currency=facts.currency,
+        was_price_minor=prior_price_minor(facts),
+        percent_off=percent_off(facts),
+        stock=facts.stock or 0,
+        promotion=promotion(facts, now_ms, rules.facts),
+    )

@@ -1,0 +1,292 @@
+"""React: what a shopper's event changes in their profile, and whether something is worth saying now.
+
+A pure function from profile and event to profile and messages. It knows no product facts; those live on the shelves.
+"""
+
+import msgspec
+
+from shelftalk.core.brief import Angle
+from shelftalk.core.messages import Ask, Followed, Message, Mode, Origin, Release
+from shelftalk.core.profile import (
+    MAX_BOUGHT,
+    MAX_CART,
+    MAX_PLACEMENTS,
+    MAX_RECENT,
+    Placed,
+    Profile,
+    Spoken,
+    decayed,
+    forget,
+    next_revision,
+    raise_interest,
+    remember,
+)
+from shelftalk.events.types import (
+    BehaviourEvent,
+    CartAdded,
+    CartRemoved,
+    OrderCompleted,
+    ProductsSearched,
+    ProductViewed,
+    ShopperErased,
+)
+
+HOUR_MS = 3_600_000
+
+#: A co-visit says more when money is nearer. The shape, not the numbers, matters; `evaluate next-item` will tune them.
+VIEW_WEIGHT, CART_WEIGHT, ORDER_WEIGHT = 1.0, 3.0, 5.0
+
+#: Products bought together that are paired at most: a wholesale order of 500 lines must not become 250,000 messages.
+MAX_ORDER_PAIRS = 12
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """When to speak.
+
+    Attributes:
+        placements: slots on the page that products next to the viewed one fill, best first.
+        reminder: the slot for what lies in the cart, what a search found, or what may be running out.
+        debounce_ms: silence after speaking, per shopper.
+        max_per_hour: asks per shopper and hour.
+        quiet_after_order_ms: after a purchase nobody wants to be sold to.
+        session_gap_ms: silence that begins a new session where the shop sends no session id.
+        replenish_after_ms: how old a purchase must be to ask whether it runs out.
+        max_events_per_second: beyond this a shopper is a bot; their events still count as handled, but cause nothing.
+        brand_affinity: decayed choices of one brand from which on it is "your brand".
+    """
+
+    placements: tuple[str, ...] = ("next_1", "next_2")
+    reminder: str = "reminder"
+    debounce_ms: int = 1_500
+    max_per_hour: int = 120
+    quiet_after_order_ms: int = 120_000
+    session_gap_ms: int = 30 * 60_000
+    replenish_after_ms: int = 21 * 24 * HOUR_MS
+    max_events_per_second: int = 50
+    brand_affinity: float = 2.5
+    default_locale: str = "en-GB"
+
+
+class Reaction(msgspec.Struct, frozen=True):
+    """What an event led to.
+
+    Attributes:
+        profile: the profile after it; ``None`` erases it.
+        messages: for the shelves.
+        outcome: ``"asked"``, or why nothing is said: ``"debounced"``, ``"capped"``, ``"quiet"``, ``"noted"``, ``"flood"``,
+            ``"repeat"``, ``"erased"``.
+        withdraw: placements whose cards must be tombstoned (erasure).
+    """
+
+    profile: Profile | None
+    messages: tuple[Message, ...]
+    outcome: str
+    withdraw: tuple[Placed, ...] = ()
+
+
+def react(profile: Profile | None, event: BehaviourEvent, origin: Origin, policy: Policy) -> Reaction:
+    """Fold one event into a profile and decide whether to speak."""
+    profile = profile or Profile()
+    if isinstance(event, ShopperErased):
+        return _erase(profile, event)
+    if _is_repeat(profile, origin):
+        return _repeat(profile, event, origin, policy)
+    window = _count(profile.window, event.occurred_at_ms)
+    if window[1] > policy.max_events_per_second:
+        return Reaction(msgspec.structs.replace(profile, window=window, newest=origin), (), "flood")
+    followed = _followed(profile, event)
+    profile = _remember(profile, event, origin, policy)
+    profile = msgspec.structs.replace(profile, window=window)
+    reaction = _speak(profile, event, origin, policy)
+    return msgspec.structs.replace(reaction, messages=followed + reaction.messages)
+
+
+def _is_repeat(profile: Profile, origin: Origin) -> bool:
+    newest = profile.newest
+    return (
+        newest is not None
+        and (newest.topic, newest.partition) == (origin.topic, origin.partition)
+        and origin.offset <= newest.offset
+    )
+
+
+def _count(window: tuple[int, int], at_ms: int) -> tuple[int, int]:
+    start, count = window
+    return (start, count + 1) if start <= at_ms < start + 1000 else (at_ms, 1)
+
+
+def _followed(profile: Profile, event: BehaviourEvent) -> tuple[Message, ...]:
+    """Co-visits: each is one message to the shelf that was left."""
+    match event:
+        case ProductViewed() | CartAdded():
+            weight = VIEW_WEIGHT if isinstance(event, ProductViewed) else CART_WEIGHT
+            before = [seen.sku for seen in profile.recent if seen.sku != event.sku]
+            if not before or event.occurred_at_ms - profile.last_seen_ms > HOUR_MS:
+                return ()
+            pairs = [(before[-1], event.sku, weight)]
+        case OrderCompleted():
+            skus = list(dict.fromkeys(item.sku for item in event.items))
+            pairs = [(a, b, ORDER_WEIGHT) for a in skus for b in skus if a != b][:MAX_ORDER_PAIRS]
+        case _:
+            return ()
+    return tuple(
+        Followed(key=left, next_sku=right, at_ms=event.occurred_at_ms, weight=weight, event_id=event.event_id)
+        for left, right, weight in pairs
+    )
+
+
+def _remember(profile: Profile, event: BehaviourEvent, origin: Origin, policy: Policy) -> Profile:
+    """Fold the event into the profile."""
+    at_ms = event.occurred_at_ms
+    same_session = (
+        event.session_id == profile.session_id
+        if event.session_id and profile.session_id
+        else at_ms - profile.last_seen_ms <= policy.session_gap_ms
+    )
+    changes: dict[str, object] = {
+        "newest": origin,
+        "last_seen_ms": max(profile.last_seen_ms, at_ms),
+        "session_id": event.session_id or profile.session_id,
+        "locale": event.locale or profile.locale,
+    }
+    if not same_session:
+        profile = msgspec.structs.replace(profile, recent=())
+    match event:
+        case ProductViewed(sku=sku):
+            changes["recent"] = remember(profile.recent, sku, at_ms, MAX_RECENT)
+        case CartAdded(sku=sku):
+            changes["recent"] = remember(profile.recent, sku, at_ms, MAX_RECENT)
+            changes["cart"] = remember(profile.cart, sku, at_ms, MAX_CART)
+        case CartRemoved(sku=sku):
+            changes["cart"] = forget(profile.cart, frozenset({sku}))
+        case OrderCompleted(items=items):
+            bought = profile.bought
+            for item in items[:MAX_BOUGHT]:
+                bought = remember(bought, item.sku, at_ms, MAX_BOUGHT)
+            changes["bought"] = bought
+            changes["cart"] = forget(profile.cart, frozenset(item.sku for item in items))
+            changes["quiet_until_ms"] = at_ms + policy.quiet_after_order_ms
+        case _:
+            pass
+    if isinstance(event, ProductViewed | CartAdded) and event.brand:
+        weight = VIEW_WEIGHT if isinstance(event, ProductViewed) else CART_WEIGHT
+        changes["brands"] = raise_interest(profile.brands, event.brand, at_ms, weight)
+    return msgspec.structs.replace(profile, **changes)
+
+
+def _speak(profile: Profile, event: BehaviourEvent, origin: Origin, policy: Policy) -> Reaction:
+    """Ask the shelves for cards, if the policy lets us."""
+    at_ms = event.occurred_at_ms
+    wanted = _wanted(profile, event, policy)
+    spoken = tuple(said for said in profile.spoken if at_ms - said.at_ms < HOUR_MS)
+    if not wanted:
+        return Reaction(profile, (), "noted")
+    if at_ms < profile.quiet_until_ms:
+        return Reaction(profile, (), "quiet")
+    if spoken and at_ms - spoken[-1].at_ms < policy.debounce_ms:
+        return Reaction(profile, (), "debounced")
+    if len(spoken) >= policy.max_per_hour:
+        return Reaction(profile, (), "capped")
+    revision = next_revision(profile, at_ms)
+    said = Spoken(at_ms, origin.offset, revision)
+    profile = msgspec.structs.replace(profile, revision=revision, spoken=(*spoken, said)[-policy.max_per_hour :])
+    return _ask(profile, event, origin, policy, revision)
+
+
+class _Want(msgspec.Struct, frozen=True):
+    key: str
+    mode: Mode
+    because: Angle
+    placements: tuple[str, ...]
+    carted_at_ms: int | None = None
+
+
+def _wanted(profile: Profile, event: BehaviourEvent, policy: Policy) -> tuple[_Want, ...]:
+    """Which cards this event calls for, before the policy has its say."""
+    match event:
+        case ProductViewed(sku=sku, candidates=candidates) if candidates:
+            shown = [c for c in candidates if c != sku][: len(policy.placements)]
+            wants = [
+                _Want(c, Mode.SHOW, Angle.LIKE_VIEWED, (place,))
+                for c, place in zip(shown, policy.placements, strict=False)
+            ]
+            return (*wants, *_reminder(profile, event, policy))
+        case ProductViewed(sku=sku):
+            return (_Want(sku, Mode.NEXT, Angle.LIKE_VIEWED, policy.placements), *_reminder(profile, event, policy))
+        case CartAdded(sku=sku):
+            return (_Want(sku, Mode.NEXT, Angle.GOES_WITH, policy.placements),)
+        case ProductsSearched(results=results) if results:
+            return (_Want(results[0], Mode.SHOW, Angle.SEARCH_MATCH, (policy.reminder,)),)
+        case _:
+            return ()
+
+
+def _reminder(profile: Profile, event: ProductViewed, policy: Policy) -> tuple[_Want, ...]:
+    """Something of the shopper's own: what waits in the cart, or what may be running out."""
+    waiting = [seen for seen in profile.cart if seen.sku != event.sku]
+    if waiting:
+        oldest = waiting[0]
+        return (_Want(oldest.sku, Mode.SHOW, Angle.IN_CART, (policy.reminder,), oldest.at_ms),)
+    old = [seen for seen in profile.bought if event.occurred_at_ms - seen.at_ms >= policy.replenish_after_ms]
+    if old and len(profile.recent) == 1:  # once a session, at its beginning
+        return (_Want(old[-1].sku, Mode.SHOW, Angle.REPLENISH, (policy.reminder,)),)
+    return ()
+
+
+def _ask(profile: Profile, event: BehaviourEvent, origin: Origin, policy: Policy, revision: int) -> Reaction:
+    wanted = _wanted(profile, event, policy)
+    taken = {place: want.key for want in wanted for place in want.placements}
+    shown = frozenset(want.key for want in wanted if want.mode is Mode.SHOW)
+    bought = tuple(seen.sku for seen in profile.bought[-MAX_RECENT:])
+    at_ms = event.occurred_at_ms
+    brands = tuple(entry.name for entry in profile.brands if decayed(entry, at_ms) >= policy.brand_affinity)[:2]
+    asks = tuple(
+        Ask(
+            key=want.key,
+            shopper_id=event.shopper_id,
+            placements=want.placements,
+            revision=revision,
+            mode=want.mode,
+            because=want.because,
+            locale=profile.locale or policy.default_locale,
+            origin=origin,
+            exclude=tuple(sorted({*bought, *shown, want.key})) if want.mode is Mode.NEXT else (),
+            brands=brands,
+            carted_at_ms=want.carted_at_ms,
+        )
+        for want in wanted
+    )
+    releases = tuple(
+        Release(key=old.key, shopper_id=event.shopper_id, placement=old.placement, revision=revision - 1)
+        for old in profile.placed
+        if old.placement in taken and old.key != taken[old.placement]
+    )
+    placed = (
+        *(old for old in profile.placed if old.placement not in taken),
+        *(Placed(place, key, revision) for place, key in taken.items()),
+    )[-MAX_PLACEMENTS:]
+    return Reaction(msgspec.structs.replace(profile, placed=placed), (*asks, *releases), "asked")
+
+
+def _repeat(profile: Profile, event: BehaviourEvent, origin: Origin, policy: Policy) -> Reaction:
+    """A redelivery after a crash: what it changed is in the profile, but what it said may never have been delivered.
+
+    So it says it again, with the same revision and so the same ids. Co-visits are not repeated: they are statistics.
+    """
+    said = next((said for said in profile.spoken if said.offset == origin.offset), None)
+    return Reaction(profile, (), "repeat") if said is None else _ask(profile, event, origin, policy, said.revision)
+
+
+def _erase(profile: Profile, event: ShopperErased) -> Reaction:
+    at_ms = event.occurred_at_ms
+    releases = tuple(
+        Release(
+            key=old.key,
+            shopper_id=event.shopper_id,
+            placement=old.placement,
+            revision=next_revision(profile, at_ms),
+            erase=True,
+        )
+        for old in profile.placed
+    )
+    return Reaction(None, releases, "erased", profile.placed)

@@ -1,0 +1,50 @@
+"""Slots filled from the newest facts: the last step before a card goes out, microseconds long."""
+
+import re
+
+from shelftalk.core.brief import point_slots
+from shelftalk.core.facts import Facts, percent_off, prior_price_minor
+from shelftalk.core.money import format_money, format_percent_off, format_weekday
+
+SLOT = re.compile(r"\{([a-z_]+\d?)\}")
+
+
+def slot_values(facts: Facts, points: tuple[str, ...], locale: str) -> dict[str, str]:
+    """What each slot reads as, from the facts as they are now. Slots without a value are absent.
+
+    Args:
+        facts: complete facts of the product.
+        points: the points of the brief, which number ``{p1}`` and so on.
+        locale: how amounts and days are written.
+    """
+    values = {"name": facts.name or "", "price": format_money(facts.price_minor, facts.currency, locale)}
+    if facts.brand:
+        values["brand"] = facts.brand
+    prior, off = prior_price_minor(facts), percent_off(facts)
+    if prior is not None and off is not None:
+        values["was_price"] = format_money(prior, facts.currency, locale)
+        values["percent_off"] = format_percent_off(off, locale)
+    if facts.sale_ends_at_ms is not None:
+        values["ends_on"] = format_weekday(facts.sale_ends_at_ms, locale)
+    if facts.stock is not None:
+        values["stock_left"] = str(facts.stock)
+    return values | point_slots(points)
+
+
+def slots_in(text: str) -> frozenset[str]:
+    """The slots that a text uses."""
+    return frozenset(SLOT.findall(text))
+
+
+def fill(text: str, values: dict[str, str]) -> str:
+    """The text with its slots filled and its sentences beginning with a capital.
+
+    Raises:
+        KeyError: the text has a slot without a value; the guard and the promotion keep that from happening.
+    """
+    filled = SLOT.sub(lambda match: values[match[1]], text)
+    # A point such as "900 ml" or "runs cold" may open a sentence; only a letter that a slot brought needs raising.
+    return _SENTENCE_START.sub(lambda match: match[0].upper(), filled) if text.startswith("{") else filled
+
+
+_SENTENCE_START = re.compile(r"^[a-z]")

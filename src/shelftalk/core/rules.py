@@ -1,0 +1,42 @@
+"""How shelves decide: everything that a shop may want to set."""
+
+import msgspec
+
+from shelftalk.core.brief import Channel, Tone
+from shelftalk.core.facts import FactRules
+from shelftalk.core.prompt import DEFAULT_VARIANT
+
+PHRASEBOOK = "phrasebook"
+
+MINUTE_MS = 60_000
+
+
+class ShelfRules(msgspec.Struct, frozen=True):
+    """How shelves decide.
+
+    Attributes:
+        card_ttl_ms: how long a shopper's card is live if nothing replaces it.
+        copy_ttl_ms: likewise for product copy, ads and posts.
+        max_hops: how often an ask is passed on before it is dropped.
+        max_attempts: generations per brief before the phrasebook has the last word.
+        tones: by placement; others take the plain tone.
+        channels: what is written for everybody about each product, and in which locales.
+        languages: what the model writes; other languages get the phrasebook.
+        model: identifies the generator, or ``"phrasebook"`` where there is none.
+    """
+
+    facts: FactRules = FactRules()
+    card_ttl_ms: int = 30 * MINUTE_MS
+    copy_ttl_ms: int = 7 * 24 * 60 * MINUTE_MS
+    max_hops: int = 3
+    max_attempts: int = 2
+    tones: dict[str, Tone] = msgspec.field(
+        default_factory=lambda: {"next_1": Tone.WARM, "next_2": Tone.PLAIN, "reminder": Tone.PLAYFUL}
+    )
+    channels: dict[Channel, Tone] = msgspec.field(
+        default_factory=lambda: {Channel.COPY: Tone.WARM, Channel.AD: Tone.PLAIN, Channel.SOCIAL: Tone.PLAYFUL}
+    )
+    channel_locales: tuple[str, ...] = ("en-GB",)
+    languages: frozenset[str] = frozenset({"en"})
+    variant: str = DEFAULT_VARIANT
+    model: str = PHRASEBOOK

@@ -1,0 +1,102 @@
+"""The shelf: everything about one product meets here.
+
+A set of pure functions from state and input to a `Step`. Each renders from the facts it is given, which the shell reads at the
+moment of the call: that is the freshness fence. The shell (Faust agent, simulator, test) owns time, storage and delivery.
+
+    inventory ──> `on_inventory` folds the facts ──> `refresh` for every live card that is behind
+    ask ────────> `on_ask`: shown here, or passed on to a neighbour's shelf or the category's board
+    words ──────> `on_words`: judged, kept in the copybook, and published to whoever waits for them
+    deadline ───> `on_deadline`: the phrasebook answers
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from shelftalk.core.asks import on_ask
+from shelftalk.core.card import Audience
+from shelftalk.core.effects import Send, Step
+from shelftalk.core.facts import Facts, fold, next_change_ms
+from shelftalk.core.messages import Followed, Heat, Origin, board_key
+from shelftalk.core.neighbours import note_visit
+from shelftalk.core.passing import on_release
+from shelftalk.core.refresh import refresh
+from shelftalk.core.rules import PHRASEBOOK, ShelfRules
+from shelftalk.core.state import UNSEEN_HEAT, LiveCard, ShelfState, Stage
+from shelftalk.core.words import Words, no_words, on_deadline, on_words
+from shelftalk.events.types import InventoryEvent
+
+
+def on_inventory(state: ShelfState, event: InventoryEvent, origin: Origin, rules: ShelfRules) -> Step:
+    """Fold an event into the facts, and see to it that the product has its copy for everybody and a place on the board.
+
+    The live cards are not touched here: the shell calls `refresh` for each of them, newest first and at its own pace. A storm
+    of events is coalesced because every call renders from the facts of that moment.
+    """
+    before = state.shelf.facts
+    facts = fold(before, event, origin)
+    step = Step(shelf=msgspec.structs.replace(state.shelf, facts=facts))
+    if not facts.complete or facts.version == before.version:
+        return step
+    for card in _copy_cards(origin, rules):
+        if card.audience.key not in state.live:
+            step.live[card.audience.key] = card
+    if facts.sellable != before.sellable or facts.category != before.category:
+        heat = max(state.shelf.heat, UNSEEN_HEAT) if facts.sellable else 0.0
+        if before.complete and facts.category != before.category:
+            step.effects.append(_heat(before, 0.0, origin.occurred_at_ms))
+        step.effects.append(_heat(facts, heat, origin.occurred_at_ms))
+    return step
+
+
+def _heat(facts: Facts, heat: float, at_ms: int) -> Send:
+    return Send(Heat(key=board_key(facts.category), sku=facts.sku, heat=heat, at_ms=at_ms))
+
+
+def _copy_cards(origin: Origin, rules: ShelfRules) -> Iterable[LiveCard]:
+    """Product copy, ads and posts: one record a channel and locale."""
+    for channel, tone in rules.channels.items():
+        for locale in rules.channel_locales:
+            yield LiveCard(
+                audience=Audience("", f"{channel}/{locale}"),
+                stage=Stage.AWAITING,
+                asked_revision=0,
+                revision=0,
+                origin=origin,
+                locale=locale,
+                valid_until_ms=0,
+                channel=channel,
+                tone=tone,
+            )
+
+
+def on_followed(state: ShelfState, message: Followed) -> Step:
+    """Count a visit and where it led; tell the board when the heat has moved by half."""
+    shelf = note_visit(state.shelf, message)
+    told, facts = shelf.told, shelf.facts
+    step = Step(shelf=shelf)
+    if facts.sellable and not 0.5 * told < shelf.heat < 1.5 * told:
+        step.shelf = msgspec.structs.replace(shelf, told=shelf.heat)
+        step.effects.append(_heat(facts, shelf.heat, message.at_ms))
+    return step
+
+
+def wake_at_ms(facts: Facts, now_ms: int, rules: ShelfRules) -> int | None:
+    """When time alone will next change what this shelf's cards should say."""
+    return next_change_ms(facts, now_ms, rules.facts)
+
+
+__all__ = [
+    "PHRASEBOOK",
+    "ShelfRules",
+    "Words",
+    "no_words",
+    "on_ask",
+    "on_deadline",
+    "on_followed",
+    "on_inventory",
+    "on_release",
+    "on_words",
+    "refresh",
+    "wake_at_ms",
+]

@@ -1,0 +1,152 @@
+"""What a shelf remembers: three records, kept apart because they change at different rates."""
+
+import enum
+from collections.abc import Mapping
+
+import msgspec
+
+from shelftalk.core.brief import Angle, Channel, Tone
+from shelftalk.core.card import Audience, Rung, Trigger
+from shelftalk.core.facts import Facts
+from shelftalk.core.messages import Origin, Seed
+
+MAX_NEIGHBOURS = 40
+MAX_TEXTS = 64
+MAX_BOARD = 40
+
+#: A co-visit halves in three days: this week's pairs outweigh last month's.
+NEIGHBOUR_HALF_LIFE_MS = 3 * 24 * 3_600_000
+
+#: Heat halves in six hours: "popular now" is about today.
+HEAT_HALF_LIFE_MS = 6 * 3_600_000
+
+#: A product that nobody has looked at yet still has a place on its category's board, for shops that just opened.
+UNSEEN_HEAT = 0.01
+
+#: From this heat on a product may be called popular: some five visits within the last hours.
+POPULAR_HEAT = 5.0
+
+
+def decay(value: float, age_ms: int, half_life_ms: int) -> float:
+    """Exponential decay; a negative age (events out of order) does not inflate."""
+    return float(value * 0.5 ** (max(age_ms, 0) / half_life_ms))
+
+
+class Neighbour(msgspec.Struct, frozen=True, array_like=True):
+    """A product that shoppers went on to, decayed to `at_ms`.
+
+    Attributes:
+        bought: the part of the weight that came from carts and orders: evidence that the two go together.
+    """
+
+    sku: str
+    weight: float
+    bought: float
+    at_ms: int
+
+
+class Shelf(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One product: its facts, and what is seen with it.
+
+    Attributes:
+        heat: decayed count of visits as of `heat_at_ms`.
+        told: the heat last told to the category's board.
+        counted: ids of the newest co-visits, so that a redelivery is not counted twice.
+    """
+
+    facts: Facts
+    neighbours: tuple[Neighbour, ...] = ()
+    heat: float = 0.0
+    heat_at_ms: int = 0
+    told: float = 0.0
+    counted: tuple[str, ...] = ()
+
+
+class Text(msgspec.Struct, frozen=True, array_like=True):
+    """Words that passed the guard, with their slots unfilled."""
+
+    slotted: str
+    model: str
+
+
+class Copybook(msgspec.Struct, frozen=True, array_like=True):
+    """The texts of one product by brief id, oldest first; the oldest go when it is full."""
+
+    texts: dict[str, Text] = {}
+
+    def with_text(self, brief_id: str, text: Text) -> "Copybook":
+        """A copybook that holds one more."""
+        texts = {**{key: kept for key, kept in self.texts.items() if key != brief_id}, brief_id: text}
+        while len(texts) > MAX_TEXTS:
+            del texts[next(iter(texts))]
+        return Copybook(texts)
+
+
+class Hot(msgspec.Struct, frozen=True, array_like=True):
+    """An entry of a board."""
+
+    sku: str
+    heat: float
+    at_ms: int
+
+
+class Board(msgspec.Struct, frozen=True, array_like=True):
+    """The most looked-at products of a category."""
+
+    entries: tuple[Hot, ...] = ()
+
+
+class Stage(enum.StrEnum):
+    """How far a live card is."""
+
+    AWAITING = "awaiting"  # its first words are being written
+    SHOWN = "shown"  # it was published
+    PASSED = "passed"  # another shelf was asked in its stead
+
+
+class LiveCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A card that this shelf feeds, or a pointer to the shelf that was asked in its stead.
+
+    Attributes:
+        asked_revision: the revision of the ask; a later ask for the audience has a higher one.
+        revision: the revision last published, counting up from `asked_revision` with each refresh.
+        facts_version: the facts it was rendered from.
+        trigger: why it was last published; with `cause` it makes the card's id.
+        passed_to: the key of the shelf that was asked, in stage ``passed``.
+    """
+
+    audience: Audience
+    stage: Stage
+    asked_revision: int
+    revision: int
+    origin: Origin
+    locale: str
+    valid_until_ms: int
+    channel: Channel = Channel.CARD
+    angle: Angle = Angle.INTRODUCE
+    anchor: str | None = None
+    tone: Tone = Tone.PLAIN
+    brief_id: str = ""
+    slotted: str = ""
+    rung: Rung = Rung.PHRASEBOOK
+    model: str = ""
+    trigger: Trigger = Trigger.ASK
+    cause: Origin | None = None
+    facts_version: int = 0
+    passed_to: str = ""
+    seed: Seed | None = None
+    exclude: tuple[str, ...] = ()
+    brands: tuple[str, ...] = ()
+    hops: int = 0
+
+
+class ShelfState(msgspec.Struct, frozen=True):
+    """One product as the shell has it at this moment.
+
+    Attributes:
+        live: its live cards and pointers, by audience key.
+    """
+
+    shelf: Shelf
+    copybook: Copybook = Copybook()
+    live: Mapping[str, LiveCard] = {}

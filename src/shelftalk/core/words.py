@@ -1,0 +1,105 @@
+"""Words: judged, kept, and published to whoever waits; or not to be had, and the phrasebook answers."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from shelftalk.core.brief import Brief
+from shelftalk.core.card import Rung, Trigger
+from shelftalk.core.effects import Hold, Step, Write
+from shelftalk.core.facts import showable
+from shelftalk.core.guard import Outcome, judge
+from shelftalk.core.passing import as_ask, pass_on
+from shelftalk.core.publish import brief_for, publish
+from shelftalk.core.refresh import phrased, refresh
+from shelftalk.core.rules import ShelfRules
+from shelftalk.core.state import LiveCard, ShelfState, Stage, Text
+
+
+class Words(msgspec.Struct, frozen=True):
+    """What the model wrote for a brief.
+
+    Attributes:
+        attempt: which try it was, as in `Write`.
+    """
+
+    brief: Brief
+    slotted: str
+    attempt: int = 0
+
+
+def on_words(state: ShelfState, waiting: Sequence[LiveCard], words: Words, now_ms: int, rules: ShelfRules) -> Step:
+    """Judge what the model wrote, keep it, and publish it to the cards that wait for it or have only a phrase.
+
+    Args:
+        state: with the facts of this moment, which may be newer than the brief.
+        waiting: the live cards whose brief this is.
+        words: what came back.
+        now_ms: the time.
+        rules: how to decide.
+    """
+    brief = words.brief
+    verdict = judge(brief, words.slotted)
+    if verdict.outcome is Outcome.REJECT and words.attempt + 1 < rules.max_attempts:
+        return Step(effects=[Write(brief, urgent=any(_first(card) for card in waiting), attempt=words.attempt + 1)])
+    if verdict.outcome is not Outcome.PASS:
+        step = no_words(state, waiting, brief, now_ms, rules)
+        if verdict.outcome is Outcome.HOLD:
+            step.effects.append(Hold(brief, words.slotted, verdict.reasons))
+        return step
+    kept = state.copybook.with_text(brief.brief_id, Text(words.slotted, brief.model))
+    state = msgspec.structs.replace(state, copybook=kept)
+    step = Step(copybook=kept)
+    for card in waiting:
+        if card.brief_id == brief.brief_id and (_first(card) or _only_phrased(card)):
+            _merge(step, _improve(state, card, words, now_ms, rules))
+    return step
+
+
+def _first(card: LiveCard) -> bool:
+    return card.stage is Stage.AWAITING
+
+
+def _only_phrased(card: LiveCard) -> bool:
+    return card.stage is Stage.SHOWN and card.rung is Rung.PHRASEBOOK and bool(card.slotted)
+
+
+def _improve(state: ShelfState, card: LiveCard, words: Words, now_ms: int, rules: ShelfRules) -> Step:
+    """Publish new words, but only while their brief still holds: the facts may have moved while they were written."""
+    facts = state.shelf.facts
+    if not showable(facts, now_ms) or brief_for(facts, card, now_ms, rules) != words.brief:
+        return refresh(state, card, now_ms, rules)
+    first = _first(card)
+    better = msgspec.structs.replace(
+        card,
+        slotted=words.slotted,
+        model=words.brief.model,
+        rung=Rung.GENERATED,
+        revision=card.revision if first else card.revision + 1,
+        trigger=card.trigger if first else Trigger.REWRITE,
+    )
+    return publish(facts, better, now_ms, rules)
+
+
+def no_words(state: ShelfState, waiting: Sequence[LiveCard], brief: Brief, now_ms: int, rules: ShelfRules) -> Step:
+    """The model failed, or wrote what may not be used: the phrasebook answers whoever still waits."""
+    step = Step()
+    for card in waiting:
+        if card.brief_id == brief.brief_id:
+            _merge(step, on_deadline(state, card, now_ms, rules))
+    return step
+
+
+def on_deadline(state: ShelfState, card: LiveCard, now_ms: int, rules: ShelfRules) -> Step:
+    """The shopper has waited long enough: the phrasebook answers. Words that come later improve the card."""
+    facts = state.shelf.facts
+    if not _first(card):
+        return Step()
+    if not showable(facts, now_ms):
+        return pass_on(state, as_ask(card), now_ms, rules)
+    return publish(facts, phrased(card, brief_for(facts, card, now_ms, rules)), now_ms, rules)
+
+
+def _merge(step: Step, more: Step) -> None:
+    step.live |= more.live
+    step.effects += more.effects

@@ -1,0 +1,132 @@
+"""The desk: carries what is to be written to the generation engine's thread, and the words back to the keeper's loop."""
+
+import asyncio
+import time
+from collections import deque
+from concurrent.futures import Future
+from typing import Protocol
+
+import msgspec
+
+from shelftalk.core.brief import Brief, slots_for
+from shelftalk.core.effects import Write
+from shelftalk.core.prompt import MAX_NEW_TOKENS, prompt_for
+from shelftalk.core.shelf import Words
+from shelftalk.engine import Completion, Engine, Priority, Request
+from shelftalk.errors import QueueFullError, ShelftalkError
+
+
+class Reader(Protocol):
+    """Who gets the words: the keeper."""
+
+    def words(self, words: Words, now_ms: int) -> None:
+        """Something was written."""
+
+    def failed(self, brief: Brief, now_ms: int) -> None:
+        """It could not be written."""
+
+
+class DeskSettings(msgspec.Struct, frozen=True):
+    """How the desk asks.
+
+    Attributes:
+        temperature: of sampling; the seed comes from the brief, so the same brief gives the same words.
+        give_up_ms: after this nobody is helped by the words any more, and the request expires.
+        background: requests that no shopper waits for, in the engine at one time: the other rows are kept for shoppers.
+        background_limit: such requests that may queue here; beyond it the oldest are shed and keep their phrase.
+    """
+
+    temperature: float = 0.7
+    top_p: float = 0.92
+    give_up_ms: int = 15_000
+    background: int = 4
+    background_limit: int = 20_000
+
+
+class EngineDesk:
+    """A `Desk` over a running engine."""
+
+    def __init__(self, engine: Engine, settings: DeskSettings) -> None:
+        self.shed = 0
+        self._engine = engine
+        self._settings = settings
+        self._reader: Reader | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._background: deque[Write] = deque()
+        self._in_background = 0
+
+    def serve(self, reader: Reader, loop: asyncio.AbstractEventLoop) -> None:
+        """Answer this reader, on this loop."""
+        self._reader, self._loop = reader, loop
+
+    def write(self, effect: Write) -> None:
+        """Start writing at once if a shopper waits, else when there is room."""
+        if effect.urgent:
+            self._submit(effect)
+            return
+        if len(self._background) >= self._settings.background_limit:
+            self._background.popleft()
+            self.shed += 1
+        self._background.append(effect)
+        self._fill_background()
+
+    def queued(self) -> int:
+        """Background requests that wait here."""
+        return len(self._background)
+
+    def _fill_background(self) -> None:
+        while self._background and self._in_background < self._settings.background:
+            self._in_background += 1
+            self._submit(self._background.popleft())
+
+    def _submit(self, effect: Write) -> None:
+        brief = effect.brief
+        request = Request(
+            key=f"{brief.brief_id}/{effect.attempt}",
+            prompt=prompt_for(brief),
+            slots=slots_for(brief),
+            max_new_tokens=MAX_NEW_TOKENS[brief.channel],
+            priority=Priority.SHOPPER if effect.urgent else Priority.REFRESH,
+            deadline_s=time.monotonic() + self._settings.give_up_ms / 1000 if effect.urgent else None,
+            seed=int(brief.brief_id, 16) % 2**31 + effect.attempt,
+            temperature=self._settings.temperature,
+            top_p=self._settings.top_p,
+        )
+        try:
+            future = self._engine.submit(request)
+        except (QueueFullError, ShelftalkError) as error:
+            self._call(self._finished, effect, None, error)
+            return
+        future.add_done_callback(lambda done: self._call(self._finished, effect, *_outcome(done)))
+
+    def _call(self, function: object, *args: object) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(function, *args)  # type: ignore[arg-type]
+
+    def _finished(self, effect: Write, completion: Completion | None, error: BaseException | None) -> None:
+        if not effect.urgent:
+            self._in_background -= 1
+        reader = self._reader
+        if reader is not None:
+            now_ms = time.time_ns() // 1_000_000
+            # A text that was cut off at its limit is no sentence; the guard would only say so later.
+            if completion is None or error is not None or completion.finish_reason != "stop":
+                reader.failed(effect.brief, now_ms)
+            else:
+                reader.words(Words(effect.brief, completion.text.strip(), effect.attempt), now_ms)
+        self._fill_background()
+
+
+def _outcome(done: "Future[Completion]") -> tuple[Completion | None, BaseException | None]:
+    if done.cancelled():
+        return None, None
+    error = done.exception()
+    return (None, error) if error is not None else (done.result(), None)
+
+
+class NoDesk:
+    """A `Desk` without a generator: the rules never ask it, since every brief's model is the phrasebook."""
+
+    def write(self, effect: Write) -> None:
+        """Nothing is written."""
+        raise AssertionError(f"no generator, yet {effect.brief.model!r} was asked to write")
