@@ -1,0 +1,77 @@
+"""The hand-written lines: one product a JSON line, several texts a product (see ``lines/GUIDE.md``)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone
+from shelftalk.core.prompt import DEFAULT_VARIANT
+from shelftalk.errors import ConfigError
+
+LINES_DIR = Path(__file__).with_name("lines")
+
+
+class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One text and what it answers."""
+
+    channel: Channel
+    angle: Angle
+    promo: Promotion
+    tone: Tone
+    text: str
+    anchor: str | None = None
+
+
+class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A product that we made up, with the texts written for it.
+
+    Attributes:
+        source: where it was read, ``"en-home.jsonl:12"``; empty in a product made by hand.
+    """
+
+    kind: str
+    points: tuple[str, ...]
+    lines: tuple[Line, ...]
+    source: str = ""
+
+
+def read_products(path: Path) -> Iterator[Product]:
+    """Read one file of products.
+
+    Raises:
+        ConfigError: a line of the file is not a product; the message names file, line and field.
+    """
+    decoder = msgspec.json.Decoder(Product)
+    for number, row in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not row.strip():
+            continue
+        source = f"{path.name}:{number}"
+        try:
+            product = decoder.decode(row)
+        except msgspec.MsgspecError as error:
+            raise ConfigError(f"{source}: {error}") from error
+        yield msgspec.structs.replace(product, source=source)
+
+
+def load_products(folder: Path = LINES_DIR, language: str = "en") -> list[Product]:
+    """Every product of one language, in file order."""
+    return [product for path in sorted(folder.glob(f"{language}-*.jsonl")) for product in read_products(path)]
+
+
+def brief_for(product: Product, line: Line, *, branded: bool, variant: str = DEFAULT_VARIANT) -> Brief:
+    """The brief that a line answers. SKU and model are empty: neither reaches the prompt."""
+    return Brief(
+        sku="",
+        kind=product.kind,
+        points=product.points,
+        channel=line.channel,
+        angle=line.angle,
+        anchor=line.anchor,
+        promotion=line.promo,
+        tone=line.tone,
+        branded=branded,
+        locale="en-GB",
+        variant=variant,
+        model="",
+    )

@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import pytest
+
+from shelftalk.core.brief import Angle, Promotion
+from shelftalk.core.prompt import prompt_for
+from shelftalk.errors import ConfigError
+from shelftalk.train.checks import problems
+from shelftalk.train.lines import brief_for, load_products, read_products
+from tests.train.made import line, product
+
+
+def test_every_committed_line_keeps_the_writers_guide() -> None:
+    products = load_products()
+    assert sum(len(product.lines) for product in products) > 2000
+    breaches = [
+        f"{product.source}: {what}: {line.text}"
+        for product in products
+        for line in product.lines
+        for what in problems(product, line)
+    ]
+    assert not breaches, "\n".join(breaches)
+
+
+def test_every_angle_and_promotion_has_lines() -> None:
+    lines = [line for product in load_products() for line in product.lines]
+    assert {line.angle for line in lines} == set(Angle)
+    assert {line.promo for line in lines} == set(Promotion) - {Promotion.SOLD_OUT}
+
+
+def test_a_broken_line_is_named_by_file_and_number(tmp_path: Path) -> None:
+    path = tmp_path / "en-broken.jsonl"
+    path.write_text('{"kind": "mug", "points": [], "lines": []}\n\n{"kind": "mug", "points": [], "lines": [{}]}\n')
+    with pytest.raises(ConfigError, match=r"en-broken\.jsonl:3: .*channel"):
+        list(read_products(path))
+
+
+def test_a_misspelt_field_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "en-broken.jsonl"
+    path.write_text('{"kind": "mug", "point": ["blue"], "points": [], "lines": []}\n')
+    with pytest.raises(ConfigError, match="point"):
+        list(read_products(path))
+
+
+def test_the_brief_of_a_line_makes_the_prompt_that_the_runtime_makes() -> None:
+    made = line("Socks first.", angle=Angle.GOES_WITH, anchor="mug tree")
+    assert prompt_for(brief_for(product(), made, branded=True)) == (
+        "<|im_start|>user\ncard, goes with mug tree, none, plain, branded\npour-over kettle\n"
+        "{p1} = 900 ml; gooseneck spout; {p2} = 1200 W; steel<|im_end|>\n<|im_start|>assistant\n"
+    )
