@@ -1,6 +1,5 @@
-"""Where the files beside the code are: inside the installed package, or at the root of a checkout."""
+"""Where the files beside the code are: in the repository's root, or inside an installed package."""
 
-from functools import cache
 from pathlib import Path
 
 from shelftalk.errors import ConfigError
@@ -8,19 +7,24 @@ from shelftalk.errors import ConfigError
 _PACKAGE = Path(__file__).parent
 
 
-@cache
-def _folder(name: str) -> Path:
-    for candidate in (_PACKAGE / f"_{name}", _PACKAGE.parent.parent / name):
-        if candidate.is_dir():
-            return candidate
-    raise ConfigError(f"the folder {name!r} is neither in the package nor in a checkout; reinstall shelftalk")
-
-
 def schemas_dir() -> Path:
-    """The folder of the JSON Schemas."""
-    return _folder("schemas")
+    """The JSON Schemas of events and cards."""
+    return _find("schemas")
 
 
 def models_dir() -> Path:
-    """The folder of committed model parts (adapters)."""
-    return _folder("models")
+    """The adapters: one folder each."""
+    return _find("models")
+
+
+def _find(name: str) -> Path:
+    """The wheel carries the folder as ``_<name>``; a checkout has it at its root.
+
+    Raises:
+        ConfigError: it is in neither place.
+    """
+    installed, checkout = _PACKAGE / f"_{name}", _PACKAGE.parent.parent / name
+    for folder in (installed, checkout):
+        if folder.is_dir():
+            return folder
+    raise ConfigError(f"the folder {name!r} is neither at {installed} nor at {checkout}: install shelftalk again")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import gguf
 from tokenizers import Tokenizer
 
 from shelftalk.errors import ModelFolderError
@@ -19,13 +20,17 @@ _CONTROL = 3
 _GPT2_SPLITS = ("smollm",)
 
 
-def load_tokenizer_json(source: Path) -> dict[str, Any]:
+def load_tokenizer_json(source: Path, reader: gguf.GGUFReader | None = None) -> dict[str, Any]:
     """The content of ``tokenizer.json`` for a GGUF file or a Hugging Face folder.
+
+    Args:
+        source: the file or folder.
+        reader: of the file, where it is open already (opening takes seconds).
 
     Raises:
         ModelFolderError: there is none, or the GGUF file has a tokenizer of another kind.
     """
-    return read_json(source / "tokenizer.json") if source.is_dir() else _from_gguf(source)
+    return read_json(source / "tokenizer.json") if source.is_dir() else _from_gguf(source, reader or open_gguf(source))
 
 
 def make_tokenizer(tokenizer_json: Mapping[str, Any]) -> Tokenizer:
@@ -102,8 +107,7 @@ def byte_level_bpe(
     }
 
 
-def _from_gguf(path: Path) -> dict[str, Any]:
-    reader = open_gguf(path)
+def _from_gguf(path: Path, reader: gguf.GGUFReader) -> dict[str, Any]:
     kind = gguf_value(reader, path, "tokenizer.ggml.model")
     split = gguf_value(reader, path, "tokenizer.ggml.pre", "(none)")
     if kind != "gpt2" or split not in _GPT2_SPLITS:

@@ -75,8 +75,12 @@ class Weights:
         return self.tensors["model.embed_tokens.weight" if self.config.tied else "lm_head.weight"]
 
 
-def load_weights(source: Path) -> Weights:
+def load_weights(source: Path, reader: gguf.GGUFReader | None = None) -> Weights:
     """Read a ``.gguf`` file or a Hugging Face folder.
+
+    Args:
+        source: the file or folder.
+        reader: of the file, where it is open already (opening takes seconds).
 
     Raises:
         ModelFolderError: it is neither, or it is damaged or not supported.
@@ -84,7 +88,7 @@ def load_weights(source: Path) -> Weights:
     if source.is_dir():
         return _from_hugging_face(source)
     if source.suffix == ".gguf":
-        return _from_gguf(source)
+        return _from_gguf(source, reader or open_gguf(source))
     raise ModelFolderError(f"{source} is neither a .gguf file nor a Hugging Face folder with config.json")
 
 
@@ -92,6 +96,18 @@ def hash_file(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_source(source: Path) -> str:
+    """`Weights.source_hash` of a GGUF file or a Hugging Face folder, without reading the numbers."""
+    if source.is_file():
+        return hash_file(source)[:16]
+    digest = hashlib.sha256()
+    for name in _safetensors_names(source):
+        if not (source / name).is_file():
+            raise ModelFolderError(f"{source / name} is missing: fetch the whole model folder")
+        digest.update(bytes.fromhex(hash_file(source / name)))
+    return digest.hexdigest()[:16]
 
 
 def open_gguf(path: Path) -> gguf.GGUFReader:
@@ -120,8 +136,7 @@ def gguf_value(reader: gguf.GGUFReader, path: Path, key: str, default: Any = Non
     return default
 
 
-def _from_gguf(path: Path) -> Weights:
-    reader = open_gguf(path)
+def _from_gguf(path: Path, reader: gguf.GGUFReader) -> Weights:
     config = _gguf_config(reader, path)
     tensors: dict[str, np.ndarray] = {}
     for tensor in reader.tensors:
@@ -136,7 +151,7 @@ def _from_gguf(path: Path) -> Weights:
         if config.family == "llama" and ("attn_q." in tensor.name or "attn_k." in tensor.name):
             array = unpermute(array, config.heads if "attn_q." in tensor.name else config.kv_heads)
         tensors[name] = array
-    return Weights(config, tensors, hash_file(path)[:16])
+    return Weights(config, tensors, hash_source(path))
 
 
 def unpermute(rows: np.ndarray, heads: int) -> np.ndarray:
@@ -193,14 +208,16 @@ def _hugging_face_name(path: Path, name: str) -> str:
 
 def _from_hugging_face(folder: Path) -> Weights:
     config = ModelConfig.from_hugging_face(folder)
-    index = folder / "model.safetensors.index.json"
-    names = sorted(set(read_json(index).get("weight_map", {}).values())) if index.exists() else ["model.safetensors"]
     tensors: dict[str, np.ndarray] = {}
-    digest = hashlib.sha256()
-    for name in names:
+    for name in _safetensors_names(folder):
         tensors |= read_safetensors(folder / name)
-        digest.update(bytes.fromhex(hash_file(folder / name)))
-    return Weights(config, tensors, digest.hexdigest()[:16])
+    return Weights(config, tensors, hash_source(folder))
+
+
+def _safetensors_names(folder: Path) -> list[str]:
+    """The weight files: one, or those that the index of a sharded model names."""
+    index = folder / "model.safetensors.index.json"
+    return sorted(set(read_json(index).get("weight_map", {}).values())) if index.exists() else ["model.safetensors"]
 
 
 def read_safetensors(path: Path) -> dict[str, np.ndarray]:

