@@ -1,13 +1,27 @@
 """Fixtures that several packages' tests use."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from shelftalk.modelling.tiny import build_tiny
+from tests.kafka.broker import KafkaBroker, KafkaUnavailableError
 
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a random two-layer model in fp32 with slot tokens: real code, nonsense words, milliseconds a text."""
     return build_tiny(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """``host:port`` of a real Apache Kafka; skips with the reason where none can be had. Tests that use it are marked `kafka`."""
+    broker = KafkaBroker(tmp_path_factory.mktemp("kafka"))
+    try:
+        broker.start()
+    except KafkaUnavailableError as error:
+        pytest.skip(f"no Apache Kafka: {error}")
+    yield broker.bootstrap
+    broker.stop()
