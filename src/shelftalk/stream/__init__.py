@@ -1,0 +1,1 @@
+"""The Kafka shell: settings, topics, broker, producer, state tables and the worker around the pure core."""

@@ -20,7 +20,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from shelftalk.core.prompt import DEFAULT_VARIANT, variants
 from shelftalk.core.react import Policy
+from shelftalk.core.rules import ShelfRules
 from shelftalk.errors import ConfigError
 
 CONFIG_VARIABLE = "SHELFTALK_CONFIG"
@@ -166,12 +168,14 @@ class Deadlines(_Part):
     """How long anything may take.
 
     Attributes:
+        card_ms: how long a shopper's card waits for the model before the phrasebook answers.
         drain_s: after SIGTERM, for work in flight.
         rebalance_drain_s: when partitions are taken away.
         delivery_s: for one output, retries included; then the worker stops rather than lose it.
         start_s: from start to the first assignment.
     """
 
+    card_ms: int = Field(default=900, ge=1, le=60_000)
     drain_s: float = Field(default=20, gt=0, le=600)
     rebalance_drain_s: float = Field(default=5, gt=0, le=120)
     delivery_s: float = Field(default=60, ge=1, le=900)
@@ -226,7 +230,7 @@ class Settings(BaseSettings):
         store: where state lives: ``memory://``.
         in_flight: events that may be open at once.
         policy: fields of `shelftalk.core.react.Policy` that differ from its defaults.
-        rules: the shelf's rules, likewise.
+        rules: fields of `shelftalk.core.rules.ShelfRules`, likewise.
     """
 
     model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
@@ -257,6 +261,22 @@ class Settings(BaseSettings):
     def react_policy(self) -> Policy:
         """When to speak."""
         return convert(self.policy, Policy)
+
+    @field_validator("rules")
+    @classmethod
+    def _rules(cls, value: dict[str, Any]) -> dict[str, Any]:
+        convert(value, ShelfRules)
+        if value.get("variant", DEFAULT_VARIANT) not in variants():
+            raise ValueError(f"variant: there is no prompt {value['variant']!r}; known are {', '.join(variants())}")
+        return value
+
+    def shelf_rules(self, model: str) -> ShelfRules:
+        """How shelves decide.
+
+        Args:
+            model: id of the generator that writes for them.
+        """
+        return msgspec.structs.replace(convert(self.rules, ShelfRules), model=model)
 
     def masked(self) -> dict[str, Any]:
         """All of it for printing, secrets as ``**********``."""

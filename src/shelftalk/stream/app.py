@@ -1,0 +1,410 @@
+"""The worker: one Faust app in our own process, event loop and log, that stops as it should.
+
+Faust's own ``Worker`` owns signals, logging and standard output, and can only live in the main thread. This one is a
+coroutine: alone in a process (`run_worker`), or beside something else (`WorkerThread`).
+"""
+
+import asyncio
+import contextlib
+import enum
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import faust
+import msgspec
+import structlog
+import uvloop
+from faust.types import TP
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from shelftalk.core.ledger import Ledger
+from shelftalk.errors import BrokerError, FatalError
+from shelftalk.stream.dead_letters import DeadLetters
+from shelftalk.stream.health import Health, HealthServer
+from shelftalk.stream.intake import Handler, Intake
+from shelftalk.stream.outbox import Outbox
+from shelftalk.stream.settings import Settings, faust_broker
+from shelftalk.stream.tables import StateTable
+from shelftalk.stream.topics import TopicAdmin, topic_specs
+from shelftalk.stream.transport import Transport
+
+log = structlog.get_logger(__name__)
+
+Value = TypeVar("Value", bound=msgspec.Struct)
+
+#: After a fatal error nothing is waited for that long: what is stuck will come again.
+_FATAL_DRAIN_S = 2.0
+
+#: What Faust takes to stop its services beyond the drain.
+_STOP_SLACK_S = 10.0
+
+
+class State(enum.StrEnum):
+    """How far a worker is."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    DRAINING = "draining"
+    STOPPED = "stopped"
+
+
+class Worker:
+    """One member of the consumer group.
+
+    Args:
+        settings: everything.
+        register: called with the worker on its event loop, before Faust starts: make tables and agents there.
+        create_topics: create what is missing rather than refuse to start.
+
+    Attributes:
+        app: of Faust, from `register` on.
+        ledger: decides what is committed.
+        outbox: for all outputs.
+        dead_letters: for events that nobody can take.
+        intake: the loop of every agent, with its counts.
+        registry: of Prometheus; add your own metrics.
+        on_drain: called on the event loop when the worker begins to stop, so that work that waits can be cut short.
+        on_stopped: called on the event loop when everything is delivered or the deadline passed.
+        error: what stopped it, if that was an error.
+    """
+
+    app: faust.App
+    outbox: Outbox
+    dead_letters: DeadLetters
+    intake: Intake
+
+    def __init__(
+        self, settings: Settings, register: "Callable[[Worker], None]", *, create_topics: bool = False
+    ) -> None:
+        self.settings = settings
+        self.ledger: Ledger[TP] = Ledger(settings.in_flight)
+        self.registry = CollectorRegistry()
+        self.registry.register(_Collector(self))
+        self.on_drain: list[Callable[[], None]] = []
+        self.on_stopped: list[Callable[[], None]] = []
+        self.state = State.STARTING
+        self.error: Exception | None = None
+        self.web_port: int | None = None
+        self.started = threading.Event()  # set when it first has its partitions, or has stopped
+        self._register = register
+        self._create_topics = create_topics
+        self._tables: list[str] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop_asked = threading.Event()
+        self._stopping: asyncio.Event | None = None
+        self._drain_until: float | None = None  # of time.monotonic
+
+    def table(self, name: str, value_type: type[Value]) -> StateTable[Value]:
+        """A state table; call it in `register`."""
+        self._tables.append(name)
+        partitions = self.settings.topics.partitions
+        return StateTable(self.app, name, value_type, self.outbox, partitions=partitions, on_fatal=self.fatal)
+
+    def agent(self, name: str, topic: str, handler: Handler) -> None:
+        """Read a topic; call it in `register`, once a topic.
+
+        Args:
+            name: for the log and metrics.
+            topic: a field of `Topics`, such as ``"behaviour"``.
+            handler: see `Intake.run`.
+        """
+        source = self.app.topic(
+            self.settings.topics.name(topic),
+            key_serializer="raw",
+            value_serializer="raw",
+            partitions=self.settings.topics.partitions,
+            allow_empty=True,
+        )
+
+        async def read(stream: Any) -> None:
+            await self.intake.run(name, stream, handler)
+
+        self.app.agent(source, name=name)(read)
+
+    def stop(self) -> None:
+        """Drain and end; from any thread, any number of times."""
+        self._stop_asked.set()
+        loop, stopping = self._loop, self._stopping
+        if loop is not None and stopping is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: it has stopped
+                loop.call_soon_threadsafe(stopping.set)
+
+    def fatal(self, error: Exception) -> None:
+        """End with an error; from the event loop."""
+        if self.error is None:
+            self.error = error
+            log.critical("the worker must stop", error=str(error), kind=type(error).__name__)
+        self.stop()
+
+    @property
+    def exit_code(self) -> int:
+        """0 when it stopped because it was asked to."""
+        return 0 if self.error is None else 1
+
+    @property
+    def health(self) -> Health:
+        """What the probes are told."""
+        app = getattr(self, "app", None)
+        crashed = app is not None and app.crashed
+        assigned = app is not None and bool(app.assignor.assigned_actives())
+        settled = app is not None and not app.rebalancing and not app.in_recovery and app.tables.actives_ready
+        live = self.error is None and not crashed and self.state is not State.STOPPED
+        ready = live and self.state is State.RUNNING and settled
+        detail = {
+            "state": self.state.value,
+            "ready": ready,
+            "assigned": assigned,
+            "rebalancing": app is not None and app.rebalancing,
+            "recovering": app is not None and app.in_recovery,
+            "open_entries": self.ledger.unfinished,
+            "error": None if self.error is None else str(self.error),
+        }
+        return Health(live, ready, detail)
+
+    async def run(self) -> None:
+        """Run until `stop`, SIGTERM through `run_worker`, or an error.
+
+        Raises:
+            FatalError: it could not start, or had to stop.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        if self._stop_asked.is_set():
+            self._stopping.set()
+        deadlines = self.settings.deadlines
+        self.outbox = Outbox(self.settings.kafka, delivery_timeout_s=deadlines.delivery_s)
+        server = HealthServer(self.settings.web, lambda: self.health, self.registry)
+        try:
+            self._build()
+            await asyncio.to_thread(self._check_topics)
+            self.outbox.start()
+            if self.settings.web.enabled:
+                await server.start()
+                self.web_port = server.port
+            await self._run_faust()
+        except FatalError as error:
+            self.error = self.error or error
+        except Exception as error:
+            log.exception("the worker failed")
+            self.error = self.error or FatalError(f"the worker failed: {error!r}")
+        finally:
+            flushed = await self.outbox.close(self._drain_left())
+            await server.close()
+            self.state = State.STOPPED
+            self._tell(self.on_stopped)
+            self.started.set()
+            log.info("stopped", flushed=flushed, open_entries=self.ledger.unfinished)
+        if self.error is not None:
+            raise self.error
+
+    def _build(self) -> None:
+        settings, kafka = self.settings, self.settings.kafka
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        self.dead_letters = DeadLetters(self.outbox, settings.topics.name("dead_letters"), self.fatal)
+        self.intake = Intake(self.ledger, self.outbox, self.dead_letters, settings.retry, self.fatal)
+        self.app = faust.App(
+            settings.app_id,
+            **faust_broker(kafka),
+            broker_client_id=kafka.client_id,
+            broker_commit_interval=kafka.commit_interval_s,
+            broker_session_timeout=kafka.session_timeout_s,
+            broker_heartbeat_interval=kafka.session_timeout_s / 4,
+            broker_request_timeout=kafka.request_timeout_s,
+            consumer_auto_offset_reset="earliest",
+            consumer_group_instance_id=settings.instance_id,
+            store=settings.store,
+            datadir=settings.data_dir,
+            topic_partitions=settings.topics.partitions,
+            topic_replication_factor=settings.topics.replication_factor,
+            topic_allow_declare=False,  # `_check_topics` has seen to them
+            topic_disable_leader=True,
+            table_standby_replicas=0,
+            stream_wait_empty=True,
+            key_serializer="raw",
+            value_serializer="raw",
+            web_enabled=False,
+            worker_redirect_stdouts=False,
+        )
+        self.app.in_worker = True
+        self.app.transport = Transport(
+            self.app, self.ledger, self._drain, fetch_max_wait_ms=self.settings.kafka.fetch_max_wait_ms
+        )
+        self._register(self)
+
+    def _check_topics(self) -> None:
+        specs = topic_specs(self.settings, self._tables)
+        admin = TopicAdmin(self.settings.kafka, min(self.settings.kafka.request_timeout_s, 15.0))
+        if self._create_topics:
+            admin.ensure(specs)
+        else:
+            admin.check(specs)
+
+    async def _run_faust(self) -> None:
+        assert self._stopping is not None  # noqa: S101  set by `run`
+        app = self.app
+        starting = asyncio.ensure_future(app.start())
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        crashed = asyncio.ensure_future(app.wait_until_stopped())
+        started_by = time.monotonic() + self.settings.deadlines.start_s
+        try:
+            while not stopping.done() and not crashed.done():
+                if self.state is State.STARTING:
+                    if starting.done():
+                        starting.result()  # what it raised
+                    if self._has_partitions():
+                        self.state = State.RUNNING
+                        self.started.set()
+                        log.info("running", partitions=len(app.assignor.assigned_actives()))
+                    elif time.monotonic() > started_by:
+                        raise BrokerError(
+                            f"no partitions were assigned within {self.settings.deadlines.start_s:g} s of the start; "
+                            "is the broker well, and does the group rebalance for ever?"
+                        )
+                await asyncio.wait(
+                    {stopping, crashed},
+                    timeout=0.05 if self.state is State.STARTING else None,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+            if app.crashed and self.error is None:
+                raise FatalError(f"Faust crashed: {app.crash_reason!r}") from app.crash_reason
+        finally:
+            await self._stop_faust()
+            for task in (starting, stopping, crashed):
+                task.cancel()
+            await asyncio.gather(starting, stopping, crashed, return_exceptions=True)
+
+    def _has_partitions(self) -> bool:
+        app = self.app
+        return bool(app.tables.actives_ready and not app.rebalancing and app.consumer_generation_id)
+
+    async def _stop_faust(self) -> None:
+        self.state = State.DRAINING
+        drain_s = self.settings.deadlines.drain_s if self.error is None else _FATAL_DRAIN_S
+        self._drain_until = time.monotonic() + drain_s
+        log.info("draining", open_entries=self.ledger.unfinished, deadline_s=drain_s)
+        self._tell(self.on_drain)
+        try:
+            await asyncio.wait_for(self.app.stop(), drain_s + _STOP_SLACK_S)
+        except TimeoutError:
+            log.warning("Faust did not stop in time")
+        except Exception:
+            log.exception("Faust failed to stop")
+
+    async def _drain(self) -> None:
+        """Before partitions are given up: let open entries finish and outputs be delivered."""
+        final = self._drain_until is not None
+        left = self._drain_left() if final else self.settings.deadlines.rebalance_drain_s
+        if not await self.intake.idle(left):
+            log.warning("gave up waiting for open entries; they come again", open_entries=self.ledger.unfinished)
+        left = self._drain_left() if final else self.settings.deadlines.rebalance_drain_s
+        if not await self.outbox.flush(left) and not final:
+            # Delivered later, these writes could overtake those of the next owner of the partitions.
+            self.fatal(FatalError("outputs could not be delivered before partitions were taken away"))
+
+    def _drain_left(self) -> float:
+        until = self._drain_until
+        return self.settings.deadlines.drain_s if until is None else max(until - time.monotonic(), 0.05)
+
+    def _tell(self, callbacks: Iterable[Callable[[], None]]) -> None:
+        for callback in callbacks:
+            try:
+                callback()
+            except Exception:
+                log.exception("a stop callback failed")
+
+
+def run_worker(worker: Worker) -> int:
+    """Run it in this thread, with uvloop; SIGTERM and SIGINT drain it if this is the main thread.
+
+    Returns:
+        The exit code.
+    """
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # a policy, so that Faust's threads have it too
+
+    async def main() -> None:
+        if threading.current_thread() is threading.main_thread():
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, worker.stop)
+        await worker.run()
+
+    with contextlib.suppress(FatalError):  # it is worker.error
+        asyncio.run(main())
+    return worker.exit_code
+
+
+def exit_now(code: int) -> None:
+    """End the process even if a thread of Faust's hangs (they are not daemons, and would be waited for)."""
+    stuck = [
+        thread.name for thread in threading.enumerate() if not thread.daemon and thread is not threading.main_thread()
+    ]
+    if stuck:
+        log.warning("threads are still running", threads=stuck)
+    os._exit(code)
+
+
+class WorkerThread:
+    """A worker beside something else, such as the demo's view: in a thread with an event loop of its own."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self._thread = threading.Thread(target=run_worker, args=(worker,), name="worker", daemon=True)
+
+    def start(self, timeout_s: float) -> None:
+        """Start, and wait until it has its partitions.
+
+        Raises:
+            FatalError: it had to stop.
+            TimeoutError: it has not got them in time.
+        """
+        self._thread.start()
+        if not self.worker.started.wait(timeout_s):
+            raise TimeoutError(f"the worker has no partitions after {timeout_s:g} s")
+        if self.worker.error is not None:
+            raise self.worker.error
+
+    def stop(self, timeout_s: float) -> int:
+        """Drain.
+
+        Returns:
+            The exit code.
+
+        Raises:
+            TimeoutError: it has not stopped in time.
+        """
+        self.worker.stop()
+        self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            raise TimeoutError(f"the worker has not stopped after {timeout_s:g} s")
+        return self.worker.exit_code
+
+
+class _Collector:
+    """The worker's own figures for Prometheus, read when asked."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def collect(self) -> Iterable[Metric]:
+        worker = self._worker
+        ledger = worker.ledger
+        yield GaugeMetricFamily("shelftalk_ledger_open", "Events in work", ledger.unfinished)
+        yield GaugeMetricFamily("shelftalk_ledger_kept", "Events in memory: open, or behind an open one", ledger.kept)
+        yield GaugeMetricFamily("shelftalk_ready", "Whether the worker takes events", int(worker.health.ready))
+        if hasattr(worker, "outbox"):
+            counts = worker.outbox.counts
+            yield CounterMetricFamily("shelftalk_outbox_posted", "Messages handed to librdkafka", counts.posted)
+            yield CounterMetricFamily("shelftalk_outbox_delivered", "Messages confirmed", counts.delivered)
+            yield CounterMetricFamily("shelftalk_outbox_failed", "Messages not confirmed", counts.failed)
+            yield CounterMetricFamily("shelftalk_outbox_bytes", "Bytes of values posted", counts.bytes)
+            yield GaugeMetricFamily("shelftalk_outbox_in_flight", "Messages not yet confirmed", counts.in_flight)
+        if hasattr(worker, "intake"):
+            events = CounterMetricFamily("shelftalk_events", "Events taken", labels=["agent", "outcome"])
+            for (agent, outcome), count in worker.intake.counts.items():
+                events.add_metric([agent, outcome], count)
+            yield events

@@ -1,0 +1,302 @@
+"""The outbox: everything the worker writes to Kafka, through one librdkafka producer.
+
+Faust's own producer costs a service wait, a queue and several futures a message (about 1,000 awaited sends a second
+were measured); librdkafka takes 300,000. So outputs and state changelogs go through here: `post` hands a message to
+librdkafka's own thread, a second thread collects delivery reports, and the event loop learns of them once a batch.
+"""
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Protocol
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from shelftalk.errors import BadInputError, BrokerError, CancelledRequestError, DeliveryError, QueueFullError
+from shelftalk.stream.settings import Kafka, confluent_config
+
+log = structlog.get_logger(__name__)
+
+Headers = Mapping[str, bytes]
+
+#: From here on `room` makes callers wait.
+SOFT_LIMIT: Final = 10_000
+
+#: librdkafka's own bound; `post` raises beyond it. The distance lets one event post all it has to without waiting.
+HARD_LIMIT: Final = 100_000
+
+#: How long messages wait for company. 5 ms makes batches of dozens under load and is not felt in a second's latency.
+LINGER_MS: Final = 5
+
+#: A worker's largest message. Brokers take 1 MiB by default and say so themselves when it is too much.
+MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
+
+_POLL_S: Final = 0.1
+
+#: The message itself is at fault, and will be however often it is sent.
+_BAD_MESSAGE: Final = frozenset(
+    {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError._INVALID_ARG, KafkaError.INVALID_RECORD, KafkaError.INVALID_MSG_SIZE}  # noqa: SLF001
+)
+
+
+class Obligation(Protocol):
+    """What a delivery is owed to: an entry of the ledger."""
+
+    @property
+    def forgotten(self) -> bool:
+        """Whether its partition was taken away."""
+
+    def hold(self) -> None:
+        """One more to deliver."""
+
+    def done(self) -> None:
+        """Delivered."""
+
+    def fail(self, error: Exception) -> None:
+        """Cannot be delivered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Where a message lies."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+Outcome = Receipt | Exception
+OnOutcome = Callable[[Outcome], None]
+
+
+@dataclass(slots=True)
+class Counts:
+    """What went through. `posted` = `delivered` + `failed` + what is in flight."""
+
+    posted: int = 0
+    delivered: int = 0
+    failed: int = 0
+    bytes: int = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Posted, outcome unknown."""
+        return self.posted - self.delivered - self.failed
+
+
+class Outbox:
+    """The one producer of a worker. All methods belong to the event loop's thread.
+
+    Args:
+        kafka: the brokers.
+        delivery_timeout_s: librdkafka retries for so long; then the delivery failed.
+        soft_limit: messages in flight from which on `room` waits.
+    """
+
+    def __init__(self, kafka: Kafka, *, delivery_timeout_s: float = 60.0, soft_limit: int = SOFT_LIMIT) -> None:
+        self.counts = Counts()
+        self._soft_limit = soft_limit
+        self._config = producer_config(kafka, delivery_timeout_s)
+        self._reports: list[tuple[OnOutcome, Outcome]] = []  # written by the polling thread only
+        self._idle = asyncio.Event()
+        self._roomy = asyncio.Event()
+        self._idle.set()
+        self._roomy.set()
+        self._stop = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._producer: Producer = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the producer and its thread; call it on the event loop.
+
+        Raises:
+            BrokerError: librdkafka refuses the settings.
+        """
+        self._loop = asyncio.get_running_loop()
+        try:
+            self._producer = Producer(self._config, logger=logging.getLogger("librdkafka"))
+        except KafkaException as error:
+            raise BrokerError(f"kafka: librdkafka refuses the settings: {error}") from error
+        self._thread = threading.Thread(target=self._poll, name="outbox", daemon=True)
+        self._thread.start()
+
+    def post(
+        self,
+        topic: str,
+        key: str | bytes | None,
+        value: bytes | None,
+        *,
+        headers: Headers | None = None,
+        partition: int | None = None,
+        entry: Obligation | None = None,
+        on_outcome: OnOutcome | None = None,
+    ) -> None:
+        """Hand a message over; it does not wait.
+
+        Args:
+            topic: its full name.
+            key: decides the partition (murmur2, as in Java and Faust) unless `partition` does.
+            value: ``None`` is a tombstone.
+            headers: in this order.
+            partition: explicit, for changelogs.
+            entry: gets one obligation more, which is done or failed with the delivery.
+            on_outcome: called on the event loop with the receipt or the error, before the entry learns of it.
+
+        Raises:
+            QueueFullError: `HARD_LIMIT` messages are in flight; await `room` between events.
+            BadInputError: the message is larger than `MAX_MESSAGE_BYTES`.
+            CancelledRequestError: the entry's partition was taken away; another worker does this event again, so what this
+                one still has to say is not said.
+        """
+        if entry is not None and entry.forgotten:
+            raise CancelledRequestError(f"{topic}: the partition of the event behind this was taken away")
+        settle = partial(self._settle, entry, on_outcome)
+        kwargs: dict[str, Any] = {} if partition is None else {"partition": partition}
+        if headers:
+            kwargs["headers"] = list(headers.items())
+        try:
+            self._producer.produce(topic, value, key, on_delivery=partial(self._reported, settle), **kwargs)
+        except BufferError as error:
+            raise QueueFullError(f"outbox: {self.counts.in_flight} messages are in flight") from error
+        except KafkaException as error:
+            raise _error(error.args[0], topic) from error
+        if entry is not None:
+            entry.hold()
+        counts = self.counts
+        counts.posted += 1
+        counts.bytes += len(value) if value else 0
+        self._idle.clear()
+        if counts.in_flight >= self._soft_limit:
+            self._roomy.clear()
+
+    def send(
+        self,
+        topic: str,
+        key: str | bytes | None,
+        value: bytes | None,
+        *,
+        headers: Headers | None = None,
+        partition: int | None = None,
+    ) -> "asyncio.Future[Receipt]":
+        """Like `post`, for who wants to await the delivery.
+
+        Returns:
+            A future of the receipt; it raises `DeliveryError` (or `BadInputError`) if there is none.
+        """
+        future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self.post(topic, key, value, headers=headers, partition=partition, on_outcome=partial(_resolve, future))
+        return future
+
+    async def room(self) -> None:
+        """Wait while too much is in flight."""
+        await self._roomy.wait()
+
+    async def flush(self, timeout_s: float) -> bool:
+        """Wait until all that was posted has its outcome.
+
+        Returns:
+            Whether it has; ``False`` when the deadline came first.
+        """
+        try:
+            await asyncio.wait_for(self._idle.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    async def close(self, timeout_s: float) -> bool:
+        """Flush, then end the thread.
+
+        Returns:
+            Whether everything had its outcome.
+        """
+        flushed = await self.flush(timeout_s)
+        self._stop.set()
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join, 2 * _POLL_S + 1)
+        if not flushed and self._producer is not None:
+            self._producer.purge()  # nobody waits for them any more; without this the destructor would
+        return flushed
+
+    def _poll(self) -> None:
+        """The thread: collect delivery reports, pass each batch on in one call."""
+        while not self._stop.is_set():
+            self._producer.poll(_POLL_S)
+            if self._reports:
+                batch, self._reports = self._reports, []
+                with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+                    self._loop.call_soon_threadsafe(_tell, batch)  # type: ignore[union-attr]
+
+    def _reported(self, settle: OnOutcome, error: KafkaError | None, message: Message) -> None:
+        """In the polling thread, once a message."""
+        outcome: Outcome
+        if error is None:
+            outcome = Receipt(message.topic(), message.partition(), message.offset())
+        else:
+            outcome = _error(error, message.topic())
+        self._reports.append((settle, outcome))
+
+    def _settle(self, entry: Obligation | None, on_outcome: OnOutcome | None, outcome: Outcome) -> None:
+        """On the event loop, once a message."""
+        counts = self.counts
+        if isinstance(outcome, Receipt):
+            counts.delivered += 1
+        else:
+            counts.failed += 1
+        in_flight = counts.in_flight
+        if in_flight < self._soft_limit:
+            self._roomy.set()
+            if in_flight == 0:
+                self._idle.set()
+        try:
+            if on_outcome is not None:
+                on_outcome(outcome)
+        finally:
+            if entry is not None:
+                if isinstance(outcome, Receipt):
+                    entry.done()
+                else:
+                    entry.fail(outcome)
+
+
+def producer_config(kafka: Kafka, delivery_timeout_s: float) -> dict[str, Any]:
+    """Options of the worker's producer."""
+    return confluent_config(kafka) | {
+        "enable.idempotence": True,  # no duplicates or reordering by retries within one run
+        "partitioner": "murmur2_random",  # the same partition as Java's and Faust's producers give a key
+        "linger.ms": LINGER_MS,
+        "compression.type": "lz4",
+        "message.timeout.ms": int(delivery_timeout_s * 1000),
+        "queue.buffering.max.messages": HARD_LIMIT,
+        "message.max.bytes": MAX_MESSAGE_BYTES,
+        "allow.auto.create.topics": False,
+    }
+
+
+def _tell(batch: list[tuple[OnOutcome, Outcome]]) -> None:
+    for settle, outcome in batch:
+        try:
+            settle(outcome)
+        except Exception:
+            log.exception("a delivery callback failed")
+
+
+def _resolve(future: "asyncio.Future[Receipt]", outcome: Outcome) -> None:
+    if future.cancelled():
+        return
+    if isinstance(outcome, Receipt):
+        future.set_result(outcome)
+    else:
+        future.set_exception(outcome)
+
+
+def _error(error: KafkaError, topic: str) -> Exception:
+    detail = f"{topic}: {error.str()}"
+    if error.code() in _BAD_MESSAGE:
+        return BadInputError("output_refused", detail)
+    return DeliveryError(detail)

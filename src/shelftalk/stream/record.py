@@ -1,0 +1,53 @@
+"""One input record, as the handlers get it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from shelftalk.core.messages import Origin
+from shelftalk.errors import BadInputError
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What Kafka delivered, undecoded.
+
+    Attributes:
+        headers: in order; names may repeat.
+        timestamp_ms: the broker's or producer's, in Unix milliseconds.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+    timestamp_ms: int = 0
+
+    @classmethod
+    def of(cls, message: Any) -> "Record":
+        """From a message of Faust's (which counts time in seconds)."""
+        timestamp_ms = round(message.timestamp * 1000) if message.timestamp else 0
+        headers = tuple((name, bytes(value or b"")) for name, value in message.headers or ())
+        return cls(message.topic, message.partition, message.offset, message.key, message.value, headers, timestamp_ms)
+
+
+def origin_of(record: Record, event_id: str, occurred_at_ms: int) -> Origin:
+    """Where an event stood, for ids and for cards that explain themselves."""
+    return Origin(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        event_id=event_id,
+        occurred_at_ms=occurred_at_ms,
+    )
+
+
+def require_key(record: Record, key: str) -> None:
+    """The key decides the partition, and the partition is where the state is: a wrong one would split a shelf in two.
+
+    Raises:
+        BadInputError: the record's key is not what its event says.
+    """
+    if record.key is None or record.key.decode(errors="replace") != key:
+        raise BadInputError("key_mismatch", f"the record's key is {record.key!r}, its event is about {key!r}")

@@ -1,0 +1,274 @@
+"""State that survives: Faust tables whose changelogs go out through the outbox.
+
+A Faust table writes its changelog through Faust's producer, only inside the context of a stream's current event, and
+nothing ties the write to the commit. A `StateTable` takes the partition and the ledger's entry explicitly, so that tasks
+may write too, and the event's offset waits for the write. Recovery stays Faust's.
+
+Values live as Python objects, one dict a partition; they are encoded (msgpack) for the changelog only. So they must not be
+changed in place: use frozen structs.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, Generic, TypeVar
+
+import faust
+import msgspec
+import structlog
+from faust.stores.base import Store
+from faust.tables.table import Table
+from faust.types import TP
+
+from shelftalk.errors import CancelledRequestError, FatalError
+from shelftalk.stream.outbox import Obligation, Outbox, Outcome, Receipt
+
+log = structlog.get_logger(__name__)
+
+#: Faust logs through its services' class attribute; without this its "Starting..." would come under our name.
+_faust_logger = logging.getLogger("faust.tables")
+
+Value = TypeVar("Value", bound=msgspec.Struct)
+
+#: Changelog records applied at once during recovery.
+_RECOVERY_BATCH: Final = 1000
+
+OnPartitions = Callable[[frozenset[int]], None]
+
+
+class _PartitionStore(Store):
+    """One dict a partition.
+
+    Faust's memory store knows a key's partition only if it was recovered, keeps keys of revoked partitions that it wrote
+    itself, and loses a delete that is followed by a falsy value in the same batch.
+    """
+
+    logger = _faust_logger
+
+    def __post_init__(self) -> None:
+        self.data: dict[int, dict[str, Any]] = {}
+        self.offsets: dict[int, int] = {}  # changelog offset up to which `data` is complete
+
+    def _clear(self) -> None:
+        self.data.clear()
+
+    def persisted_offset(self, tp: TP) -> int | None:
+        """Recovery starts here: after the newest write that we made or read ourselves."""
+        return self.offsets.get(tp.partition)
+
+    def set_persisted_offset(self, tp: TP, offset: int) -> None:
+        self.offsets[tp.partition] = max(offset, self.offsets.get(tp.partition, -1))
+
+    def apply_changelog_batch(
+        self,
+        batch: Iterable[Any],
+        to_key: Callable[[Any], Any],  # noqa: ARG002
+        to_value: Callable[[Any], Any],  # noqa: ARG002
+    ) -> None:
+        """Replay, in order."""
+        decode, topic = self.table.decode, self.table.changelog_topic.get_topic_name()
+        for event in batch:
+            message = event.message
+            if (
+                message.topic != topic
+            ):  # Faust 0.15.3 hands late records of a revoked partition to whichever table was last
+                continue
+            partition = message.partition
+            held = self.data.setdefault(partition, {})
+            if message.value is None:
+                held.pop(message.key.decode(), None)
+            else:
+                held[message.key.decode()] = decode(message.value)
+            self.offsets[partition] = max(message.offset, self.offsets.get(partition, -1))
+
+    def drop(self, partitions: Iterable[int]) -> None:
+        """Lost to another worker, who will change them: what is here is worth nothing when they come back."""
+        for partition in partitions:
+            self.data.pop(partition, None)
+            self.offsets.pop(partition, None)
+
+    def reset_state(self) -> None:
+        self.data.clear()
+        self.offsets.clear()
+
+    async def backup_partition(self, *_args: Any, **_kwargs: Any) -> None:
+        """Nothing is on disk."""
+
+    def restore_backup(self, *_args: Any, **_kwargs: Any) -> None:
+        """Nothing is on disk."""
+
+
+class _FaustTable(Table):
+    """What Faust sees: it declares the changelog, recovers from it and tells of rebalances."""
+
+    logger = _faust_logger
+
+    def __init__(self, app: faust.App, *, owner: "StateTable[Any]", **kwargs: Any) -> None:
+        self.owner = owner
+        self.decode = owner.decode
+        super().__init__(app, **kwargs)
+
+    def _new_store(self) -> _PartitionStore:
+        return _PartitionStore(self.app.conf.store, self.app, self, table_name=self.name, loop=self.loop)
+
+    def on_key_set(self, key: Any, value: Any) -> None:  # noqa: ARG002
+        raise TypeError("write through StateTable.put, which names partition and entry")
+
+    def on_key_del(self, key: Any) -> None:  # noqa: ARG002
+        raise TypeError("write through StateTable.delete, which names partition and entry")
+
+    async def on_rebalance(
+        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
+    ) -> None:
+        """`revoked` are those that really go elsewhere, `newly_assigned` those that come from there."""
+        await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
+        name = self.changelog_topic.get_topic_name()
+        lost = frozenset(tp.partition for tp in revoked | newly_assigned if tp.topic == name)
+        self.data.drop(lost)
+        self.owner.lost(lost)
+
+    async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
+        await super().on_recovery_completed(active_tps, standby_tps)
+        self.owner.recovered(frozenset(tp.partition for tp in active_tps))
+
+
+class StateTable(Generic[Value]):
+    """A partitioned map from str to a frozen struct.
+
+    Args:
+        app: of Faust; make tables before it starts.
+        name: the changelog is ``{app id}-{name}-changelog``; see `changelog_name`.
+        value_type: a msgspec struct.
+        outbox: for the changelog.
+        partitions: as many as the topics that feed it have.
+        on_fatal: told when a write is lost; the worker must stop, for memory and changelog differ.
+
+    Attributes:
+        on_recovered: callbacks told which partitions are ours and complete, after each assignment.
+        on_lost: callbacks told which partitions went elsewhere (also before they come back); drop what was derived from them.
+    """
+
+    def __init__(
+        self,
+        app: faust.App,
+        name: str,
+        value_type: type[Value],
+        outbox: Outbox,
+        *,
+        partitions: int,
+        on_fatal: Callable[[FatalError], None],
+    ) -> None:
+        self.name = name
+        self.partitions = partitions
+        self.on_recovered: list[OnPartitions] = []
+        self.on_lost: list[OnPartitions] = []
+        self._outbox = outbox
+        self._on_fatal = on_fatal
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder = msgspec.msgpack.Decoder(value_type)
+        self._topic = changelog_name(app.conf.id, name)
+        self._ready: frozenset[int] = frozenset()
+        self._faust = _FaustTable(
+            app,
+            owner=self,
+            name=name,
+            partitions=partitions,
+            key_type=bytes,
+            value_type=bytes,
+            recovery_buffer_size=_RECOVERY_BATCH,
+        )
+        app.tables.add(self._faust)
+
+    @property
+    def ready(self) -> frozenset[int]:
+        """Partitions that are ours and recovered."""
+        return self._ready
+
+    def get(self, key: str, partition: int) -> Value | None:
+        """The value, or ``None``."""
+        held: Value | None = self._data.get(partition, {}).get(key)
+        return held
+
+    def put(self, key: str, value: Value, partition: int, entry: Obligation) -> None:
+        """Write.
+
+        Args:
+            key: its changelog record is keyed by it.
+            value: not to be changed afterwards.
+            partition: of the event that caused the write.
+            entry: of that event; it is held until the changelog has the write.
+
+        Raises:
+            CancelledRequestError: the partition was taken away meanwhile; another worker does this event again.
+            QueueFullError: see `Outbox.post`. Nothing is written then.
+        """
+        self._log_change(key, self._encoder.encode(value), partition, entry)
+        self._data.setdefault(partition, {})[key] = value
+
+    def delete(self, key: str, partition: int, entry: Obligation) -> None:
+        """Delete, with a tombstone in the changelog; also of a key that is not there.
+
+        Raises:
+            CancelledRequestError: see `put`.
+            QueueFullError: see `put`.
+        """
+        self._log_change(key, None, partition, entry)
+        self._data.get(partition, {}).pop(key, None)
+
+    def items(self, partition: int) -> Iterator[tuple[str, Value]]:
+        """All of one partition, as of now; writing meanwhile is fine."""
+        yield from list(self._data.get(partition, {}).items())
+
+    def count(self, partition: int | None = None) -> int:
+        """How many keys there are, in one partition or in all."""
+        if partition is not None:
+            return len(self._data.get(partition, {}))
+        return sum(map(len, self._data.values()))
+
+    def decode(self, raw: bytes) -> Value:
+        """A changelog value."""
+        return self._decoder.decode(raw)
+
+    def recovered(self, partitions: frozenset[int]) -> None:
+        """Faust is done."""
+        self._ready = partitions
+        self._tell(self.on_recovered, partitions)
+
+    def lost(self, partitions: frozenset[int]) -> None:
+        """Faust is about to recover; these start from nothing."""
+        self._ready -= partitions
+        if partitions:
+            self._tell(self.on_lost, partitions)
+
+    def _tell(self, callbacks: list[OnPartitions], partitions: frozenset[int]) -> None:
+        """Call them all, whatever one of them does."""
+        for callback in callbacks:
+            try:
+                callback(partitions)
+            except Exception:
+                log.exception("a table callback failed", table=self.name, partitions=sorted(partitions))
+
+    @property
+    def _data(self) -> dict[int, dict[str, Any]]:
+        data: dict[int, dict[str, Any]] = self._faust.data.data
+        return data
+
+    def _log_change(self, key: str, raw: bytes | None, partition: int, entry: Obligation) -> None:
+        if partition not in self._ready:
+            raise CancelledRequestError(f"table {self.name}: partition {partition} is not ours")
+        self._outbox.post(self._topic, key, raw, partition=partition, entry=entry, on_outcome=self._written)
+
+    def _written(self, outcome: Outcome) -> None:
+        if isinstance(outcome, Receipt):
+            if (
+                outcome.partition in self._ready
+            ):  # else a late write of a lost partition: it says nothing about what we hold
+                self._faust.data.set_persisted_offset(TP(outcome.topic, outcome.partition), outcome.offset)
+        else:
+            self._on_fatal(
+                FatalError(f"table {self.name}: a write was lost, so memory is ahead of its changelog: {outcome}")
+            )
+
+
+def changelog_name(app_id: str, table: str) -> str:
+    """The topic that Faust reads a table from."""
+    return f"{app_id}-{table}-changelog"
