@@ -83,8 +83,6 @@ _KINDS = {
 
 #: Brands of four letters and more that are written in capitals.
 _CAPITALS = frozenset({"asus", "dkny", "ikea", "nzxt", "oppo", "smeg"})
-    {"asus", "dkny", "nzxt", "ikea", "rivacase", "smeg", "ibox", "oppo", "tacx"} - {"rivacase", "ibox", "tacx"}
-)
 
 _MAX_BRAND = 80
 _INITIALS = 3
