@@ -24,7 +24,7 @@ _Book: TypeAlias = dict[str, dict[str, dict[str, list[str]]]]
 _PLAIN = re.compile(r"[^\W\d_](?:[^\W\d_]|[ ,;:'’&/()\-–]){0,59}")  # noqa: RUF001 - typographic signs are meant
 
 #: Points that only say how much or how many: true, and dull. They are named where there is nothing else to name.
-_AMOUNT = re.compile(r"\{|(?:set|pack|box|pair|bag|tube|tin|bottle|roll|sold|ten|two|three|four|five|six)\b")
+_AMOUNT = re.compile(r"\d|(?:set|pack|box|pair|bag|tube|tin|bottle|roll|sold|ten|two|three|four|five|six)\b")
 
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 
@@ -64,14 +64,14 @@ def _words(brief: Brief) -> dict[str, str]:
     if anchor := _plain(brief.anchor or "", brief.language):
         words["[anchor]"] = anchor
     slots = {point: slot for slot, point in point_slots(brief.points).items()}
-    points = [
-        f"{{{slots[point]}}}" if point in slots else _plain(point, brief.language)
+    points = {
+        point: f"{{{slots[point]}}}" if point in slots else _plain(point, brief.language)
         for point in brief.points
-        if len(point) <= _LONGEST_POINT and (point not in slots or "\n" not in point)
-    ]
-    points = [point for point in points if point]
-    if points := [point for point in points if not _AMOUNT.match(point)] or points:
-        words["[point]"] = points[_number(brief, "point") % len(points)]
+        if len(point) <= _LONGEST_POINT and "\n" not in point
+    }
+    sayable = [point for point, said in points.items() if said]
+    if sayable := [point for point in sayable if not _AMOUNT.match(point)] or sayable:
+        words["[point]"] = points[sayable[_number(brief, "point") % len(sayable)]]
     return words
 
 

@@ -1,0 +1,203 @@
+"""Every line of the phrasebook is printable, and there is one for every brief."""
+
+import re
+from importlib import resources
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone, slots_for
+from shelftalk.core.guard import Outcome, judge
+from shelftalk.core.phrasebook import _filled, _words, phrase
+from shelftalk.core.render import fill, slots_in
+
+LANGUAGES = ("en", "zh")
+PROMOTIONS = [promotion for promotion in Promotion if promotion is not Promotion.SOLD_OUT]
+MAIN_CELLS = (Angle.INTRODUCE, Angle.LIKE_VIEWED, Angle.GOES_WITH, Angle.IN_CART, Angle.POPULAR)
+VALUES = {
+    "name": "Fellside Trail",
+    "brand": "Fellside",
+    "price": "£39.00",
+    "was_price": "£49.00",
+    "percent_off": "20%",
+    "ends_on": "Friday",
+    "stock_left": "4",
+}
+FACTS = {
+    "en": [
+        ("trail running shoes", ("grippy lugged sole",), "running socks"),
+        ("kettle", ("runs for 30 hours",), "teapot"),
+        ("rain jacket", ("packs into its own pocket",), "umbrella"),
+        ("storage boxes", ("leave room for a lid",), "label maker"),
+    ],
+    "zh": [("水壶", ("容量900毫升",), "茶杯"), ("跑鞋", ("鞋底抓地",), "跑步袜")],
+}
+BANNED_OPENINGS = re.compile(
+    r"(looking for|meet the|discover|introducing|say goodbye|upgrade your|elevate|whether you|experience|get ready"
+    r"|still thinking|treat yourself|perfect for)\b",
+    re.IGNORECASE,
+)
+
+Book = dict[str, dict[str, dict[str, list[str]]]]
+
+
+def book(language: str) -> Book:
+    path = resources.files("shelftalk.core") / f"phrasebook.{language}.json"
+    return msgspec.json.decode(path.read_bytes(), type=Book)
+
+
+def cells(language: str) -> list[tuple[str, Channel, Angle, Promotion, tuple[str, ...]]]:
+    return [
+        (language, Channel(channel), Angle(angle), Promotion(promotion), tuple(lines))
+        for channel, angles in book(language).items()
+        for angle, promotions in angles.items()
+        for promotion, lines in promotions.items()
+    ]
+
+
+def make(
+    *,
+    kind: str = "kettle",
+    points: tuple[str, ...] = (),
+    channel: Channel = Channel.CARD,
+    angle: Angle = Angle.INTRODUCE,
+    anchor: str | None = None,
+    promotion: Promotion = Promotion.NONE,
+    branded: bool = True,
+    locale: str = "en-GB",
+    sku: str = "A1",
+    tone: Tone = Tone.PLAIN,
+) -> Brief:
+    return Brief(sku, kind, points, channel, angle, anchor, promotion, tone, branded, locale, "v1", "phrasebook")
+
+
+@pytest.mark.parametrize(
+    "cell", [cell for language in LANGUAGES for cell in cells(language)], ids=lambda cell: "/".join(cell[:4])
+)
+def test_every_line_passes_the_guard(cell: tuple[str, Channel, Angle, Promotion, tuple[str, ...]]) -> None:
+    language, channel, angle, promotion, lines = cell
+    for kind, points, anchor in FACTS[language]:
+        for line in lines:
+            brief = make(
+                kind=kind,
+                points=points,
+                channel=channel,
+                angle=angle,
+                anchor=anchor,
+                promotion=promotion,
+                branded="{brand}" in line,
+                locale=language,
+            )
+            text = _filled(line, _words(brief))
+            assert "[" not in text
+            assert judge(brief, text).outcome is Outcome.PASS, (line, judge(brief, text))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_cell_exists(language: str) -> None:
+    written = book(language)
+    assert set(written) == set(Channel)
+    for promotion in PROMOTIONS:
+        for angle in Angle:
+            assert len(written["card"][angle][promotion]) >= 2
+        for channel in Channel:
+            assert len(written[channel]["introduce"][promotion]) >= 2
+    if language == "en":
+        for angle in MAIN_CELLS:
+            assert len(written["card"][angle]["none"]) >= 6
+        assert min(len(lines) for *_, lines in cells("en")) >= 3
+
+
+@pytest.mark.parametrize(
+    "cell", [cell for language in LANGUAGES for cell in cells(language)], ids=lambda cell: "/".join(cell[:4])
+)
+def test_every_cell_has_a_line_that_needs_no_facts(
+    cell: tuple[str, Channel, Angle, Promotion, tuple[str, ...]],
+) -> None:
+    assert any("[" not in line and "{brand}" not in line for line in cell[4])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_line_twice_no_worn_opening_no_name_that_must_agree(language: str) -> None:
+    lines = [line for *_, lines in cells(language) for line in lines]
+    for channel in Channel:
+        of_channel = [line for cell in cells(language) if cell[1] is channel for line in cell[4]]
+        assert len(of_channel) == len(set(of_channel))
+    for line in lines:
+        assert not BANNED_OPENINGS.match(line), line
+        # Titles are singular or plural, so no verb may hang on them.
+        assert not re.search(
+            r"(?<!of )(?<!about )\{name\} (?:is|are|has|have|does|makes?|keeps?|costs?|gets?|looks?|comes?)\b", line
+        ), line
+        assert not re.search(r"\ban? (?:\{name\}|\{brand\}(?! pick)|\[)", line), line
+
+
+TEXT = st.text(max_size=80)
+BRIEFS = st.builds(
+    make,
+    kind=TEXT,
+    points=st.lists(TEXT, max_size=5).map(tuple),
+    channel=st.sampled_from(list(Channel)),
+    angle=st.sampled_from(list(Angle)),
+    anchor=st.none() | TEXT,
+    promotion=st.sampled_from(list(Promotion)),
+    branded=st.booleans(),
+    locale=st.sampled_from(["en-GB", "en", "zh-CN", "zh", "fr-FR", "../../etc", "", "x"]) | TEXT,
+    sku=st.text(max_size=8),
+    tone=st.sampled_from(list(Tone)),
+)
+
+
+@given(BRIEFS)
+def test_there_is_a_line_for_any_brief(brief: Brief) -> None:
+    text = phrase(brief)
+    assert slots_in(text) <= set(slots_for(brief))
+    assert "[" not in text
+    slots = dict.fromkeys(slots_for(brief), "x")
+    assert fill(text, slots).strip()
+    assert phrase(brief) == text
+
+
+@given(BRIEFS)
+def test_what_the_promotion_demands_is_told(brief: Brief) -> None:
+    used = slots_in(phrase(brief))
+    if brief.promotion is Promotion.ENDING_SOON:
+        assert "ends_on" in used
+    if brief.promotion is Promotion.LOW_STOCK:
+        assert "stock_left" in used
+
+
+@pytest.mark.parametrize(
+    "hostile", ["{price}", "{was_price} off", "[point]", "[kind]", "<b>x</b>", "a\u200bb", "\uff19 lives", "x" * 500]
+)
+def test_hostile_facts_stay_outside(hostile: str) -> None:
+    for number in range(40):
+        brief = make(kind=hostile, points=(hostile,), anchor=hostile, angle=Angle.GOES_WITH, sku=str(number))
+        text = phrase(brief)
+        assert judge(brief, text).outcome is Outcome.PASS, text
+
+
+def test_a_brand_that_is_kept_to_is_named_where_known() -> None:
+    texts = {phrase(make(angle=Angle.YOUR_BRAND, sku=str(number))) for number in range(40)}
+    assert all("{brand}" in text for text in texts)
+    assert "{brand}" not in phrase(make(angle=Angle.YOUR_BRAND, branded=False))
+
+
+def test_a_page_of_cards_does_not_repeat_itself() -> None:
+    texts = [phrase(make(points=("grippy lugged sole",), sku=f"P{number}")) for number in range(40)]
+    assert len(set(texts)) >= 10
+
+
+def test_amounts_are_named_only_where_nothing_else_is() -> None:
+    lines = {phrase(make(points=("set of 4", "folds flat"), sku=str(number))) for number in range(60)}
+    assert not any("{p1}" in line for line in lines)
+    assert any("olds flat" in line for line in lines)
+    assert any("{p1}" in phrase(make(points=("set of 4",), sku=str(number))) for number in range(60))
+
+
+def test_chinese_lines_leave_english_facts_out() -> None:
+    for number in range(40):
+        text = phrase(make(kind="kettle", points=("folds flat",), anchor="teapot", locale="zh-CN", sku=str(number)))
+        assert not re.search(r"kettle|folds|teapot", fill(text, VALUES))
