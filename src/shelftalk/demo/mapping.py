@@ -60,7 +60,7 @@ class Mapping:
     def _closest(self, category_code: str) -> list[Product]:
         """The products of the kinds whose words are closest to a category code, by price; all of them if none is close."""
         wanted = _words(f"{category_code} {kind_of(category_code) or ''}")
-        noun = _words(category_code.rsplit(".", 1)[-1])
+        noun = _words(f"{category_code.rsplit('.', 1)[-1]} {kind_of(category_code) or ''}")
         scores = {
             key: sum(3 if word in noun else 1 for word in words & wanted) / math.sqrt(len(words) or 1)
             for key, words in self._words.items()
