@@ -55,6 +55,8 @@ BAD = [
     ("Get {name} before it's gone, wet roots and all.", "urgency"),
     ("Selling fast: a sole with lugs that bite.", "urgency"),
     ("Buy now and thank yourself on the descent.", "urgency"),
+    ("Get yours today and feel the grip on wet roots.", "urgency"),
+    ("Stocks are limited, so think about {name} soon.", "urgency"),
     ("{name} is reserved for you, mud included.", "urgency"),
     # Reviews and other people's opinions.
     ("Customers love how {name} holds on wet rock.", "opinion"),
@@ -116,6 +118,11 @@ BAD = [
     ("Vegan from heel to toe, {name} takes the mud.", "claim"),
     ("{name} in black, for paths that will change that.", "claim"),
     ("Two pockets for a key, and lugs for the mud.", "claim"),
+    ("Nike never made a pair with lugs like these.", "claim"),
+    ("Lightweight and ready for the longer way home.", "claim"),
+    ("{name} keeps your feet dry on the way to work.", "claim"),
+    ("They are black, and they like the mud on the hill.", "claim"),
+    ("Nine millimetres of lug for the mud on the hill.", "claim"),
     ("Machine-washable, so the mud is only a visitor.", "claim"),
     # Promotions that are not so.
     ("{name} is on sale, and the mud is free of doubt.", "untrue now"),

@@ -14,6 +14,7 @@ in which slots stand as their upper-case names (``down to(?= PRICE)``):
 """
 
 import enum
+import itertools
 import re
 import unicodedata
 from collections import defaultdict
@@ -143,7 +144,7 @@ class _Rules(msgspec.Struct, frozen=True):
     attributes: re.Pattern[str]
     attribute_claims: tuple[_Claim, ...]
     counted: re.Pattern[str]
-    promotional: tuple[tuple[frozenset[Promotion], re.Pattern[str]], ...]
+    untrue: dict[Promotion, re.Pattern[str]]
     tells_sale: re.Pattern[str]
     tells_back: re.Pattern[str]
     function_words: frozenset[str]
@@ -168,7 +169,8 @@ def _rules(language: str) -> _Rules:
     attribute = "|".join(sorted(lists.attributes, key=len, reverse=True))
     # Said of the product: "in black.", "made of glass and", "NAME is black", or straight before a noun that `_claims` looks at.
     attributed = (
-        r"\b(?:in|made of|made from|NAME is|NAME are) (?:(?!(?:the|an?|your|our|my|this|that|every|any|no) )[a-z]+ )?"
+        r"\b(?:in|made of|made from|(?:NAME|it|they) (?:is|are)|it's|they're) "
+        r"(?:(?!(?:the|an?|your|our|my|this|that|every|any|no) )[a-z]+ )?"
         rf"(?P<said>{attribute})(?=[.,;:?!]|$| and\b| or\b| with\b)"
         rf"|\b(?P<before>{attribute}) (?P<noun>[A-Z]+|[a-z]+)\b"
         if spaced
@@ -187,7 +189,15 @@ def _rules(language: str) -> _Rules:
             if spaced
             else f"(?P<number>[两二三四五六七八九十百千半]+)(?P<noun>{'|'.join(lists.counted)})"
         ),
-        promotional=tuple((told_by, compiled(getattr(lists, name))) for name, told_by in _TOLD_BY.items()),
+        untrue={
+            promotion: compiled(
+                phrase
+                for name, told_by in _TOLD_BY.items()
+                if promotion not in told_by
+                for phrase in getattr(lists, name)
+            )
+            for promotion in Promotion
+        },
         tells_sale=compiled(lists.tells_sale),
         tells_back=compiled(lists.tells_back),
         function_words=lists.function_words,
@@ -254,7 +264,7 @@ def _form(brief: Brief, text: str) -> list[str]:
     given = " ".join((brief.kind, brief.anchor or "", *brief.points))
     problems += [f"shouting: {word}" for word in _CAPITALS.findall(bare) if word not in given]
     words = _TOKEN.findall(text.lower())
-    if _repeats(words) or _AGAIN.search(text.lower()) or (unspaced and _HAN_REPEATED.search(bare)):
+    if _repeats(words, text) or (unspaced and _HAN_REPEATED.search(bare)):
         problems.append("repetition: the same words twice")
     if unspaced and len(_HAN.findall(bare)) < 2 * len(_WORD.findall(bare.lower())):
         problems.append("language: hardly Chinese")
@@ -263,13 +273,16 @@ def _form(brief: Brief, text: str) -> list[str]:
     return problems
 
 
-def _repeats(words: list[str]) -> bool:
+def _repeats(words: list[str], text: str) -> bool:
     """Whether a model has run in a circle. "It has to be signed, it has to be today" is rhetoric; five words twice are not."""
-    runs = list(zip(words, words[1:], words[2:], words[3:], words[4:], strict=False))
-    if len(runs) != len(set(runs)):
+    pairs = list(itertools.pairwise(words))
+    if len(pairs) == len(set(pairs)) and all(a != b for a, b in pairs):
+        return False  # nearly every text: nothing longer can recur either
+    if _AGAIN.search(text.lower()):
         return True
+    fives = list(zip(*(words[start:] for start in range(5)), strict=False))
     triples = list(zip(words, words[1:], words[2:], strict=False))
-    return len(triples) - len(set(triples)) > 1 and max(map(triples.count, triples)) > 2  # noqa: PLR2004
+    return len(fives) != len(set(fives)) or any(triples.count(triple) > 2 for triple in triples)  # noqa: PLR2004
 
 
 def _unseen(char: str) -> bool:
@@ -315,10 +328,8 @@ def _claims(brief: Brief, said: str, rules: _Rules) -> Iterator[str]:
 
 def _promotion(brief: Brief, said: str, rules: _Rules) -> Iterator[str]:
     """What the facts say of price and stock is told, and nothing else."""
-    for told_by, pattern in rules.promotional:
-        if brief.promotion not in told_by:
-            for match in pattern.finditer(said):
-                yield f"untrue now: {match[0]}"
+    for match in rules.untrue[brief.promotion].finditer(said):
+        yield f"untrue now: {match[0]}"
     if brief.promotion is Promotion.SALE:
         if not ("WAS_PRICE" in said or "PERCENT_OFF" in said or rules.tells_sale.search(said)):
             yield "untold: the saving"
