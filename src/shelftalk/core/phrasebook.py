@@ -27,6 +27,7 @@ _PLAIN = re.compile(r"[^\W\d_](?:[^\W\d_]|[ ,;:'’&/()\-–]){0,59}")  # noqa: 
 _AMOUNT = re.compile(r"\d|(?:set|pack|box|pair|bag|tube|tin|bottle|roll|sold|ten|two|three|four|five|six)\b")
 
 _HAN = re.compile(r"[\u4e00-\u9fff]")
+_LATIN_WORD = re.compile(r"[A-Za-z]{4,}")
 
 #: A point with a digit goes in through its slot and may have any sign; only its length matters.
 _LONGEST_POINT = 60
@@ -67,7 +68,7 @@ def _words(brief: Brief) -> dict[str, str]:
     points = {
         point: f"{{{slots[point]}}}" if point in slots else _plain(point, brief.language)
         for point in brief.points
-        if len(point) <= _LONGEST_POINT and "\n" not in point
+        if len(point) <= _LONGEST_POINT and "\n" not in point and not _other_language(point, brief.language)
     }
     sayable = [point for point, said in points.items() if said]
     if sayable := [point for point in sayable if not _AMOUNT.match(point)] or sayable:
@@ -78,8 +79,14 @@ def _words(brief: Brief) -> dict[str, str]:
 def _plain(words: str, language: str) -> str:
     """The words without blanks and stops around them; empty where they are no plain words, or not of the language."""
     words = " ".join(words.split()).strip(" .,;:。，")  # noqa: RUF001
-    fits = _PLAIN.fullmatch(words) and (bool(_HAN.search(words)) is (language == "zh"))
+    fits = _PLAIN.fullmatch(words) and not _other_language(words, language)
     return words if fits else ""
+
+
+def _other_language(words: str, language: str) -> bool:
+    """Whether words would stand out: Chinese in English, English in Chinese ("900 ml" and "USB" are at home in both)."""
+    han = bool(_HAN.search(words))
+    return not han and bool(_LATIN_WORD.search(words)) if language == "zh" else han
 
 
 def _usable(lines: list[str] | tuple[str, ...], brief: Brief, words: dict[str, str]) -> list[str]:
