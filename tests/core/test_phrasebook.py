@@ -16,15 +16,6 @@ from shelftalk.core.render import fill, slots_in
 LANGUAGES = ("en", "zh")
 PROMOTIONS = [promotion for promotion in Promotion if promotion is not Promotion.SOLD_OUT]
 MAIN_CELLS = (Angle.INTRODUCE, Angle.LIKE_VIEWED, Angle.GOES_WITH, Angle.IN_CART, Angle.POPULAR)
-VALUES = {
-    "name": "Fellside Trail",
-    "brand": "Fellside",
-    "price": "£39.00",
-    "was_price": "£49.00",
-    "percent_off": "20%",
-    "ends_on": "Friday",
-    "stock_left": "4",
-}
 FACTS = {
     "en": [
         ("trail running shoes", ("grippy lugged sole",), "running socks"),
