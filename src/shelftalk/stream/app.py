@@ -188,10 +188,10 @@ class Worker:
                 self.web_port = server.port
             await self._run_faust()
         except FatalError as error:
-            self.error = self.error or error
+            self.fatal(error)
         except Exception as error:
             log.exception("the worker failed")
-            self.error = self.error or FatalError(f"the worker failed: {error!r}")
+            self.fatal(FatalError(f"the worker failed: {error!r}"))
         finally:
             flushed = await self.outbox.close(self._drain_left())
             await server.close()

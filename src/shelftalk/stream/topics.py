@@ -5,6 +5,7 @@ before it starts, with a message that says what to do.
 """
 
 import concurrent.futures
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,6 +16,8 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 from shelftalk.errors import BrokerError
 from shelftalk.stream.settings import TOPIC_FIELDS, Kafka, Settings, confluent_config
 from shelftalk.stream.tables import changelog_name
+
+_METADATA_POLL_S: Final = 0.05
 
 _DAY_MS: Final = 24 * 3_600_000
 
@@ -97,6 +100,7 @@ class TopicAdmin:
         there = self._partitions()
         missing = [spec for spec in specs if spec.name not in there]
         created = self._create(missing) if missing else []
+        self._await_metadata(created)
         self.check(specs)
         return created
 
@@ -133,6 +137,12 @@ class TopicAdmin:
         new = [NewTopic(spec.name, spec.partitions, spec.replication_factor, config=spec.config) for spec in specs]
         futures = self._client.create_topics(new, request_timeout=self._timeout_s, operation_timeout=self._timeout_s)
         return self._settle(futures, "create", KafkaError.TOPIC_ALREADY_EXISTS)
+
+    def _await_metadata(self, names: Sequence[str]) -> None:
+        """A broker confirms a topic before all of them (in KRaft even itself) list it."""
+        deadline = time.monotonic() + self._timeout_s
+        while not self._partitions().keys() >= set(names) and time.monotonic() < deadline:
+            time.sleep(_METADATA_POLL_S)
 
     def _settle(self, futures: dict[str, Any], verb: str, harmless: int) -> list[str]:
         settled = []

@@ -5,17 +5,18 @@ Written against faust-streaming 0.15.3 and aiokafka 0.14.0, whose private method
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import faust
-import structlog
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from shelftalk.core.ledger import Ledger
 
-log = structlog.get_logger(__name__)
+#: Faust logs through its services' class attribute; without this its "Starting..." would come under our name.
+_faust_logger = logging.getLogger("faust.transport")
 
 #: How long a fetch sleeps when there is nothing it may fetch (Faust sleeps a second).
 _PAUSE_S = 0.01
@@ -26,7 +27,7 @@ Drain = Callable[[], Awaitable[None]]
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that owns aiokafka's consumer."""
 
-    logger = driver.logger
+    logger = _faust_logger
 
     def _create_worker_consumer(self, transport: "Transport") -> Any:
         """Faust hard-codes ``fetch_max_wait_ms=1500``: idle p50 latency was 376-845 ms, with 50 ms it is 10 ms."""
@@ -53,7 +54,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 class Consumer(driver.Consumer):
     """A consumer that commits what the ledger releases, and nothing else. Faust's acks count for nothing."""
 
-    logger = driver.logger
+    logger = _faust_logger
 
     seeking = 0
 
