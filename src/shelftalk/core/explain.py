@@ -4,7 +4,7 @@ from shelftalk.core.brief import Angle
 
 _WORDS = {
     Angle.INTRODUCE: "other shoppers went on to it from what you looked at",
-    Angle.GOES_WITH: "it is bought together with the {anchor} you chose",
+    Angle.GOES_WITH: "it goes with the {anchor} you chose or looked at",
     Angle.LIKE_VIEWED: "it is like the {anchor} you were looking at",
     Angle.SEARCH_MATCH: "it matches your search",
     Angle.IN_CART: "it waits in your cart",

@@ -38,23 +38,30 @@ from shelftalk.events.types import InventoryEvent
 class Entry(Protocol):
     """One input's account: it is settled when every hold is done."""
 
+    @property
+    def forgotten(self) -> bool:
+        """Whether its partition was taken away: another worker has the input now."""
+
     def hold(self) -> None:
         """Something more is owed."""
 
     def done(self) -> None:
         """One hold less."""
 
+    def fail(self, error: Exception) -> None:
+        """One hold that cannot be done."""
+
 
 class Store(Protocol):
     """The shelves' records. Writes are owed by the entries given until they are safe."""
 
-    def shelf(self, sku: str) -> Shelf | None:
+    def shelf(self, sku: str, partition: int) -> Shelf | None:
         """The shelf of a product."""
 
-    def copybook(self, sku: str) -> Copybook | None:
+    def copybook(self, sku: str, partition: int) -> Copybook | None:
         """Its texts."""
 
-    def board(self, key: str) -> Board | None:
+    def board(self, key: str, partition: int) -> Board | None:
         """A category's board."""
 
     def live_cards(self, partition: int) -> Iterator[tuple[str, LiveCard]]:
@@ -226,6 +233,11 @@ class Keeper:
         self._sweep_some(now_ms)
         return bool(self._behind)
 
+    def hurry(self, now_ms: int) -> None:
+        """The worker is about to stop: whoever waits for the model is answered by the phrasebook now."""
+        self._deadlines = [(now_ms, sku, key, revision) for _, sku, key, revision in self._deadlines]
+        heapq.heapify(self._deadlines)
+
     def next_due_ms(self) -> int | None:
         """When `tick` has something to do next, by the clock alone."""
         due = [heap[0][0] for heap in (self._deadlines, self._wakes) if heap]
@@ -259,8 +271,8 @@ class Keeper:
 
     def _state(self, sku: str) -> ShelfState:
         return ShelfState(
-            self._store.shelf(sku) or Shelf(facts=Facts(sku=sku)),
-            self._store.copybook(sku) or Copybook(),
+            self._store.shelf(sku, self._partition[sku]) or Shelf(facts=Facts(sku=sku)),
+            self._store.copybook(sku, self._partition[sku]) or Copybook(),
             self._live.get(sku, {}),
         )
 
@@ -341,7 +353,7 @@ class Keeper:
                 self.counts[f"drop_{reason}"] += 1
 
     def _board(self, message: Message, partition: int, owed_by: Sequence[Entry]) -> None:
-        board = self._store.board(message.key) or Board()
+        board = self._store.board(message.key, partition) or Board()
         match message:
             case Heat():
                 step = neighbours.on_heat(board, message)
@@ -401,7 +413,7 @@ class Keeper:
                     self._put_live(sku, key, None, ())
 
     def _wake_later(self, sku: str, now_ms: int) -> None:
-        shelf = self._store.shelf(sku)
+        shelf = self._store.shelf(sku, self._partition[sku])
         due_ms = wake_at_ms(shelf.facts, now_ms, self.rules) if shelf is not None else None
         if due_ms is not None and self._wake_at.get(sku) != due_ms:
             self._wake_at[sku] = due_ms

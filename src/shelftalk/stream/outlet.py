@@ -1,0 +1,59 @@
+"""Where the effects go: each kind to its topic, through the outbox, on the accounts of those who caused it."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from shelftalk.core.card import encode_card
+from shelftalk.core.effects import Erase, Hold, Publish
+from shelftalk.core.messages import Message, encode_message
+from shelftalk.stream.keeper import Entry, card_key
+from shelftalk.stream.outbox import Outbox
+from shelftalk.stream.settings import Topics
+from shelftalk.stream.store import Joint
+
+
+class TopicOutlet:
+    """The keeper's `Outlet` and the react handler's, over Kafka topics."""
+
+    def __init__(self, outbox: Outbox, topics: Topics) -> None:
+        self._outbox = outbox
+        self._asks = topics.name("asks")
+        self._cards = topics.name("cards")
+        self._copy = topics.name("copy")
+        self._review = topics.name("review")
+
+    def publish(self, effect: Publish, owed_by: Sequence[Entry]) -> None:
+        """A card to its shopper, or copy for everybody."""
+        audience, card = effect.audience, effect.card
+        topic = self._cards if audience.shopper_id else self._copy
+        self._outbox.post(topic, card_key(audience, card.sku), encode_card(card), entry=Joint(owed_by))
+
+    def send(self, message: Message, owed_by: Sequence[Entry]) -> None:
+        """A message to a shelf or a board."""
+        self._outbox.post(self._asks, message.key, encode_message(message), entry=Joint(owed_by))
+
+    def hold(self, effect: Hold, owed_by: Sequence[Entry]) -> None:
+        """A text to the review queue."""
+        self._outbox.post(self._review, effect.brief.sku, _review_record(effect), entry=Joint(owed_by))
+
+    def erase(self, effect: Erase, owed_by: Sequence[Entry]) -> None:
+        """A tombstone where a card was."""
+        self.erase_card(effect.audience.shopper_id, effect.audience.placement, owed_by)
+
+    def erase_card(self, shopper_id: str, placement: str, owed_by: Sequence[Entry]) -> None:
+        """A tombstone where a card was."""
+        self._outbox.post(self._cards, f"{shopper_id}|{placement}", None, entry=Joint(owed_by))
+
+
+def _review_record(effect: Hold) -> bytes:
+    brief = effect.brief
+    return msgspec.json.encode(
+        {
+            "schema_version": 1,
+            "brief_id": brief.brief_id,
+            "brief": msgspec.structs.asdict(brief),
+            "slotted": effect.slotted,
+            "reasons": effect.reasons,
+        }
+    )

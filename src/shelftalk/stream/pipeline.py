@@ -1,0 +1,147 @@
+"""The pipeline: the two stages wired to their topics, tables, outbox and engine."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+import structlog
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from shelftalk.core.ledger import Entry
+from shelftalk.core.messages import decode_message
+from shelftalk.core.shelf import PHRASEBOOK
+from shelftalk.engine import Engine
+from shelftalk.errors import BadInputError, CancelledRequestError, FatalError
+from shelftalk.events.codec import decode_inventory
+from shelftalk.stream.app import Worker
+from shelftalk.stream.desk import DeskSettings, EngineDesk, NoDesk
+from shelftalk.stream.keeper import Keeper, Limits
+from shelftalk.stream.outlet import TopicOutlet
+from shelftalk.stream.react_handler import ReactHandler
+from shelftalk.stream.record import Record, origin_of, require_key
+from shelftalk.stream.store import TableStore
+
+log = structlog.get_logger(__name__)
+
+#: How often the keeper has a turn when nothing presses: a tenth of the shortest deadline that anybody would set.
+TURN_S = 0.01
+
+
+def now_ms() -> int:
+    """Wall clock, UTC milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+class Pipeline:
+    """Everything of a worker that is about cards.
+
+    Attributes:
+        keeper: the shelves.
+        react: the first stage.
+        store: their tables.
+    """
+
+    def __init__(self, worker: Worker, engine: Engine | None) -> None:
+        settings = worker.settings
+        self.store = TableStore(worker.table)
+        outlet = TopicOutlet(worker.outbox, settings.topics)
+        rules = settings.shelf_rules(PHRASEBOOK if engine is None else engine.model_id)
+        self.desk = None if engine is None else EngineDesk(engine, DeskSettings())
+        self.keeper = Keeper(
+            rules, Limits(deadline_ms=settings.deadlines.card_ms), self.store, outlet, self.desk or NoDesk()
+        )
+        self.react = ReactHandler(settings.react_policy(), self.store.profiles, outlet)
+        self.engine = engine
+        self._held: frozenset[int] = frozenset()
+        self.store.live.on_recovered.append(self._recovered)
+        self.store.live.on_lost.append(self._lost)
+        worker.agent("react", "behaviour", self.behaviour)
+        worker.agent("shelf_inventory", "inventory", self.inventory)
+        worker.agent("shelf_asks", "asks", self.asks)
+        worker.registry.register(_Collector(self))
+        # Not a task of Faust's: it must go on while the worker drains.
+        self._turning = asyncio.get_running_loop().create_task(self._turns(worker))
+        worker.on_drain.append(lambda: self.keeper.hurry(now_ms()))
+        worker.on_stopped.append(self._end_turns)
+
+    # --- handlers, one for each input topic --------------------------------------------------------------------------
+
+    def behaviour(self, record: Record, entry: Entry) -> None:
+        """A record of the behaviour topic."""
+        self.react.handle(record, entry, now_ms())
+
+    def inventory(self, record: Record, entry: Entry) -> None:
+        """A record of the inventory topic."""
+        at_ms = now_ms()
+        event = decode_inventory(record.value, at_ms)
+        require_key(record, event.sku)
+        self.keeper.inventory(event, origin_of(record, event.event_id, event.occurred_at_ms), entry, at_ms)
+
+    def asks(self, record: Record, entry: Entry) -> None:
+        """A record of the internal asks topic."""
+        try:
+            message = decode_message(record.value or b"")
+        except ValueError as error:
+            raise BadInputError("not_a_message", str(error)) from None
+        self.keeper.message(message, record.partition, entry, now_ms())
+
+    # --- the keeper's turns ------------------------------------------------------------------------------------------
+
+    async def _turns(self, worker: Worker) -> None:
+        """Give the keeper its turns, for ever: deadlines, refreshes, what time alone changes."""
+        if self.desk is not None:
+            self.desk.serve(self.keeper, asyncio.get_running_loop())
+        while True:
+            more = False
+            try:
+                await worker.outbox.room()
+                more = self.keeper.tick(now_ms())
+            except CancelledRequestError:
+                log.info("a partition was taken away during a turn")
+            except Exception as error:  # a rule that fails here would fail again: better a restart than silence
+                log.exception("the keeper failed")
+                worker.fatal(FatalError(f"the keeper failed: {error!r}"))
+                return
+            await asyncio.sleep(0 if more else TURN_S)
+
+    def _end_turns(self) -> None:
+        self._turning.cancel()
+
+    def _recovered(self, partitions: frozenset[int]) -> None:
+        for partition in sorted(partitions - self._held):
+            self.keeper.recovered(partition, now_ms())
+        self._held |= partitions
+
+    def _lost(self, partitions: frozenset[int]) -> None:
+        for partition in sorted(partitions):
+            self.keeper.revoked(partition)
+        self._held -= partitions
+
+
+class _Collector:
+    """The stages' own figures for Prometheus, read when asked."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+
+    def collect(self) -> Iterator[Metric]:
+        pipeline = self._pipeline
+        reactions = CounterMetricFamily("shelftalk_reactions", "Behaviour events by type and outcome", labels=["what"])
+        for what, count in pipeline.react.counts.items():
+            reactions.add_metric([what], count)
+        yield reactions
+        shelf = CounterMetricFamily("shelftalk_shelf", "What shelves did", labels=["what"])
+        for what, count in pipeline.keeper.counts.items():
+            shelf.add_metric([what], count)
+        yield shelf
+        for name, size in pipeline.keeper.gauges().items():
+            yield GaugeMetricFamily(f"shelftalk_shelf_{name}", f"Shelves: {name.replace('_', ' ')}", size)
+        if pipeline.desk is not None:
+            yield GaugeMetricFamily("shelftalk_desk_queued", "Texts to be written at leisure", pipeline.desk.queued())
+            yield CounterMetricFamily("shelftalk_desk_shed", "Texts given up for want of room", pipeline.desk.shed)
+        if pipeline.engine is not None:
+            stats = pipeline.engine.stats()
+            for name in ("completed", "failed", "expired", "cancelled", "tokens", "steps"):
+                yield CounterMetricFamily(f"shelftalk_engine_{name}", f"Engine: {name}", getattr(stats, name))
+            for name in ("queued", "running"):
+                yield GaugeMetricFamily(f"shelftalk_engine_{name}", f"Engine: {name}", getattr(stats, name))

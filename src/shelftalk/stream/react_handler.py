@@ -1,0 +1,69 @@
+"""The first stage's shell: a behaviour record in, a profile and messages to the shelves out."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Protocol
+
+from shelftalk.core.messages import Message
+from shelftalk.core.profile import Profile
+from shelftalk.core.react import Policy, Reaction, react
+from shelftalk.events.codec import decode_behaviour
+from shelftalk.stream.keeper import Entry
+from shelftalk.stream.record import Record, origin_of, require_key
+
+
+class Profiles(Protocol):
+    """Where profiles are kept."""
+
+    def get(self, key: str, partition: int, /) -> Profile | None:
+        """What is remembered of a shopper."""
+
+    def put(self, key: str, value: Profile, partition: int, entry: Entry, /) -> None:
+        """Remember."""
+
+    def delete(self, key: str, partition: int, entry: Entry, /) -> None:
+        """Forget, with a tombstone."""
+
+
+class ReactOutlet(Protocol):
+    """Where messages and tombstones go."""
+
+    def send(self, message: Message, owed_by: Sequence[Entry]) -> None:
+        """A message to a shelf."""
+
+    def erase_card(self, shopper_id: str, placement: str, owed_by: Sequence[Entry]) -> None:
+        """A tombstone for a card."""
+
+
+class ReactHandler:
+    """Handles the behaviour topic. One record at a time for a shopper: the profile is read, folded and written in one go."""
+
+    def __init__(self, policy: Policy, profiles: Profiles, outlet: ReactOutlet) -> None:
+        self.counts: Counter[str] = Counter()
+        self._policy = policy
+        self._profiles = profiles
+        self._outlet = outlet
+
+    def handle(self, record: Record, entry: Entry, now_ms: int) -> None:
+        """Handle a record.
+
+        Raises:
+            BadInputError: the record is for the dead-letter topic.
+        """
+        event = decode_behaviour(record.value, now_ms)
+        require_key(record, event.shopper_id)
+        origin = origin_of(record, event.event_id, event.occurred_at_ms)
+        profile = self._profiles.get(event.shopper_id, record.partition)
+        reaction = react(profile, event, origin, self._policy)
+        self.counts[f"{event.__struct_config__.tag}_{reaction.outcome}"] += 1
+        self._carry_out(event.shopper_id, reaction, record.partition, entry)
+
+    def _carry_out(self, shopper_id: str, reaction: Reaction, partition: int, entry: Entry) -> None:
+        if reaction.profile is None:
+            self._profiles.delete(shopper_id, partition, entry)
+        else:
+            self._profiles.put(shopper_id, reaction.profile, partition, entry)
+        for message in reaction.messages:
+            self._outlet.send(message, (entry,))
+        for placed in reaction.withdraw:
+            self._outlet.erase_card(shopper_id, placed.placement, (entry,))
