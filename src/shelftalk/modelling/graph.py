@@ -8,26 +8,27 @@ Inputs (B rows, S tokens a row, T places in the cache, H words in the head, M ma
     last_index                   int64   [B, 1]   place in ``input_ids`` of the row's last token
     mask_rows                    float32 [M, H]   added to the logits before the choice: 0 allows, -inf forbids
     mask_index                   int64   [B]      which mask each row uses
-    past_key_values.{l}.key      float   [B, KV, T, head_dim]   and ``.value``
+    past_key_values.{l}.key      float32, float16 or int8   [B, KV, T, head_dim]   and ``.value``
 
 Outputs:
 
     logits                       float32 [B, H]   of the last token, before the mask
     topk_values                  float32 [B, 32]  after the mask, falling
     topk_ids                     int64   [B, 32]  token ids (through ``head_ids`` where the head is pruned)
-    present.{l}.key              float   [B, KV, T, head_dim]   and ``.value``; may be the past's own memory
+    present.{l}.key              as the past   [B, KV, T, head_dim]   and ``.value``; may be the past's own memory
 
 The rows of a batch never meet: every operator works on one row, so that a row's result can't depend on its neighbours.
 """
 
 import dataclasses
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from shelftalk.errors import ModelFolderError
+from shelftalk.modelling.calibrate import CacheScales
 from shelftalk.modelling.config import ModelConfig
 from shelftalk.modelling.rope import rope_tables
 from shelftalk.modelling.weights import Weights
@@ -149,6 +150,7 @@ def decoder_graph(
     arithmetic: Arithmetic,
     head: Head | None = None,
     max_positions: int | None = None,
+    cache_scales: CacheScales | None = None,
 ) -> onnx.ModelProto:
     """Write the graph.
 
@@ -157,6 +159,7 @@ def decoder_graph(
         arithmetic: how the matrices are stored.
         head: the words that can be written; all of them by default.
         max_positions: longest row; the rotary tables are this long.
+        cache_scales: keep keys and values as int8 with these scales.
 
     Raises:
         ModelFolderError: the head has fewer words than candidates leave the graph.
@@ -171,20 +174,28 @@ def decoder_graph(
     cos, sin = rope_tables(config, min(max_positions or config.max_positions, config.max_positions))
     graph.floats("rope.cos", cos)
     graph.floats("rope.sin", sin)
-    state = _Decoder(graph, arithmetic, weights).hidden()
+    state = _Decoder(graph, arithmetic, weights, cache_scales).hidden()
     if head.rows is None:
         logits = arithmetic.tied_head(graph, state, weights.head, "head")
     else:
         logits = arithmetic.linear(graph, state, head.rows, "head")
     _choose(graph, logits, head)
-    return graph.model(*_signature(config, graph.onnx_float, head.size(config)))
+    cache_type = int(TensorProto.INT8) if cache_scales else graph.onnx_float
+    return graph.model(*_signature(config, cache_type, head.size(config)))
 
 
 class _Decoder:
     """Writes the blocks. The residual stream is carried beside its normed copy, as the fused norm gives both."""
 
-    def __init__(self, graph: GraphBuilder, arithmetic: Arithmetic, weights: Weights) -> None:
+    def __init__(
+        self,
+        graph: GraphBuilder,
+        arithmetic: Arithmetic,
+        weights: Weights,
+        cache_scales: CacheScales | None,
+    ) -> None:
         self.graph = graph
+        self.cache_scales = cache_scales
         self.arithmetic = arithmetic
         self.weights = weights
         self.config = weights.config
@@ -254,12 +265,14 @@ class _Decoder:
             qkv = graph.node("Add", [qkv, graph.floats(f"{name}.qkv.bias", bias)], f"{name}.qkv.biased")
         queries_keys_values = self._normed_heads(layer, qkv) if config.qk_norm else [qkv, "", ""]
         caches = [f"{layer}.key", f"{layer}.value"]
+        scales, quantised = self._cache_scales(layer)
         return graph.node(
             "GroupQueryAttention",
             [
                 *queries_keys_values,
                 *(f"past_key_values.{cache}" for cache in caches),
                 *("seqlens_k", "total_sequence_length", "rope.cos", "rope.sin"),
+                *scales,
             ],
             [name, *(f"present.{cache}" for cache in caches)],
             MICROSOFT,
@@ -268,7 +281,17 @@ class _Decoder:
             do_rotary=1,
             rotary_interleaved=0,
             scale=config.head_dim**-0.5,
+            **quantised,
         )
+
+    def _cache_scales(self, layer: int) -> tuple[list[str], dict[str, Any]]:
+        """GroupQueryAttention's inputs 9 to 13 and attributes for an int8 cache; nothing for a float one."""
+        if self.cache_scales is None:
+            return [], {}
+        keys = self.graph.constant(f"layers.{layer}.key_scale", self.cache_scales.keys[layer])
+        values = self.graph.constant(f"layers.{layer}.value_scale", self.cache_scales.values[layer])
+        kinds = {"k_quant_type": "PER_CHANNEL", "v_quant_type": "PER_CHANNEL", "kv_cache_bit_width": 8}
+        return ["", "", "", keys, values], kinds
 
     def _normed_heads(self, layer: int, qkv: str) -> list[str]:
         """Qwen3: q and k normalised per head before they are rotated."""

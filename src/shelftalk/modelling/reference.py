@@ -4,28 +4,39 @@ No cache, no batch, no fusion, float32: slow and easy to believe. It agrees with
 within 1e-4 (see tests/modelling/test_reference.py for how that was taken).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from shelftalk.modelling.rope import rope_tables
 from shelftalk.modelling.weights import Weights
 
+#: Shown each layer's rotated keys and values, ``[kv_heads, S, head_dim]``.
+Observer = Callable[[int, np.ndarray, np.ndarray], None]
 
-def forward(weights: Weights, ids: Sequence[int]) -> np.ndarray:
+
+def forward(weights: Weights, ids: Sequence[int], observe: Observer | None = None) -> np.ndarray:
     """Logits after each token, ``[len(ids), vocab]``."""
+    logits: np.ndarray = hidden_states(weights, ids, observe) @ weights.head.T
+    return logits
+
+
+def hidden_states(weights: Weights, ids: Sequence[int], observe: Observer | None = None) -> np.ndarray:
+    """What the head multiplies, ``[len(ids), hidden]``."""
     config = weights.config
     cos, sin = rope_tables(config, len(ids))
     stream = weights["model.embed_tokens.weight"][np.asarray(ids)]
     for layer in range(config.layers):
         prefix = f"model.layers.{layer}."
         normed = rms_norm(stream, weights[f"{prefix}input_layernorm.weight"], config.norm_eps)
-        stream = stream + _attention(weights, f"{prefix}self_attn.", normed, cos, sin)
+        queries, keys, values = _heads(weights, f"{prefix}self_attn.", normed, cos, sin)
+        if observe:
+            observe(layer, keys, values)
+        stream = stream + _attend(queries, keys, values) @ weights[f"{prefix}self_attn.o_proj.weight"].T
         normed = rms_norm(stream, weights[f"{prefix}post_attention_layernorm.weight"], config.norm_eps)
         gate, up = (normed @ weights[f"{prefix}mlp.{part}_proj.weight"].T for part in ("gate", "up"))
         stream = stream + (silu(gate) * up) @ weights[f"{prefix}mlp.down_proj.weight"].T
-    last: np.ndarray = rms_norm(stream, weights["model.norm.weight"], config.norm_eps) @ weights.head.T
-    return last
+    return rms_norm(stream, weights["model.norm.weight"], config.norm_eps)
 
 
 def rms_norm(rows: np.ndarray, scale: np.ndarray, epsilon: float) -> np.ndarray:
@@ -40,8 +51,8 @@ def silu(values: np.ndarray) -> np.ndarray:
     return activated
 
 
-def _attention(weights: Weights, prefix: str, rows: np.ndarray, cos: np.ndarray, sin: np.ndarray) -> np.ndarray:
-    """Causal grouped attention over ``rows`` [S, D], output projection included."""
+def _heads(weights: Weights, prefix: str, rows: np.ndarray, cos: np.ndarray, sin: np.ndarray) -> list[np.ndarray]:
+    """Rotated queries and keys, and values, ``[heads, S, head_dim]`` each, of ``rows`` [S, D]."""
     config = weights.config
     count, width = len(rows), config.head_dim
     heads: dict[str, np.ndarray] = {}
@@ -54,13 +65,18 @@ def _attention(weights: Weights, prefix: str, rows: np.ndarray, cos: np.ndarray,
         if config.qk_norm:
             heads[part] = rms_norm(heads[part], weights[f"{prefix}{part}_norm.weight"], config.norm_eps)
         heads[part] = _rotate(heads[part], cos, sin)
-    group = config.heads // config.kv_heads
-    keys, values = (np.repeat(heads[part], group, axis=0) for part in "kv")
-    scores = heads["q"] @ keys.transpose(0, 2, 1) / np.sqrt(width).astype(np.float32)
+    return list(heads.values())
+
+
+def _attend(queries: np.ndarray, keys: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Causal attention, several query heads to each key head, as ``[S, heads * head_dim]``."""
+    group, count, width = len(queries) // len(keys), queries.shape[1], queries.shape[2]
+    keys, values = np.repeat(keys, group, axis=0), np.repeat(values, group, axis=0)
+    scores = queries @ keys.transpose(0, 2, 1) / np.sqrt(width).astype(np.float32)
     scores = np.where(np.tri(count, dtype=bool), scores, -np.inf)
     shares = np.exp(scores - scores.max(axis=-1, keepdims=True))
     mixed = (shares / shares.sum(axis=-1, keepdims=True)) @ values
-    out: np.ndarray = mixed.transpose(1, 0, 2).reshape(count, -1) @ weights[f"{prefix}o_proj.weight"].T
+    out: np.ndarray = mixed.transpose(1, 0, 2).reshape(count, -1)
     return out
 
 
