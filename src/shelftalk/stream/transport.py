@@ -58,6 +58,10 @@ class Consumer(driver.Consumer):
 
     seeking = 0
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.confirmed: dict[TP, int] = {}  # offsets that the broker took
+
     @property
     def ledger(self) -> "Ledger[TP]":
         """Of the worker."""
@@ -98,6 +102,17 @@ class Consumer(driver.Consumer):
         """Faust's is off by one at the committed offset and checks no gap before the first commit (issue 606)."""
         return self.ledger.committable().get(tp)
 
+    def _should_commit(self, tp: TP, offset: int) -> bool:
+        """Only what is new. Faust forgets what it committed before it commits for the last time at a rebalance."""
+        return offset > self.confirmed.get(tp, -1)
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Faust counts an offset as committed even if the broker refused it, and does not try again before there is a newer one."""
+        done: bool = await super()._commit(offsets)
+        if done:
+            self.confirmed.update(offsets)
+        return done
+
     async def perform_seek(self) -> None:
         """Go back to the committed offsets; fetches wait meanwhile (see `ConsumerThread.getmany`)."""
         self.seeking += 1
@@ -123,6 +138,8 @@ class Consumer(driver.Consumer):
         """
         await super().on_partitions_revoked(revoked)
         self.ledger.forget(revoked)
+        for tp in revoked:
+            self.confirmed.pop(tp, None)
 
 
 class Transport(driver.Transport):
