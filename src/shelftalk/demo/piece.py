@@ -1,0 +1,97 @@
+"""What will be played: the demo store's crowd, a crowd in another catalogue, or a recorded log."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from shelftalk.demo.catalogue import Product, load_catalogue, load_demo_store, load_searches
+from shelftalk.demo.crowd import Crowd
+from shelftalk.demo.log import LEAD_MS, Log, Plan, plan_log
+from shelftalk.demo.mapping import Mapping
+from shelftalk.demo.plan import Planned
+from shelftalk.events.rees46 import describe
+
+#: Events a second where nothing is said: a busy small shop, and what two cores answer at ease.
+DEFAULT_RATE_PER_S = 25.0
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody wants played.
+
+    Attributes:
+        rate_per_s: events a second of the crowd; of a log, rows a second at most.
+        events: a recorded log instead of the crowd.
+        speed: of the log; ``None`` fits it into the seconds.
+    """
+
+    seconds: float = 60.0
+    rate_per_s: float | None = None
+    seed: int = 1
+    events: Path | None = None
+    catalog: Path | None = None
+    speed: float | None = None
+
+
+class Piece:
+    """What was chosen, loaded and ready to be played.
+
+    Attributes:
+        about: what it is, in lines to read.
+        seconds: how long it takes.
+
+    Raises:
+        ConfigError: a file cannot be read, or holds nothing to play.
+    """
+
+    def __init__(self, choice: Choice) -> None:
+        self._choice = choice
+        self._products: Sequence[Product] = ()
+        self._plan: Plan | None = None
+        self._log: Log | None = None
+        self.about: list[str] = []
+        self.seconds = choice.seconds
+        if choice.catalog is not None:
+            catalogue = load_catalogue(choice.catalog)
+            self._products = catalogue.products
+            left_out = f"; {catalogue.skipped} entries are no products" if catalogue.skipped else ""
+            self.about.append(f"{choice.catalog.name}: {len(self._products):,} products{left_out}")
+        if choice.events is not None:
+            self._plan = plan_log(choice.events, choice.seconds, choice.rate_per_s, choice.speed)
+            self.seconds = choice.seconds + LEAD_MS / 1000
+            much = "all" if self._plan.whole else "the first"
+            self.about.append(
+                f"{choice.events.name}: {much} {self._plan.rows:,} rows, {self._plan.speed:.4g} times as fast as they happened"
+            )
+        else:
+            self._products = self._products or load_demo_store().products
+            categories = len({product.category for product in self._products})
+            self.about.append(
+                f"{len(self._products):,} products in {categories} categories, "
+                f"{choice.rate_per_s or DEFAULT_RATE_PER_S:g} events a second, seed {choice.seed}"
+            )
+
+    def records(self, start_ms: int) -> Iterable[Planned]:
+        """The records from a start, UTC milliseconds."""
+        choice = self._choice
+        if choice.events is not None and self._plan is not None:
+            names = Mapping(self._products) if self._products else describe
+            self._log = Log(choice.events, self._plan, start_ms, names)
+            return self._log
+        searches = {} if choice.catalog is not None else load_searches()
+        rate_per_s = choice.rate_per_s or DEFAULT_RATE_PER_S
+        return Crowd(self._products, searches, choice.seed, rate_per_s, start_ms)
+
+    def remarks(self) -> list[str]:
+        """What is to be said about the input once it was played."""
+        if self._log is None:
+            return []
+        tally = self._log.adapter.tally
+        said = [f"the log: {tally.rows:,} rows, {tally.products:,} products"]
+        if tally.nameless:
+            said.append(f"{tally.nameless:,} products have neither brand nor category: nothing can be said about them")
+        if tally.priceless:
+            said.append(f"{tally.priceless:,} products have no price")
+        if tally.broken:
+            said.append("broken rows left out: " + ", ".join(f"{why} {count:,}" for why, count in tally.broken.items()))
+        return ["; ".join(said)]

@@ -1,0 +1,207 @@
+"""The figures of a run, counted from what lies in the topics."""
+
+from array import array
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from shelftalk.demo.records import Seen
+
+Figures = dict[str, Any]
+
+#: Of so many newest answers are the percentiles of the live view.
+WINDOW = 2_000
+
+_PERCENTILES = (50, 95, 99)
+
+
+class Clock:
+    """When each record of the input topics was stored, by its place."""
+
+    def __init__(self) -> None:
+        self._times: dict[tuple[str, int], array[int]] = {}
+        self._first: dict[tuple[str, int], int] = {}
+
+    def note(self, seen: Seen) -> None:
+        """Remember a record's timestamp."""
+        place = (seen.topic, seen.partition)
+        times = self._times.setdefault(place, array("q"))
+        first = self._first.setdefault(place, seen.offset)
+        while len(times) < seen.offset - first:
+            times.append(-1)  # an offset that holds no record, such as a transaction's marker
+        times.append(seen.timestamp_ms)
+
+    def at(self, origin: dict[str, Any]) -> int | None:
+        """The timestamp of the record that an origin names, if it was seen."""
+        place = (origin["topic"], origin["partition"])
+        times = self._times.get(place)
+        index = origin["offset"] - self._first.get(place, 0)
+        return times[index] if times is not None and 0 <= index < len(times) and times[index] >= 0 else None
+
+
+class Tally:
+    """Counts records as they come.
+
+    Attributes:
+        latest_ms: latencies of the newest answers, for the live view.
+    """
+
+    def __init__(self) -> None:
+        self.events: Counter[str] = Counter()
+        self.records: Counter[str] = Counter()
+        self.cards: Counter[str] = Counter()
+        self.rungs: Counter[str] = Counter()
+        self.answers: Counter[str] = Counter()
+        self.triggers: Counter[str] = Counter()
+        self.dead_letters: Counter[str] = Counter()
+        self.latest_ms: deque[int] = deque(maxlen=WINDOW)
+        self.withdrawn = 0
+        self.tombstones = 0
+        self.refreshed = 0
+        self._clock = Clock()
+        self._asked_ms = array("q")
+        self._refreshed_ms = array("q")
+        self._unresolved: list[tuple[array[int], dict[str, Any], int]] = []
+        self._sources: dict[tuple[str, str], tuple[str, int, int]] = {}
+
+    def note(self, seen: Seen) -> int | None:
+        """Count a record.
+
+        Returns:
+            How long a card took from its cause, in ms, where that can be told already.
+        """
+        self.records[seen.stream] += 1
+        match seen.stream:
+            case "behaviour" | "inventory":
+                self._clock.note(seen)
+                kind = seen.value.get("type") if isinstance(seen.value, dict) else None
+                self.events[str(kind) if isinstance(kind, str) else "unreadable"] += 1
+            case "cards" | "copy":
+                return self._card(seen)
+            case "dead_letters":
+                self.dead_letters[seen.headers.get("dead-letter-reason", "unknown")] += 1
+        return None
+
+    def _card(self, seen: Seen) -> int | None:
+        card = seen.value
+        audience = (seen.topic, seen.key or "")
+        if not isinstance(card, dict):
+            self.tombstones += 1
+            self._sources.pop(audience, None)
+            return None
+        source = (card["sku"], card["facts"]["source_partition"], card["facts"]["source_offset"])
+        before = self._sources.get(audience)
+        self._sources[audience] = source
+        provenance = card["provenance"]
+        trigger = provenance["trigger"]
+        self.triggers[trigger] += 1
+        if card["status"] != "live":
+            self.withdrawn += 1
+        else:
+            self.cards[seen.stream] += 1
+            self.rungs[provenance["rung"]] += 1
+            if trigger == "ask" and seen.stream == "cards":
+                self.answers[provenance["rung"]] += 1
+        if trigger == "ask" and seen.stream == "cards":
+            return self._latency(self._asked_ms, provenance["origin"], seen.timestamp_ms)
+        # Of a card that time alone changed (a promised end came) nobody can say how long it took.
+        if trigger == "facts" and before is not None and before != source:
+            self.refreshed += 1
+            return self._latency(self._refreshed_ms, provenance["cause"], seen.timestamp_ms)
+        return None
+
+    def _latency(self, into: "array[int]", origin: dict[str, Any], at_ms: int) -> int | None:
+        began_ms = self._clock.at(origin)
+        if began_ms is None:  # the card was read before its cause; partitions are not in step
+            self._unresolved.append((into, origin, at_ms))
+            return None
+        into.append(at_ms - began_ms)
+        if into is self._asked_ms:
+            self.latest_ms.append(at_ms - began_ms)
+        return at_ms - began_ms
+
+    def figures(self) -> Figures:
+        """All of it so far."""
+        unresolved, self._unresolved = self._unresolved, []
+        for into, origin, at_ms in unresolved:
+            self._latency(into, origin, at_ms)
+        inputs = self.records["behaviour"] + self.records["inventory"]
+        return {
+            "events": inputs,
+            "events_by_type": dict(self.events.most_common()),
+            "cards": self.cards["cards"],
+            "copy": self.cards["copy"],
+            "answered": {rung: self.answers[rung] for rung in ("cached", "generated", "phrasebook")},
+            "answered_all": {rung: self.rungs[rung] for rung in ("cached", "generated", "phrasebook")},
+            "triggers": dict(self.triggers),
+            "answer_ms": percentiles(self._asked_ms),
+            "refresh_ms": percentiles(self._refreshed_ms),
+            "refreshed": self.refreshed,
+            "withdrawn": self.withdrawn,
+            "tombstones": self.tombstones,
+            "held_for_review": self.records["review"],
+            "dead_letters": dict(self.dead_letters),
+        }
+
+
+def percentiles(values_ms: "array[int] | deque[int]") -> dict[str, float | int]:
+    """p50, p95, p99 and the largest, with how many they are of; nothing but the count where there are none."""
+    if not values_ms:
+        return {"count": 0}
+    found = np.percentile(np.asarray(values_ms, dtype=np.int64), _PERCENTILES)
+    named = {f"p{q}": round(float(value), 1) for q, value in zip(_PERCENTILES, found, strict=True)}
+    return {"count": len(values_ms), **named, "max": int(max(values_ms))}
+
+
+def shares(counts: dict[str, int]) -> str:
+    """``"cached 63%, generated 21%, phrasebook 16%"``."""
+    total = sum(counts.values())
+    return ", ".join(f"{name} {count / total:.0%}" for name, count in counts.items()) if total else "none yet"
+
+
+def lines(figures: Figures) -> list[str]:
+    """The summary to read, label and value in two columns."""
+    rows = [
+        ("events in", f"{figures['events']:,} ({_top(figures['events_by_type'])})"),
+        ("cards out", f"{figures['cards']:,} to shoppers, {figures['copy']:,} of product copy, ads and posts"),
+        ("asks answered", _counted(figures["answered"])),
+        ("all texts", _counted(figures["answered_all"])),
+        ("from event to card", _spread(figures["answer_ms"])),
+        ("from price or stock to card", _spread(figures["refresh_ms"])),
+        ("refreshed by price or stock", f"{figures['refreshed']:,} cards; {figures['withdrawn']:,} withdrawn"),
+    ]
+    extra: dict[str, tuple[str, Callable[[Any], str]]] = {
+        "asks": ("what became of events", _top),
+        "generations": (
+            "texts generated",
+            lambda n: f"{n:,}, {figures['generations_per_event']:.1%} of shoppers' events",
+        ),
+        "dead_letters": (
+            "dead letters",
+            lambda letters: f"{_top(letters)}; poison sent: {_top(figures.get('poison_sent', {}))}",
+        ),
+        "lost_events": ("lost events", str),
+        "wrong_prices": ("wrong prices published", lambda n: f"{n}, of {figures['cards_checked']:,} cards checked"),
+        "findings": ("other findings", _top),
+    }
+    rows += [(label, str(say(figures[name]))) for name, (label, say) in extra.items() if figures.get(name) is not None]
+    width = max(len(label) for label, _ in rows)
+    return [f"{label:<{width}}  {value}" for label, value in rows]
+
+
+def _top(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items()) or "none"
+
+
+def _counted(counts: dict[str, int]) -> str:
+    total = sum(counts.values())
+    return ", ".join(f"{name} {count:,} ({count / total:.0%})" for name, count in counts.items()) if total else "none"
+
+
+def _spread(found: dict[str, float | int]) -> str:
+    if not found["count"]:
+        return "none"
+    spread = ", ".join(f"{name} {found[name]:g} ms" for name in ("p50", "p95", "p99"))
+    return f"{spread}, longest {found['max']} ms (of {found['count']:,})"
