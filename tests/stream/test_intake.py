@@ -142,23 +142,21 @@ async def test_later_work_fails_the_same_way() -> None:
 
 
 async def test_too_many_open_events_make_the_loop_wait() -> None:
-    rig, held = Rig(limit=2), []
+    rig, held = Rig(limit=2), asyncio.Queue[Entry]()
 
     def handler(_record: Record, entry: Entry) -> None:
         entry.hold()
-        held.append(entry)
+        held.put_nowait(entry)
 
     running = asyncio.ensure_future(rig.run(handler, 3))
-    while len(held) < 2:
-        await asyncio.sleep(0)
+    first, second = await asyncio.wait_for(held.get(), 5), await asyncio.wait_for(held.get(), 5)
     for _ in range(10):
         await asyncio.sleep(0)
-    assert len(held) == 2
-    held[0].done()
-    while len(held) < 3:
-        await asyncio.sleep(0)
-    held[1].done()
-    held[2].done()
+    assert held.empty()
+    first.done()
+    third = await asyncio.wait_for(held.get(), 5)
+    second.done()
+    third.done()
     await running
     assert rig.ledger.committable() == {HERE: 3}
 

@@ -324,17 +324,19 @@ def run_worker(worker: Worker) -> int:
     Returns:
         The exit code.
     """
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # a policy, so that Faust's threads have it too
+    alone = threading.current_thread() is threading.main_thread()
+    if alone:
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # so that Faust's consumer thread has it too
 
     async def main() -> None:
-        if threading.current_thread() is threading.main_thread():
+        if alone:
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, worker.stop)
         await worker.run()
 
-    with contextlib.suppress(FatalError):  # it is worker.error
-        asyncio.run(main())
+    with contextlib.suppress(FatalError), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())  # what it raises is worker.error
     return worker.exit_code
 
 

@@ -1,0 +1,165 @@
+"""The overrides of Faust's private methods, one by one: should Faust change under them, these fail first."""
+
+import asyncio
+from importlib.metadata import version
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from shelftalk.core.ledger import Ledger
+from shelftalk.stream.transport import Consumer, ConsumerThread, Transport
+
+T = TP("t", 0)
+
+
+class Rig:
+    """A consumer without its services."""
+
+    def __init__(self) -> None:
+        self.ledger: Ledger[TP] = Ledger()
+        self.consumer = Consumer.__new__(Consumer)
+        self.consumer.transport = SimpleNamespace(ledger=self.ledger, drain=self.drain)
+        self.consumer.app = SimpleNamespace(topics=SimpleNamespace(acking_topics={"t"}), consumer_generation_id=1)
+        self.consumer.confirmed = {}
+        self.consumer._unacked_messages = set()
+        self.drained = 0
+
+    async def drain(self) -> None:
+        self.drained += 1
+
+    def record(self, offset: int, topic: str = "t") -> Any:
+        fields = {"timestamp_type": 0, "headers": (), "key": b"", "value": b"", "checksum": None}
+        sizes = {"serialized_key_size": 0, "serialized_value_size": 0}
+        return SimpleNamespace(topic=topic, partition=0, offset=offset, timestamp=1, **fields, **sizes)
+
+
+def test_the_versions_are_those_it_was_written_for() -> None:
+    assert (version("faust-streaming"), version("aiokafka")) == ("0.15.3", "0.14.0")
+
+
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (Consumer, "_to_message"),
+        (Consumer, "ack"),
+        (Consumer, "_add_gap"),
+        (Consumer, "_filter_tps_with_pending_acks"),
+        (Consumer, "_new_offset"),
+        (Consumer, "_should_commit"),
+        (Consumer, "_commit"),
+        (Consumer, "perform_seek"),
+        (Consumer, "wait_empty"),
+        (Consumer, "on_partitions_revoked"),
+        (Consumer, "_new_consumer_thread"),
+        (ConsumerThread, "getmany"),
+        (ConsumerThread, "_create_worker_consumer"),
+    ],
+)
+def test_what_is_overridden_is_still_there(owner: type, name: str) -> None:
+    assert name in vars(owner)
+    assert any(name in vars(base) for base in owner.__mro__[1:])
+    assert issubclass(Transport, driver.Transport)
+
+
+def test_a_fetched_record_holds_the_commit_until_it_is_handled() -> None:
+    rig = Rig()
+    for offset in (5, 6):
+        rig.consumer._to_message(T, rig.record(offset))
+    rig.consumer._to_message(T, rig.record(7, "changelog"))
+    assert list(rig.ledger.heads()) == [T]
+    entry = rig.ledger.open(T, 6)
+    assert entry is not None
+    entry.done()
+    assert rig.consumer._new_offset(T) is None
+    first = rig.ledger.open(T, 5)
+    assert first is not None
+    first.done()
+    assert rig.consumer._new_offset(T) == 7
+    assert list(rig.consumer._filter_tps_with_pending_acks()) == [T]
+    assert list(rig.consumer._filter_tps_with_pending_acks({"other"})) == []
+
+
+def test_an_ack_of_fausts_commits_nothing() -> None:
+    rig = Rig()
+    message = rig.consumer._to_message(T, rig.record(0))
+    rig.consumer._unacked_messages = {message}
+    assert rig.consumer.ack(message)
+    assert not rig.consumer.ack(message)
+    assert rig.consumer._unacked_messages == set()
+    assert rig.consumer._new_offset(T) is None
+
+
+async def test_only_what_the_broker_took_counts_as_committed(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig, answers = Rig(), [False, True]
+
+    async def commit(_self: Any, _offsets: Any) -> bool:
+        return answers.pop(0)
+
+    monkeypatch.setattr(driver.Consumer, "_commit", commit)
+    assert rig.consumer._should_commit(T, 0)
+    assert not await rig.consumer._commit({T: 3})
+    assert rig.consumer._should_commit(T, 3)
+    assert await rig.consumer._commit({T: 3})
+    assert not rig.consumer._should_commit(T, 3)
+    assert rig.consumer._should_commit(T, 4)
+
+
+async def test_revoked_partitions_are_forgotten_after_the_last_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig, order = Rig(), []
+    rig.ledger.expect(T, 0)
+
+    async def revoke(_self: Any, _revoked: Any) -> None:
+        order.append(list(rig.ledger.heads()))
+
+    monkeypatch.setattr(driver.Consumer, "on_partitions_revoked", revoke)
+    rig.consumer.confirmed[T] = 9
+    await rig.consumer.on_partitions_revoked({T})
+    assert order == [[T]]
+    assert (rig.ledger.heads(), rig.consumer.confirmed) == ({}, {})
+
+
+async def test_nothing_is_fetched_with_an_empty_set_or_during_a_seek(monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched: list[Any] = []
+
+    async def getmany(_self: Any, active: Any, _timeout: float) -> dict[TP, list[Any]]:
+        fetched.append(active)
+        return {T: [1]}
+
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "getmany", getmany)
+    thread = ConsumerThread.__new__(ConsumerThread)
+    thread.consumer = SimpleNamespace(seeking=0)
+    live = {T}
+    assert await thread.getmany(set(), 1.0) == {}
+    assert await thread.getmany(live, 1.0) == {T: [1]}
+    assert fetched == [live]
+    assert fetched[0] is not live
+    thread.consumer.seeking = 1
+    assert await thread.getmany(live, 1.0) == {}
+    assert len(fetched) == 1
+
+
+async def test_a_seek_holds_fetches_off_even_if_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig, seen = Rig(), []
+
+    async def seek(_self: Any) -> None:
+        seen.append(rig.consumer.seeking)
+        raise OSError
+
+    monkeypatch.setattr(driver.Consumer, "perform_seek", seek)
+    with pytest.raises(OSError):  # noqa: PT011
+        await rig.consumer.perform_seek()
+    assert (seen, rig.consumer.seeking) == ([1], 0)
+
+
+async def test_before_giving_up_partitions_it_drains_then_commits(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig, order = Rig(), []
+
+    async def commit(_self: Any) -> None:
+        order.append(rig.drained)
+
+    monkeypatch.setattr(driver.Consumer, "commit_and_end_transactions", commit)
+    await asyncio.wait_for(rig.consumer.wait_empty(), 1)
+    assert order == [1]
