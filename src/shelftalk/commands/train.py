@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from shelftalk.errors import ConfigError
 from shelftalk.train.checks import doubts, problems, repeated
 from shelftalk.train.lines import LINES_DIR, load_products
 
@@ -44,18 +43,20 @@ def lines(
 
 @app.command()
 def line_model(
-    base: Annotated[Path, typer.Option(help="SmolLM2-135M-Instruct: a .gguf file or a Hugging Face folder.")],
+    base: Annotated[
+        Path | None,
+        typer.Option(help="The base weights, a .gguf file or a Hugging Face folder. Default: SmolLM2-135M-Instruct."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="The adapter folder to write.")] = Path("out/smollm2-135m-line"),
     work: Annotated[Path, typer.Option(help="Checkpoints; a run that was cut off goes on here.")] = Path("out/train"),
     smoke: Annotated[bool, typer.Option("--smoke", help="About a minute: proves the path, not the words.")] = False,
     samples: Annotated[int, typer.Option(help="Texts to print for held-out briefs at the end.")] = 12,
 ) -> None:
     """Fine-tune SmolLM2-135M on the hand-written lines and write the adapter folder."""
-    try:
-        from shelftalk.train.line_model import LineModel, Recipe  # noqa: PLC0415 (torch only where it is needed)
-        from shelftalk.train.loop import Mark  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"training needs the extra `train`: pip install 'shelftalk[train]' ({error.name})") from error
+    # torch only where it is needed; without it, the command line names the extra.
+    from shelftalk.modelling.fetch import fetch_base  # noqa: PLC0415
+    from shelftalk.train.line_model import LineModel, Recipe  # noqa: PLC0415
+    from shelftalk.train.loop import Mark  # noqa: PLC0415
 
     def report(mark: Mark) -> None:
         judged = "" if mark.held_out_loss is None else f"  held-out {mark.held_out_loss:.4f}"
@@ -65,6 +66,7 @@ def line_model(
         )
         sys.stdout.flush()
 
+    base = base or fetch_base(lambda what, _: print(what)).gguf
     trainer = LineModel(base, Recipe.smoke() if smoke else Recipe())
     run = trainer.train(work / "smoke" if smoke else work, report)
     trainer.export(out, run)

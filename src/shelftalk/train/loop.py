@@ -41,15 +41,15 @@ class LoopSettings:
         minutes: wall-clock limit; the schedule is not bent to it.
     """
 
-    epochs: int = 4
+    epochs: int = 3
     batch: int = 16
-    peak_rate: float = 8e-4
+    peak_rate: float = 1e-3
     warm_up: float = 0.06
     weight_decay: float = 0.01
     clip: float = 1.0
     smoothing: float = 0.0
-    evaluations: int = 2
-    patience: int = 3
+    evaluations: int = 3
+    patience: int = 4
     checkpoint_every: int = 50
     minutes: float = math.inf
     seed: int = 7
