@@ -16,6 +16,7 @@ import orjson
 from rich.console import Console
 
 from shelftalk.demo.child import WorkerProcess, worker_environment, worker_process
+from shelftalk.demo.feed import Feed
 from shelftalk.demo.observer import Observer, topic_names, uncommitted
 from shelftalk.demo.piece import Choice, Piece
 from shelftalk.demo.plan import Stream
@@ -24,7 +25,7 @@ from shelftalk.demo.records import Seen, Writer
 from shelftalk.demo.summary import Figures, Tally, lines
 from shelftalk.demo.verify import PRICE_FINDINGS, verify_folder
 from shelftalk.demo.verify import describe as describe_report
-from shelftalk.demo.view import Feed, LiveView, PlainView, Progress, View
+from shelftalk.demo.view import LiveView, PlainView, Progress, View
 from shelftalk.demo.words import find_model
 from shelftalk.errors import ConfigError
 from shelftalk.stream.broker import embedded_broker

@@ -18,11 +18,12 @@ _PERCENTILES = (50, 95, 99)
 
 
 class Clock:
-    """When each record of the input topics was stored, by its place."""
+    """When each record of the input topics was stored, by its place, and when what it promised came true."""
 
     def __init__(self) -> None:
         self._times: dict[tuple[str, int], array[int]] = {}
         self._first: dict[tuple[str, int], int] = {}
+        self._ends: dict[tuple[str, int, int], int] = {}
 
     def note(self, seen: Seen) -> None:
         """Remember a record's timestamp."""
@@ -32,13 +33,23 @@ class Clock:
         while len(times) < seen.offset - first:
             times.append(-1)  # an offset that holds no record, such as a transaction's marker
         times.append(seen.timestamp_ms)
+        ends_ms = seen.value.get("sale_ends_at_ms") if isinstance(seen.value, dict) else None
+        if isinstance(ends_ms, int):
+            self._ends[*place, seen.offset] = ends_ms
 
-    def at(self, origin: dict[str, Any]) -> int | None:
-        """The timestamp of the record that an origin names, if it was seen."""
+    def began(self, origin: dict[str, Any], at_ms: int) -> int | None:
+        """When that began which a card of `at_ms` answers; ``None`` if its record was not seen.
+
+        That is when the record was stored, or, for a sale whose promised end has come since, that end: then time itself was the
+        cause, and the record is only where it was written down.
+        """
         place = (origin["topic"], origin["partition"])
         times = self._times.get(place)
         index = origin["offset"] - self._first.get(place, 0)
-        return times[index] if times is not None and 0 <= index < len(times) and times[index] >= 0 else None
+        if times is None or not 0 <= index < len(times) or times[index] < 0:
+            return None
+        ends_ms = self._ends.get((*place, origin["offset"]))
+        return ends_ms if ends_ms is not None and times[index] < ends_ms <= at_ms else times[index]
 
 
 class Tally:
@@ -60,6 +71,8 @@ class Tally:
         self.withdrawn = 0
         self.tombstones = 0
         self.refreshed = 0
+        self.passed_on = 0
+        self._behaviour: set[str] = set()
         self._clock = Clock()
         self._asked_ms = array("q")
         self._refreshed_ms = array("q")
@@ -75,6 +88,8 @@ class Tally:
         self.records[seen.stream] += 1
         match seen.stream:
             case "behaviour" | "inventory":
+                if seen.stream == "behaviour":
+                    self._behaviour.add(seen.topic)
                 self._clock.note(seen)
                 kind = seen.value.get("type") if isinstance(seen.value, dict) else None
                 self.events[str(kind) if isinstance(kind, str) else "unreadable"] += 1
@@ -97,23 +112,24 @@ class Tally:
         provenance = card["provenance"]
         trigger = provenance["trigger"]
         self.triggers[trigger] += 1
-        if card["status"] != "live":
-            self.withdrawn += 1
-        else:
+        if card["status"] == "live":
             self.cards[seen.stream] += 1
             self.rungs[provenance["rung"]] += 1
-            if trigger == "ask" and seen.stream == "cards":
-                self.answers[provenance["rung"]] += 1
-        if trigger == "ask" and seen.stream == "cards":
+        else:
+            self.withdrawn += 1
+        if trigger == "ask" and provenance["origin"]["topic"] in self._behaviour:
+            self.answers[provenance["rung"]] += 1
             return self._latency(self._asked_ms, provenance["origin"], seen.timestamp_ms)
-        # Of a card that time alone changed (a promised end came) nobody can say how long it took.
+        if trigger == "ask":  # a placement whose product was withdrawn, passed on to the next best
+            self.passed_on += 1
+            return self._latency(self._refreshed_ms, provenance["origin"], seen.timestamp_ms)
         if trigger == "facts" and before is not None and before != source:
             self.refreshed += 1
             return self._latency(self._refreshed_ms, provenance["cause"], seen.timestamp_ms)
         return None
 
     def _latency(self, into: "array[int]", origin: dict[str, Any], at_ms: int) -> int | None:
-        began_ms = self._clock.at(origin)
+        began_ms = self._clock.began(origin, at_ms)
         if began_ms is None:  # the card was read before its cause; partitions are not in step
             self._unresolved.append((into, origin, at_ms))
             return None
@@ -140,6 +156,7 @@ class Tally:
             "refresh_ms": percentiles(self._refreshed_ms),
             "refreshed": self.refreshed,
             "withdrawn": self.withdrawn,
+            "passed_on": self.passed_on,
             "tombstones": self.tombstones,
             "held_for_review": self.records["review"],
             "dead_letters": dict(self.dead_letters),
@@ -170,7 +187,7 @@ def lines(figures: Figures) -> list[str]:
         ("all texts", _counted(figures["answered_all"])),
         ("from event to card", _spread(figures["answer_ms"])),
         ("from price or stock to card", _spread(figures["refresh_ms"])),
-        ("refreshed by price or stock", f"{figures['refreshed']:,} cards; {figures['withdrawn']:,} withdrawn"),
+        ("refreshed by price or stock", _refreshed(figures)),
     ]
     extra: dict[str, tuple[str, Callable[[Any], str]]] = {
         "asks": ("what became of events", _top),
@@ -189,6 +206,11 @@ def lines(figures: Figures) -> list[str]:
     rows += [(label, str(say(figures[name]))) for name, (label, say) in extra.items() if figures.get(name) is not None]
     width = max(len(label) for label, _ in rows)
     return [f"{label:<{width}}  {value}" for label, value in rows]
+
+
+def _refreshed(figures: Figures) -> str:
+    replaced = f"{figures['passed_on']:,} replaced by the next best product"
+    return f"{figures['refreshed']:,} cards; {figures['withdrawn']:,} withdrawn, {replaced}"
 
 
 def _top(counts: dict[str, int]) -> str:
