@@ -77,7 +77,7 @@ class SchedulerMachine(RuleBasedStateMachine):
     def commit(self, data: st.DataObject) -> None:
         assert self.turn is not None
         outcomes: dict[Job, Outcome] = {}
-        for job in (*self.turn.prefill, *self.turn.decode):
+        for job in self.turn.jobs:
             kind = data.draw(st.sampled_from("tttttsf"))
             outcomes[job] = Failure(StepFailedError("drawn")) if kind == "f" else Token(7, stop=kind == "s")
         self.turn = None
@@ -113,7 +113,7 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     def finish_turn(self, turn: Turn) -> None:
         before = set(self.waiting)
-        outcomes: dict[Job, Outcome] = {job: Token(7, stop=False) for job in (*turn.prefill, *turn.decode)}
+        outcomes: dict[Job, Outcome] = {job: Token(7, stop=False) for job in turn.jobs}
         self.scheduler.commit(outcomes)
         left = {number for job in self.scheduler.jobs.values() for number in job.waiters}
         self.waiting = {number: self.waiting[number] for number in before & left}

@@ -69,7 +69,8 @@ def test_no_walk_through_the_masks_states_a_fact(name: str, slots: tuple[str, ..
         assert choices, f"stuck after {text!r}"
         # Rare pieces (braces, fragments) come as often as words.
         rare = [token for token in choices if b"{" in (vocabulary.pieces[token] or b"") or token in _fragments(name)]
-        token = data.draw(st.sampled_from(rare if rare and data.draw(st.booleans()) else choices))
+        prefer_rare: bool = data.draw(st.booleans())
+        token = data.draw(st.sampled_from(rare if rare and prefer_rare else choices))
         if token in vocabulary.end_ids:
             break
         state = lock.after(state, token)

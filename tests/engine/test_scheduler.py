@@ -28,7 +28,7 @@ def add(to: Scheduler, key: str, number: int, priority: Priority = Priority.SHOP
 def take_turn(of: Scheduler, now: float = 0.0, stop: str = "") -> Turn:
     turn = of.reserve(of.plan(now), now)
     check_invariants(of, turn)
-    of.commit({job: Token(7, stop=job.key in stop.split()) for job in (*turn.prefill, *turn.decode)})
+    of.commit({job: Token(7, stop=job.key in stop.split()) for job in turn.jobs})
     check_invariants(of)
     return turn
 
@@ -37,9 +37,13 @@ def keys(jobs: tuple[Job, ...] | list[Job]) -> list[str]:
     return [job.key for job in jobs]
 
 
+def newcomers(turn: Turn) -> list[str]:
+    return [job.key for job, _ in turn.prefill]
+
+
 def test_a_turn_prefills_or_decodes() -> None:
     busy = scheduler("a", "b", "c")
-    assert keys(take_turn(busy).prefill) == ["a", "b"]
+    assert newcomers(take_turn(busy)) == ["a", "b"]
     assert keys(take_turn(busy).decode) == ["a", "b"]
 
 
@@ -53,7 +57,7 @@ def test_a_row_that_leaves_is_taken_by_the_next_in_line() -> None:
     busy = scheduler("a", "b", "c")
     take_turn(busy, stop="a")
     turn = take_turn(busy)
-    assert (keys(turn.prefill), turn.moves) == (["c"], ())
+    assert (newcomers(turn), turn.moves) == (["c"], ())
     assert keys(busy.running) == ["c", "b"]
 
 
@@ -69,9 +73,9 @@ def test_a_turn_takes_in_a_bounded_number_of_prompt_tokens_but_at_least_one_job(
     busy = scheduler(rows=4, prefill_tokens=10)
     for number, prompt in enumerate((12, 6, 4, 1)):
         add(busy, f"j{number}", number, prompt=prompt)
-    assert keys(take_turn(busy).prefill) == ["j0"]
-    assert keys(take_turn(busy).prefill) == ["j1", "j2"]
-    assert keys(take_turn(busy).prefill) == ["j3"]
+    assert newcomers(take_turn(busy)) == ["j0"]
+    assert newcomers(take_turn(busy)) == ["j1", "j2"]
+    assert newcomers(take_turn(busy)) == ["j3"]
 
 
 def test_the_more_urgent_runs_first_and_equals_in_order() -> None:
@@ -91,7 +95,7 @@ def test_a_shopper_evicts_the_least_urgent_row_with_the_least_work() -> None:
     young = add(busy, "young", 2, Priority.WARM_UP)
     take_turn(busy)
     add(busy, "shopper", 3)
-    assert keys(take_turn(busy).prefill) == ["shopper"]
+    assert newcomers(take_turn(busy)) == ["shopper"]
     assert (young.row, young.tokens, refresh.row) == (None, [], 0)
     assert busy.tally.evicted == 1
 
@@ -127,7 +131,7 @@ def test_each_caller_has_a_deadline_of_his_own() -> None:
     busy.join("a", Waiter(5, Priority.SHOPPER, 1.0, 0.0))
     plan = busy.plan(1.0)
     assert [waiter.number for _, waiter in plan.expired] == [5]
-    assert keys(take_turn(busy, now=1.0).prefill) == ["a"]
+    assert newcomers(take_turn(busy, now=1.0)) == ["a"]
 
 
 def test_the_row_of_an_expired_job_is_free_in_the_same_turn() -> None:
@@ -135,7 +139,7 @@ def test_the_row_of_an_expired_job_is_free_in_the_same_turn() -> None:
     busy.add(make_job("late", 0), Waiter(0, Priority.SHOPPER, 1.0, 0.0))
     take_turn(busy)
     add(busy, "next", 1)
-    assert keys(take_turn(busy, now=2.0).prefill) == ["next"]
+    assert newcomers(take_turn(busy, now=2.0)) == ["next"]
 
 
 def test_a_flood_of_warm_ups_leaves_the_queue_open_to_shoppers() -> None:
@@ -157,7 +161,7 @@ def test_a_failure_ends_its_own_job_only() -> None:
     busy = scheduler("a", "b")
     turn = busy.reserve(busy.plan(0.0), 0.0)
     error = StepFailedError("x")
-    finished = busy.commit({turn.prefill[0]: Failure(error), turn.prefill[1]: Token(7, stop=False)})
+    finished = busy.commit({turn.jobs[0]: Failure(error), turn.jobs[1]: Token(7, stop=False)})
     assert [(done.job.key, done.result) for done in finished] == [("a", error)]
     assert keys(busy.running) == ["b"]
 
@@ -167,7 +171,7 @@ def test_the_outcome_of_a_job_dropped_meanwhile_is_passed_over() -> None:
     turn = busy.reserve(busy.plan(0.0), 0.0)
     busy.cancel("a", 0)
     add(busy, "a", 1)  # the same key again, another generation
-    assert busy.commit({turn.prefill[0]: Token(7, stop=True)}) == []
+    assert busy.commit({turn.jobs[0]: Token(7, stop=True)}) == []
     assert keys(busy.queued) == ["a"]
 
 

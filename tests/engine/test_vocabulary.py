@@ -15,7 +15,7 @@ END = frozenset({2})
 def test_the_pieces_of_a_text_are_its_bytes() -> None:
     content = tiny_tokenizer_json()
     vocabulary = read_vocabulary(content, VOCAB, END)
-    text = "Light, steady: 中文 ünïcode ’ok’"
+    text = "Light, steady: 中文 ünïcode “ok”"
     ids = Tokenizer.from_str(json.dumps(content)).encode(text, add_special_tokens=False).ids
     assert vocabulary.text_bytes(ids) == text.encode()
 

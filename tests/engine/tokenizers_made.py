@@ -11,7 +11,7 @@ _TEXTS = (
     'x = {"price": 1}, {name}, {name}; f"{price} off" {} {{brand}} was_price percent {percent_off}.',
     "only {price}, was {was_price} for the {name}! Keep it; return {brand}",
     "这款茶壶轻巧耐用,原价９９元,现价５０％。适合每一天的早晨,送给喜欢喝茶的朋友。",  # noqa: RUF001
-    "手冲壶出水稳定,细长壶嘴,清晨也很安静。库存仅剩３件,欲购从速!",  # noqa: RUF001
+    "手冲壶出水稳定,细长壶嘴,清晨也很安静。库存仅剩３件,欲购从速!",
 )
 
 

@@ -32,17 +32,15 @@ class Generator:
     def run(self, turn: Turn) -> dict[Job, Outcome]:
         """Run a turn. A forward pass that fails gives a `Failure` to its own jobs only."""
         outcomes: dict[Job, Outcome] = {}
-        decode = turn.decode
-        if turn.moves:
-            try:
-                for source, target in turn.moves:
-                    self._runner.copy_row(source, target)
-            except Exception as error:  # noqa: BLE001 ONNX Runtime's exceptions share no public base
-                return self._all_failed(turn.decode, error)
+        try:
+            for source, target in turn.moves:
+                self._runner.copy_row(source, target)
+        except Exception as error:  # noqa: BLE001 ONNX Runtime's exceptions share no public base
+            return self._all_failed(turn.decode, error)
         for group in prefill_groups(turn.prefill):
             outcomes |= self._prefill(group)
-        if decode:
-            outcomes |= self._decode(decode)
+        if turn.decode:
+            outcomes |= self._decode(turn.decode)
         return outcomes
 
     def text(self, job: Job) -> str:
@@ -59,11 +57,12 @@ class Generator:
             common += 1
         return common if common >= MIN_CACHED_TOKENS else 0
 
-    def _prefill(self, jobs: Sequence[Job]) -> dict[Job, Outcome]:
-        first = jobs[0]
+    def _prefill(self, group: Sequence[tuple[Job, int]]) -> dict[Job, Outcome]:
+        jobs = [job for job, _ in group]
+        first_row = group[0][1]
         try:
             masks = self._lock.rows([job.lock for job in jobs])
-            values, ids = self._runner.prefill(first.row or 0, [job.prompt for job in jobs], masks, first.cached)
+            values, ids = self._runner.prefill(first_row, [job.prompt for job in jobs], masks, jobs[0].cached)
         except Exception as error:  # noqa: BLE001 as above
             return self._all_failed(jobs, error)
         return self._choose(jobs, values, ids)
@@ -90,32 +89,32 @@ class Generator:
         return outcomes
 
     def _all_failed(self, jobs: Sequence[Job], error: Exception) -> dict[Job, Outcome]:
-        _log.error("a forward pass failed", rows=len(jobs), error=str(error), exc_info=error)
+        _log.error("a forward pass failed", rows=len(jobs), error=repr(error))
         failure = StepFailedError(f"a forward pass of {len(jobs)} rows failed: {error}")
         failure.__cause__ = error
         return {job: Failure(failure) for job in jobs}
 
 
-def prefill_groups(jobs: Sequence[Job]) -> list[list[Job]]:
-    """Jobs that are prefilled together: side-by-side rows, no cached head, little padding.
+def prefill_groups(newcomers: Sequence[tuple[Job, int]]) -> list[list[tuple[Job, int]]]:
+    """Newcomers that are prefilled together: side-by-side rows, no cached head, little padding.
 
     Args:
-        jobs: in the order of their rows.
+        newcomers: jobs with their rows, in the order of the rows.
     """
-    groups: list[list[Job]] = []
-    for job in jobs:
-        if groups and _fits(groups[-1], job):
-            groups[-1].append(job)
+    groups: list[list[tuple[Job, int]]] = []
+    for job, row in newcomers:
+        if groups and _fits(groups[-1], job, row):
+            groups[-1].append((job, row))
         else:
-            groups.append([job])
+            groups.append([(job, row)])
     return groups
 
 
-def _fits(group: list[Job], job: Job) -> bool:
-    together = [*group, job]
-    if job.cached or group[-1].cached or job.row != (group[-1].row or 0) + 1:
+def _fits(group: list[tuple[Job, int]], job: Job, row: int) -> bool:
+    last, last_row = group[-1]
+    if job.cached or last.cached or row != last_row + 1:
         return False
-    lengths = [len(member.prompt) for member in together]
+    lengths = [len(job.prompt), *(len(member.prompt) for member, _ in group)]
     return 1 - sum(lengths) / (max(lengths) * len(lengths)) <= MAX_PADDING
 
 

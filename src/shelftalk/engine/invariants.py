@@ -47,8 +47,8 @@ def _check_turn(scheduler: Scheduler, turn: Turn) -> None:
         _check([job.row for job in turn.decode] == list(range(len(turn.decode))), "decoding rows lie side by side")
         _check(list(turn.decode) == scheduler.running, "every running row decodes")
         _check(all(job.tokens for job in turn.decode), "a decoding row was prefilled")
-    for job in turn.prefill:
-        _check(job.row is not None and scheduler.rows[job.row] is job, "a prefilled job has its row")
+    for job, row in turn.prefill:
+        _check(job.row == row and scheduler.rows[row] is job, "a prefilled job has its row")
         _check(not job.tokens, "a prefilled job has written nothing")
     if scheduler.queued and not turn.prefill:
         _check(None not in scheduler.rows, "no row is free while somebody queues")

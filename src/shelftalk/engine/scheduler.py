@@ -7,7 +7,7 @@ outcomes). A turn either prefills newcomers or decodes every running row by one 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
 from shelftalk.engine.job import Failure, Finished, Job, Outcome, Waiter
 from shelftalk.engine.request import Priority
@@ -36,11 +36,24 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A reserved turn, ready to run. At most one of `prefill` and `decode` holds jobs, in the order of their rows."""
+    """A reserved turn, ready to run. At most one of `prefill` and `decode` holds jobs.
+
+    It keeps the rows itself: a job that is cancelled while the turn runs loses its row at once.
+
+    Attributes:
+        moves: (from, to) rows, to be copied before the decode.
+        prefill: newcomers with their rows, in the order of the rows.
+        decode: the jobs of rows 0 to n-1.
+    """
 
     moves: tuple[tuple[int, int], ...] = ()
-    prefill: tuple[Job, ...] = ()
+    prefill: tuple[tuple[Job, int], ...] = ()
     decode: tuple[Job, ...] = ()
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """Every job that takes part."""
+        return (*(job for job, _ in self.prefill), *self.decode)
 
 
 @dataclass(slots=True)
@@ -168,7 +181,7 @@ class Scheduler:
                 raise ValueError(f"the plan is stale: row {row} is taken")
             self.rows[row], job.row, job.started_s = job, row, now
             self.tally.prompt_tokens += len(job.prompt)
-        prefill = tuple(sorted((job for job, _ in plan.admitted), key=lambda job: job.row or 0))
+        prefill = tuple(sorted(plan.admitted, key=itemgetter(1)))
         return Turn(plan.moves, prefill, () if prefill else tuple(self.running))
 
     def commit(self, outcomes: Mapping[Job, Outcome]) -> list[Finished]:
