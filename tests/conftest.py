@@ -1,6 +1,6 @@
 """Fixtures that several packages' tests use."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,29 @@ from tests.kafka.broker import KafkaBroker, KafkaUnavailableError
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a random two-layer model in fp32 with slot tokens: real code, nonsense words, milliseconds a text."""
     return build_tiny(tmp_path_factory.mktemp("models") / "tiny")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--require-kafka", action="store_true", help="a test marked kafka that is skipped has failed")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where a real Kafka is promised (continuous integration), its absence must not pass quietly."""
+    del call
+    report = yield
+    expected = hasattr(report, "wasxfail")
+    if (
+        report.skipped
+        and not expected
+        and item.get_closest_marker("kafka")
+        and item.config.getoption("--require-kafka")
+    ):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, and --require-kafka is set: {report.longrepr}"
+    return report
 
 
 @pytest.fixture(scope="session")

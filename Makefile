@@ -1,0 +1,76 @@
+# Everything a newcomer needs; `make` says what there is. Only python3 (3.11 to 3.13) and a network to PyPI are taken for granted.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+LOCKS  := .locks
+ARGS   ?=
+
+# The locks name every package of a set with the hashes of all its files, so nothing is resolved and nothing unknown is installed.
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-deps
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check kafka lock clean setup
+
+help: ## Say what there is.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/run.stamp ## Set up and run the whole thing for a minute (ARGS="--seconds 20 --out out/demo").
+	@$(BIN)/shelftalk demo $(ARGS)
+
+test: $(VENV)/dev.stamp ## Set up and run the tests (ARGS="-k guard"); a real Kafka is used where Java 17 and Maven are.
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/dev.stamp ## Style and types: ruff and mypy.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+setup: $(VENV)/dev.stamp ## Only set up, for an editor or a shell of your own.
+
+kafka: ## Run an Apache Kafka on localhost:9092 in the foreground (Java 17, Maven; no Docker).
+	@$(PYTHON) tests/kafka/broker.py $(ARGS)
+
+# --- the environment --------------------------------------------------------------------------------------------------
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else \
+	  "shelftalk needs Python 3.11, 3.12 or 3.13; this is %s. Try: make PYTHON=python3.12 ..." % sys.version.split()[0])'
+	@echo "==> Making $(VENV)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "python3 has no venv (Debian: apt-get install python3-venv)" >&2; exit 1; }
+
+$(VENV)/run.stamp: $(LOCKS)/run.txt pyproject.toml | $(BIN)/python
+	@echo "==> Installing what shelftalk runs on, some 700 MB unpacked; a minute or so, once"
+	@$(INSTALL) --require-hashes -r $(LOCKS)/run.txt
+	@$(INSTALL) --quiet --no-build-isolation --editable .
+	@touch $@
+
+# The dev lock holds the whole run lock at the same versions.
+$(VENV)/dev.stamp: $(LOCKS)/dev.txt pyproject.toml | $(BIN)/python
+	@echo "==> Installing what shelftalk and its tests run on, some 800 MB unpacked; a minute or so, once"
+	@$(INSTALL) --require-hashes -r $(LOCKS)/dev.txt
+	@$(INSTALL) --quiet --no-build-isolation --editable .
+	@touch $@ $(VENV)/run.stamp
+
+# --- the locks --------------------------------------------------------------------------------------------------------
+
+# Versions stay where they are unless ARGS=--upgrade. Every set agrees with run.txt but bench's, whose transformers wants older
+# tokenizers and which lives in an environment of its own. No address of any registry is written.
+COMPILE := .venv-lock/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+  --custom-compile-command "make lock" pyproject.toml $(LOCKS)/build.in
+
+lock: .venv-lock/bin/uv ## Write the lock files again after pyproject.toml changed (ARGS=--upgrade for newer versions).
+	$(COMPILE) $(ARGS) --output-file $(LOCKS)/run.txt
+	$(COMPILE) $(ARGS) --constraint $(LOCKS)/run.txt --extra dev --output-file $(LOCKS)/dev.txt
+	$(COMPILE) $(ARGS) --constraint $(LOCKS)/run.txt --extra cuda --output-file $(LOCKS)/cuda.txt
+	$(COMPILE) $(ARGS) --constraint $(LOCKS)/run.txt --extra train --output-file $(LOCKS)/train.txt
+	$(COMPILE) $(ARGS) --extra bench --output-file $(LOCKS)/bench.txt
+	@! grep -nE '://|file:| /' $(LOCKS)/*.txt || { echo "an address or a path got into a lock" >&2; exit 1; }
+
+.venv-lock/bin/uv:
+	@$(PYTHON) -m venv .venv-lock
+	@.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+
+clean: ## Remove the environments and caches (models, demo output and state stay).
+	rm -rf .venv .venv-lock .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
