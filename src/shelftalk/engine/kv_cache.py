@@ -1,5 +1,7 @@
 """Keys and values of every row, allocated once on the device."""
 
+from typing import Any
+
 import numpy as np
 import onnxruntime as ort
 from onnx import TensorProto, helper
@@ -7,7 +9,12 @@ from onnx import TensorProto, helper
 from shelftalk.engine.model_folder import ModelFolder
 from shelftalk.engine.session import Session, open_session
 
-_ELEMENT = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.float16): TensorProto.FLOAT16}
+#: What a cache may be made of: ONNX Runtime's name, numpy's type, ONNX's type. int8 has its scales inside the graph.
+ELEMENTS: dict[str, tuple[np.dtype[Any], int]] = {
+    "tensor(float)": (np.dtype(np.float32), TensorProto.FLOAT),
+    "tensor(float16)": (np.dtype(np.float16), TensorProto.FLOAT16),
+    "tensor(int8)": (np.dtype(np.int8), TensorProto.INT8),
+}
 
 #: Operator sets of the copying graph: old enough for every ONNX Runtime we allow.
 _OPSET, _IR_VERSION = 18, 10
@@ -38,7 +45,7 @@ class KVCache:
             )
         ]
         types = {tensor.name: tensor.type for tensor in session.ort.get_inputs()}
-        self._dtype = np.dtype(np.float16 if types[self._pairs[0][0]] == "tensor(float16)" else np.float32)
+        self._dtype, self._element = ELEMENTS[types[self._pairs[0][0]]]
         # Zeros, not whatever was in memory: a NaN beyond a row's length must never meet a weight of zero.
         zeros = np.zeros((rows, *self._shape), self._dtype)
         self._buffers = [
@@ -68,13 +75,12 @@ class KVCache:
         return [buffer.data_ptr() + row * self._row_bytes for buffer in self._buffers]
 
     def _copy_graph(self) -> bytes:
-        element = _ELEMENT[self._dtype]
         numbers = range(len(self._pairs))
         graph = helper.make_graph(
             [helper.make_node("Identity", [f"from{number}"], [f"to{number}"]) for number in numbers],
             "copy_row",
-            [helper.make_tensor_value_info(f"from{number}", element, self._shape) for number in numbers],
-            [helper.make_tensor_value_info(f"to{number}", element, self._shape) for number in numbers],
+            [helper.make_tensor_value_info(f"from{number}", self._element, self._shape) for number in numbers],
+            [helper.make_tensor_value_info(f"to{number}", self._element, self._shape) for number in numbers],
         )
         opset = [helper.make_opsetid("", _OPSET)]
         return bytes(helper.make_model(graph, opset_imports=opset, ir_version=_IR_VERSION).SerializeToString())

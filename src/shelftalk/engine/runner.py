@@ -8,7 +8,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from shelftalk.engine.fact_lock import FactLock
-from shelftalk.engine.kv_cache import KVCache
+from shelftalk.engine.kv_cache import ELEMENTS, KVCache
 from shelftalk.engine.model_folder import ModelFolder
 from shelftalk.engine.sampler import Ids, Values
 from shelftalk.engine.session import Session
@@ -179,7 +179,7 @@ def _check_graph(folder: ModelFolder, inputs: dict[str, Any], outputs: dict[str,
     if unknown or missing:
         raise ModelFolderError(f"{folder.graph}: unknown inputs {sorted(unknown)}, missing {sorted(missing)}")
     past = inputs[names.past_key_names % 0]
-    if past.type not in {"tensor(float)", "tensor(float16)"}:
+    if past.type not in ELEMENTS:
         raise ModelFolderError(f"{folder.graph}: keys and values of {past.type} are not supported")
     sizes = [folder.kv_heads, folder.head_size]
     if [past.shape[1], past.shape[3]] != sizes:

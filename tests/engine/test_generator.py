@@ -1,0 +1,123 @@
+from typing import Any, cast
+
+import numpy as np
+
+from shelftalk.engine.fact_lock import FactLock, LockState
+from shelftalk.engine.generator import Generator, prefill_groups
+from shelftalk.engine.job import Job, Token, Waiter
+from shelftalk.engine.request import Priority
+from shelftalk.engine.runner import Runner
+from shelftalk.engine.sampler import Ids, Values
+from shelftalk.engine.scheduler import Scheduler
+from shelftalk.engine.vocabulary import read_vocabulary
+from tests.engine.machine import make_job
+from tests.engine.tokenizers_made import byte_level
+
+VOCABULARY = read_vocabulary(byte_level(), None, frozenset({0}))
+WORD = VOCABULARY.pieces.index(b"a")
+
+
+class FakeRunner:
+    """Writes the same word for ever and notes where."""
+
+    head: tuple[int, ...] = ()
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+
+    def prefill(self, first: int, prompts: list[Any], _: Any, cached: int) -> tuple[Values, Ids]:
+        self.calls.append(("prefill", first, len(prompts), cached))
+        return self.words(len(prompts))
+
+    def decode(self, tokens: list[int], lengths: list[int], _: Any) -> tuple[Values, Ids]:
+        self.calls.append(("decode", tokens, lengths))
+        return self.words(len(tokens))
+
+    def copy_row(self, source: int, target: int) -> None:
+        self.calls.append(("copy", source, target))
+
+    def words(self, rows: int) -> tuple[Values, Ids]:
+        return np.zeros((rows, 1), np.float32), np.full((rows, 1), WORD, np.int64)
+
+
+def make() -> tuple[Generator, FakeRunner]:
+    runner = FakeRunner()
+    return Generator(cast("Runner", runner), FactLock(VOCABULARY), VOCABULARY), runner
+
+
+def grouped(*newcomers: tuple[int, int, int]) -> list[list[int]]:
+    """Groups by prompt length, of (row, prompt length, cached)."""
+    jobs: list[tuple[Job, int]] = []
+    for row, length, cached in newcomers:
+        job = make_job(f"r{row}", row, prompt=length)
+        job.cached = cached
+        jobs.append((job, row))
+    return [[len(job.prompt) for job, _ in group] for group in prefill_groups(jobs)]
+
+
+def test_side_by_side_rows_of_like_length_are_prefilled_together() -> None:
+    assert grouped((0, 10, 0), (1, 12, 0), (2, 9, 0)) == [[10, 12, 9]]
+    assert grouped((0, 10, 0), (1, 60, 0)) == [[10], [60]]
+    assert grouped((0, 10, 0), (2, 10, 0)) == [[10], [10]]
+    assert grouped((0, 10, 0), (1, 10, 8), (2, 10, 0)) == [[10], [10], [10]]
+    assert grouped() == []
+
+
+def test_rows_are_copied_before_they_decode() -> None:
+    generator, runner = make()
+    scheduler = Scheduler(rows=3, queue_limit=9)
+    for number in range(3):
+        scheduler.add(make_job(f"k{number}", number, new_tokens=9), Waiter(number, Priority.SHOPPER, None, 0.0))
+    scheduler.commit(generator.run(scheduler.reserve(scheduler.plan(0), 0)))
+    scheduler.cancel("k0", 0)
+    generator.run(scheduler.reserve(scheduler.plan(0), 0))
+    assert runner.calls == [("prefill", 0, 3, 0), ("copy", 2, 0), ("decode", [WORD, WORD], [3, 3])]
+
+
+def test_cancelling_while_a_turn_runs_moves_nobody_elses_row() -> None:
+    """Seen: the first of a group was cancelled between reserve and run, and the group was written over row 0."""
+    generator, runner = make()
+    scheduler = Scheduler(rows=3, queue_limit=9)
+    scheduler.add(make_job("old", 0, new_tokens=9), Waiter(0, Priority.SHOPPER, None, 0.0))
+    scheduler.commit(generator.run(scheduler.reserve(scheduler.plan(0), 0)))
+    for number in (1, 2):
+        scheduler.add(make_job(f"k{number}", number, new_tokens=9), Waiter(number, Priority.SHOPPER, None, 0.0))
+    turn = scheduler.reserve(scheduler.plan(0), 0)
+    scheduler.cancel("k1", 1)
+    outcomes = generator.run(turn)
+    assert runner.calls[-1] == ("prefill", 1, 2, 0)
+    scheduler.commit(outcomes)
+    assert [(job.key, job.row) for job in scheduler.running] == [("old", 0), ("k2", 2)]
+
+
+def test_what_the_last_token_left_unfinished_is_taken_off() -> None:
+    generator, _ = make()
+    job = make_job("k", 0)
+    pieces = [b"a", b" ", b"{", b"p"]
+    job.tokens = [VOCABULARY.pieces.index(piece) for piece in pieces]
+    job.lock = LockState(("price",), b"{p", started=True)
+    assert generator.text(job) == "a"
+
+
+def test_the_end_token_is_no_part_of_the_text() -> None:
+    generator, runner = make()
+    job = make_job("k", 0)
+    job.tokens, job.lock = [WORD], LockState((), started=True)
+    runner.words = lambda rows: (np.zeros((rows, 1), np.float32), np.zeros((rows, 1), np.int64))  # type: ignore[method-assign]
+    scheduler = Scheduler(rows=1, queue_limit=1)
+    scheduler.add(job, Waiter(0, Priority.SHOPPER, None, 0.0))
+    scheduler.rows[0], job.row = job, 0
+    turn = scheduler.reserve(scheduler.plan(0), 0)
+    outcomes = generator.run(turn)
+    assert outcomes[job] == Token(0, stop=True)
+    scheduler.commit(outcomes)
+    assert generator.text(job) == "a"
+
+
+def test_only_a_long_common_beginning_is_taken_from_the_cache() -> None:
+    generator, runner = make()
+    runner.head = tuple(range(20))
+    assert generator.cached_tokens([*range(20), 7]) == 20
+    assert generator.cached_tokens(range(20)) == 19  # one token must be left to run
+    assert generator.cached_tokens([*range(17), 99, 99]) == 17
+    assert generator.cached_tokens([*range(15), 99, 99]) == 0
