@@ -1,8 +1,12 @@
 """Facts of a product: folded from inventory events by event time, and what they mean for a shopper.
 
 The fold is last-writer-wins for each group of fields (product, price, stock), by ``occurred_at_ms``. So duplicates change
-nothing, late events cannot undo newer ones, and any order of arrival ends in the same facts.
+nothing, late events cannot undo newer ones, and any order of arrival ends in the same facts. Of two events of the same moment
+the later arrival wins: shops that stamp whole seconds send both in the order that they meant.
 """
+
+import hashlib
+from itertools import pairwise
 
 import msgspec
 
@@ -16,8 +20,15 @@ DAY_MS = 24 * HOUR_MS
 #: The EU's Omnibus directive (98/6/EC, article 6a): the prior price is the lowest of the thirty days before the reduction.
 PRIOR_PRICE_WINDOW_MS = 30 * DAY_MS
 
-#: Price changes of one product that are remembered at most; beyond it the oldest go, which can only make a sale look smaller.
+#: An event may come this late and still leave the same price history as if it had come in time.
+LATENESS_MS = DAY_MS
+
+#: Price points of one product that are remembered at most. Beyond it the two oldest become one with the lower price, which can
+#: only make a sale look smaller, never larger.
 MAX_PRICE_POINTS = 256
+
+#: Events that a product remembers by name, so that a repeat cannot undo another event of the same moment.
+_REMEMBERED = 8
 
 
 class FactRules(msgspec.Struct, frozen=True):
@@ -39,10 +50,11 @@ class FactRules(msgspec.Struct, frozen=True):
 
 
 class PricePoint(msgspec.Struct, frozen=True, array_like=True):
-    """From this moment on, this price."""
+    """From this moment on, this price, for as long as the shop promised it."""
 
     at_ms: int
     price_minor: int
+    ends_ms: int | None = None
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -51,9 +63,13 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         version: grows by one with each event that changed something.
         cause: the newest event that changed something.
-        prices: price points by time, the present one last; at least the window of the prior price. Of a run of equal prices
-            the first and the last are kept: a late event may still fall between them.
+        prices: price points by time, the present one last; at least the window of the prior price. The inside of a run of equal
+            prices is dropped once it is older than `LATENESS_MS`: until then a late event may still fall between.
+        sale_ends_at_ms: when the present price is promised to end.
         restocked_at_ms: when stock last went from none to some.
+        currency_since_ms: prices up to this moment are in another currency, and not comparable.
+        sold_out_at_ms: when there was last none.
+        seen: fingerprints of the newest events.
     """
 
     sku: str
@@ -75,6 +91,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     product_at_ms: int = -1
     stock_at_ms: int = -1
     delisted_at_ms: int = -1
+    currency_since_ms: int = -1
+    sold_out_at_ms: int = -1
+    seen: tuple[int, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -121,26 +140,46 @@ def fold(facts: Facts, event: InventoryEvent, origin: Origin) -> Facts:
         event: what the shop says.
         origin: where the event stood.
     """
+    name = _fingerprint(event.event_id)
+    if name in facts.seen:
+        return facts
     match event:
         case ProductUpserted():
             new = _fold_product(facts, event)
         case PriceChanged():
-            new = _fold_price(facts, event.occurred_at_ms, event.price_minor, event.currency, event.sale_ends_at_ms)
+            point = PricePoint(event.occurred_at_ms, event.price_minor, event.sale_ends_at_ms)
+            new = _fold_price(facts, point, event.currency)
         case StockChanged():
             new = _fold_stock(facts, event.occurred_at_ms, event.stock)
         case ProductDelisted():
             # Delisting is undone by a product event that is newer than it.
             at_ms = max(facts.delisted_at_ms, event.occurred_at_ms)
-            new = msgspec.structs.replace(facts, delisted_at_ms=at_ms, delisted=at_ms > facts.product_at_ms)
+            delisted = facts.delisted or event.occurred_at_ms >= facts.product_at_ms
+            new = msgspec.structs.replace(facts, delisted_at_ms=at_ms, delisted=delisted)
+    new = msgspec.structs.replace(new, seen=(*facts.seen, name)[-_REMEMBERED:])
     if _visible(new) == _visible(facts):
         return new  # nothing that a card could show changed; only how late a late event would have to be
     return msgspec.structs.replace(new, version=facts.version + 1, cause=origin)
 
 
-def _visible(facts: Facts) -> Facts:
+def _fingerprint(event_id: str) -> int:
+    return int.from_bytes(hashlib.blake2b(event_id.encode(), digest_size=6).digest())
+
+
+def _visible(facts: Facts) -> tuple[object, ...]:
     """The facts without what only orders events: two that are equal here render and mean the same."""
-    prices = facts.prices[: _run_start(facts.prices) + 1]
-    return msgspec.structs.replace(facts, prices=prices, product_at_ms=0, stock_at_ms=0, delisted_at_ms=0)
+    priced = (facts.price_minor, facts.price_since_ms, prior_price_minor(facts)) if facts.prices else ()
+    rest = msgspec.structs.replace(
+        facts,
+        prices=(),
+        product_at_ms=0,
+        stock_at_ms=0,
+        delisted_at_ms=0,
+        currency_since_ms=0,
+        sold_out_at_ms=0,
+        seen=(),
+    )
+    return priced, rest
 
 
 def _fold_product(facts: Facts, event: ProductUpserted) -> Facts:
@@ -158,47 +197,77 @@ def _fold_product(facts: Facts, event: ProductUpserted) -> Facts:
             product_at_ms=at_ms,
             delisted=facts.delisted_at_ms > at_ms,
         )
-    facts = _fold_price(facts, at_ms, event.price_minor, event.currency, None)
+    facts = _fold_price(facts, PricePoint(at_ms, event.price_minor), event.currency)
     return _fold_stock(facts, at_ms, event.stock)
 
 
-def _fold_price(facts: Facts, at_ms: int, price_minor: int, currency: str, sale_ends_at_ms: int | None) -> Facts:
-    if facts.currency and currency != facts.currency:
-        if facts.prices and at_ms < facts.prices[-1].at_ms:
-            return facts
-        # Prices in two currencies cannot be compared: a new history starts.
-        facts = msgspec.structs.replace(facts, prices=())
-    newest = not facts.prices or at_ms >= facts.prices[-1].at_ms
-    moved = not facts.prices or facts.price_minor != price_minor
-    points = {point.at_ms: point.price_minor for point in facts.prices}
-    points[at_ms] = price_minor
-    # A repeat of the price in force, by a product event say, does not end its sale.
-    ends_ms = sale_ends_at_ms if newest and (moved or sale_ends_at_ms is not None) else facts.sale_ends_at_ms
-    return msgspec.structs.replace(facts, currency=currency, prices=_compact(points), sale_ends_at_ms=ends_ms)
+def _fold_price(facts: Facts, point: PricePoint, currency: str) -> Facts:
+    prices, since_ms = facts.prices, facts.currency_since_ms
+    if prices and currency != facts.currency:
+        # Prices in two currencies cannot be compared: the history begins after the last one in the other currency.
+        if point.at_ms < prices[-1].at_ms:
+            since_ms, currency = max(since_ms, point.at_ms), facts.currency
+            prices = tuple(held for held in prices if held.at_ms > since_ms)
+        else:
+            since_ms, prices = max(since_ms, prices[-1].at_ms), (point,)
+    elif point.at_ms > since_ms:
+        prices = _compact({held.at_ms: held for held in prices} | {point.at_ms: point})
+    return msgspec.structs.replace(
+        facts, currency=currency, currency_since_ms=since_ms, prices=prices, sale_ends_at_ms=_ends_ms(prices)
+    )
 
 
-def _compact(points: dict[int, int]) -> tuple[PricePoint, ...]:
-    """Sorted by time, the inside of runs dropped, then what lies before the window but for the price in force as it opens."""
-    ordered = [PricePoint(at_ms, minor) for at_ms, minor in sorted(points.items())]
-    last = len(ordered) - 1
-    kept = [
-        point
-        for i, point in enumerate(ordered)
-        if not (0 < i < last and ordered[i - 1].price_minor == point.price_minor == ordered[i + 1].price_minor)
-    ]
-    opens_ms = kept[-1].at_ms - PRIOR_PRICE_WINDOW_MS
-    # The run of the present price may be older than the window; its prior price lies before the run's start.
-    start = _run_start(tuple(kept))
-    opens_ms = min(opens_ms, kept[start].at_ms - PRIOR_PRICE_WINDOW_MS)
+def _ends_ms(prices: tuple[PricePoint, ...]) -> int | None:
+    """The promised end of the present price.
+
+    A repeat of the price while it runs, by a product event say, does not take the promise back. One after the end means that the
+    shop goes on with the price.
+    """
+    ends_ms = None
+    for point in prices[_run_start(prices) :]:
+        if point.ends_ms is not None:
+            ends_ms = point.ends_ms
+        elif ends_ms is not None and point.at_ms >= ends_ms:
+            ends_ms = None
+    return ends_ms
+
+
+def _compact(points: dict[int, PricePoint]) -> tuple[PricePoint, ...]:
+    """Sorted by time, without what can matter no more: the old inside of runs, and what lies before any window."""
+    ordered = [points[at_ms] for at_ms in sorted(points)]
+    settled_ms = ordered[-1].at_ms - LATENESS_MS
+    kept = ordered[:1]
+    for point, following in pairwise(ordered[1:]):
+        inside = kept[-1].price_minor == point.price_minor == following.price_minor
+        if not inside or point.ends_ms is not None or point.at_ms >= settled_ms:
+            kept.append(point)
+    kept += ordered[1:][-1:]
+    # The present price may have begun before; a late event may yet make it begin at `settled_ms`.
+    opens_ms = min(kept[_run_start(tuple(kept))].at_ms, settled_ms) - PRIOR_PRICE_WINDOW_MS
     first = max((i for i, point in enumerate(kept) if point.at_ms <= opens_ms), default=0)
-    return tuple(kept[max(first, len(kept) - MAX_PRICE_POINTS) :])
+    kept = kept[first:]
+    while len(kept) > MAX_PRICE_POINTS:
+        oldest, second = kept[:2]
+        kept[:2] = [PricePoint(oldest.at_ms, min(oldest.price_minor, second.price_minor))]
+    return tuple(kept)
 
 
 def _fold_stock(facts: Facts, at_ms: int, stock: int) -> Facts:
-    if at_ms < facts.stock_at_ms:
-        return facts
-    restocked_at_ms = at_ms if facts.stock == 0 and stock > 0 else facts.restocked_at_ms
-    return msgspec.structs.replace(facts, stock=stock, stock_at_ms=at_ms, restocked_at_ms=restocked_at_ms)
+    sold_out_at_ms, restocked_at_ms = facts.sold_out_at_ms, facts.restocked_at_ms
+    if at_ms >= facts.stock_at_ms:
+        facts = msgspec.structs.replace(facts, stock=stock, stock_at_ms=at_ms)
+    if stock == 0 and at_ms >= sold_out_at_ms:
+        sold_out_at_ms = at_ms
+        if restocked_at_ms is not None and restocked_at_ms <= at_ms:
+            # Of the events after a late one only the newest is known: it is the restock, at the latest.
+            restocked_at_ms = None
+        if restocked_at_ms is None and facts.stock:
+            restocked_at_ms = facts.stock_at_ms
+    elif stock > 0 and 0 <= sold_out_at_ms < at_ms:
+        restocked_at_ms = min(restocked_at_ms or at_ms, at_ms)
+    elif stock > 0 and at_ms == sold_out_at_ms == facts.stock_at_ms:
+        restocked_at_ms = at_ms
+    return msgspec.structs.replace(facts, sold_out_at_ms=sold_out_at_ms, restocked_at_ms=restocked_at_ms)
 
 
 def prior_price_minor(facts: Facts) -> int | None:
