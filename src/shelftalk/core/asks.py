@@ -1,13 +1,11 @@
 """Asks: a shopper did something, and this shelf may have the card for it."""
 
-import msgspec
-
 from shelftalk.core.brief import Angle, Promotion, Tone
 from shelftalk.core.card import Audience
-from shelftalk.core.effects import Drop, Send, Step
+from shelftalk.core.effects import Drop, Step
 from shelftalk.core.facts import Facts, promotion, showable
 from shelftalk.core.messages import Ask, Mode, Seed
-from shelftalk.core.passing import pass_on
+from shelftalk.core.passing import leave, nothing, pass_on
 from shelftalk.core.publish import brief_for
 from shelftalk.core.refresh import find_words, refresh
 from shelftalk.core.rules import ShelfRules
@@ -22,25 +20,24 @@ def on_ask(state: ShelfState, ask: Ask, now_ms: int, rules: ShelfRules) -> Step:
     held = state.live.get(f"{ask.shopper_id}|{ask.placements[0]}")
     if held is not None and held.asked_revision > ask.revision:
         return Step(effects=[Drop("superseded", ask.origin)])
-    if held is not None and held.asked_revision == ask.revision and held.origin == ask.origin:
+    if held is not None and held.asked_revision == ask.revision:
         return _redelivered(state, held, ask, now_ms, rules)
     if not facts.complete:
-        return Step(effects=[Drop("unknown_sku", ask.origin)])
+        return nothing(state, ask, "unknown_sku", now_ms, rules)
     if not showable(facts, now_ms):
         return pass_on(state, ask, now_ms, rules)
     if ask.because is Angle.REPLENISH and not facts.consumable:
-        return Step(effects=[Drop("not_consumable", ask.origin)])
+        return nothing(state, ask, "not_consumable", now_ms, rules)
     card = _subscribe(facts, ask, now_ms, rules)
-    return find_words(state, card, brief_for(facts, card, now_ms, rules), now_ms, rules, wait=True)
+    step = find_words(state, card, brief_for(facts, card, now_ms, rules), now_ms, rules, wait=True)
+    leave(step, held, ask.revision)
+    return step
 
 
 def _redelivered(state: ShelfState, held: LiveCard, ask: Ask, now_ms: int, rules: ShelfRules) -> Step:
     """The same ask again, after a crash: do again what may have been lost, with the same ids."""
     if held.stage is Stage.PASSED:
-        return Step(effects=[Send(msgspec.structs.replace(ask, key=held.passed_to, hops=ask.hops + 1))])
-    if held.stage is Stage.AWAITING:
-        brief = brief_for(state.shelf.facts, held, now_ms, rules)
-        return find_words(state, held, brief, now_ms, rules, wait=True)
+        return pass_on(state, ask, now_ms, rules)
     return refresh(state, held, now_ms, rules, again=True)
 
 
@@ -64,6 +61,7 @@ def _subscribe(facts: Facts, ask: Ask, now_ms: int, rules: ShelfRules) -> LiveCa
         exclude=ask.exclude,
         brands=ask.brands,
         hops=ask.hops,
+        replaces=placement in ask.replaces,
     )
 
 

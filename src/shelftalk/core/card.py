@@ -116,9 +116,29 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int = 1
 
 
-def card_id(audience: Audience, sku: str, revision: int, cause: Origin, trigger: Trigger) -> str:
-    """Deterministic: the same cause gives the same id, however often it is processed."""
-    parts = (*msgspec.structs.astuple(audience), sku, revision, cause.topic, cause.partition, cause.offset, trigger)
+def card_id(
+    audience: Audience, sku: str, revision: int, cause: Origin, trigger: Trigger, *, says: tuple[object, ...]
+) -> str:
+    """Deterministic: the same cause gives the same id, however often it is processed, and the same id is the same card.
+
+    Args:
+        audience: who is shown it.
+        sku: the product.
+        revision: of the card.
+        cause: the input that made it go out.
+        trigger: why it went out.
+        says: what decides the rest of its content. After a crash the same cause may find newer facts or better words.
+    """
+    parts = (
+        *msgspec.structs.astuple(audience),
+        sku,
+        revision,
+        cause.topic,
+        cause.partition,
+        cause.offset,
+        trigger,
+        *says,
+    )
     return hashlib.blake2b(msgspec.json.encode(parts), digest_size=12).hexdigest()
 
 

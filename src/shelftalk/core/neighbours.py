@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from shelftalk.core.brief import Angle
-from shelftalk.core.effects import Drop, Send, Step
-from shelftalk.core.messages import Ask, Followed, Heat, Mode
+from shelftalk.core.effects import Step
+from shelftalk.core.messages import Followed, Heat
 from shelftalk.core.react import CART_WEIGHT
 from shelftalk.core.state import (
     HEAT_HALF_LIFE_MS,
@@ -67,22 +66,12 @@ def on_heat(board: Board, message: Heat) -> Step:
     return Step(board=Board(tuple(others[:MAX_BOARD])))
 
 
-def on_board_ask(board: Board, ask: Ask, now_ms: int, max_hops: int) -> Step:
-    """Pass an ask on to what is looked at in the category; only what really is looked at is called popular."""
-    if ask.hops >= max_hops:
-        return Step(effects=[Drop("too_many_hops", ask.origin)])
-    exclude = frozenset(ask.exclude)
+def choose(board: Board, exclude: frozenset[str], count: int, turn: int) -> list[Hot]:
+    """Up to `count` of the products that are looked at most, spread over the first few by `turn`."""
     hot = [entry for entry in board.entries if entry.sku not in exclude][:_SPREAD]
-    if not hot:
-        return Step(effects=[Drop("nothing_to_show", ask.origin)])
-    first = ask.origin.offset % len(hot)
-    step = Step()
-    for index, placement in enumerate(ask.placements[: len(hot)]):
-        entry = hot[(first + index) % len(hot)]
-        popular = decay(entry.heat, now_ms - entry.at_ms, HEAT_HALF_LIFE_MS) >= POPULAR_HEAT
-        because = Angle.POPULAR if popular else Angle.INTRODUCE
-        passed = msgspec.structs.replace(
-            ask, key=entry.sku, placements=(placement,), mode=Mode.SHOW, because=because, hops=ask.hops + 1
-        )
-        step.effects.append(Send(passed))
-    return step
+    return [hot[(turn + index) % len(hot)] for index in range(min(count, len(hot)))]
+
+
+def is_popular(entry: Hot, now_ms: int) -> bool:
+    """Only what really is looked at is called popular."""
+    return decay(entry.heat, now_ms - entry.at_ms, HEAT_HALF_LIFE_MS) >= POPULAR_HEAT

@@ -1,25 +1,30 @@
 """Passing on: when this product is not the one to show, its shelf asks the next."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from shelftalk.core.brief import Angle
 from shelftalk.core.card import Audience
 from shelftalk.core.effects import Drop, Erase, Send, Step
-from shelftalk.core.messages import Ask, Mode, Release, Seed, board_key
+from shelftalk.core.messages import Ask, Mode, Release, Seed, board_key, is_board
 from shelftalk.core.neighbours import ranked
+from shelftalk.core.publish import emptied
 from shelftalk.core.rules import ShelfRules
 from shelftalk.core.state import LiveCard, Neighbour, ShelfState, Stage
 
 
 def as_ask(card: LiveCard) -> Ask:
-    """The ask that a live card still stands for, to be passed on when its product is gone."""
+    """The ask that a live card still stands for, to be passed on when its product is gone.
+
+    A card that was never shown passes its own revision on, so that a redelivery of its ask is recognised.
+    """
+    shown = card.stage is Stage.SHOWN
     return Ask(
         key="",
         shopper_id=card.audience.shopper_id,
         placements=(card.audience.placement,),
-        revision=card.revision + 1,
+        revision=card.revision + 1 if shown else card.revision,
         mode=Mode.NEXT,
         because=Angle.LIKE_VIEWED,
         locale=card.locale,
@@ -28,6 +33,7 @@ def as_ask(card: LiveCard) -> Ask:
         exclude=card.exclude,
         brands=card.brands,
         hops=card.hops,
+        replaces=(card.audience.placement,) if card.replaces and not shown else (),
     )
 
 
@@ -38,59 +44,119 @@ def pass_on(state: ShelfState, ask: Ask, now_ms: int, rules: ShelfRules) -> Step
     """
     facts = state.shelf.facts
     if ask.hops >= rules.max_hops:
-        return Step(effects=[Drop("too_many_hops", ask.origin)])
+        return nothing(state, ask, "too_many_hops", now_ms, rules)
     seed = ask.seed or (Seed(sku=facts.sku, kind=facts.kind, category=facts.category) if facts.complete else None)
     onward = msgspec.structs.replace(
         ask, seed=seed, exclude=tuple(dict.fromkeys((*ask.exclude, facts.sku))), hops=ask.hops + 1
     )
-    neighbours = ranked(state.shelf.neighbours, now_ms, frozenset(onward.exclude))
     step = Step()
-    left: list[str] = []
-    for placement in ask.placements:
-        held = state.live.get(f"{ask.shopper_id}|{placement}")
-        if held is not None and held.asked_revision > ask.revision:
-            step.effects.append(Drop("superseded", ask.origin))
-            continue
-        one = msgspec.structs.replace(onward, placements=(placement,))
-        shown = _to_neighbour(one, held, neighbours)
-        if shown is None:
-            left.append(placement)
-        else:
-            _send(step, shown, now_ms, rules)
-    if left and facts.complete:
-        _send(
-            step, msgspec.structs.replace(onward, key=board_key(facts.category), placements=tuple(left)), now_ms, rules
+    placements = [place for place in ask.placements if not superseded(step, state.live, ask, place)]
+    targets = _targets(state, onward, placements, now_ms)
+    left = tuple(place for place in placements if place not in targets)
+    passed = [
+        msgspec.structs.replace(
+            onward,
+            key=neighbour.sku,
+            placements=(place,),
+            mode=Mode.SHOW,
+            because=Angle.GOES_WITH if neighbour.bought > 0 else Angle.LIKE_VIEWED,
         )
+        for place, neighbour in targets.items()
+    ]
+    if left and facts.complete:
+        passed.append(msgspec.structs.replace(onward, key=board_key(facts.category), placements=left))
     elif left:
-        step.effects.append(Drop("nothing_to_show", ask.origin))
+        merge(step, nothing(state, msgspec.structs.replace(ask, placements=left), "nothing_to_show", now_ms, rules))
+    send_on(step, state.live, passed, now_ms, rules)
     return step
 
 
-def _to_neighbour(ask: Ask, held: LiveCard | None, neighbours: Iterator[Neighbour]) -> Ask | None:
-    """The ask for the next neighbour's shelf; for the same one as before if this ask is a redelivery."""
-    if held is not None and held.stage is Stage.PASSED and held.origin == ask.origin:
-        return msgspec.structs.replace(ask, key=held.passed_to, mode=Mode.SHOW)
-    neighbour = next(neighbours, None)
-    if neighbour is None:
-        return None
-    together = Angle.GOES_WITH if neighbour.bought > 0 else Angle.LIKE_VIEWED
-    return msgspec.structs.replace(ask, key=neighbour.sku, mode=Mode.SHOW, because=together)
+def superseded(step: Step, live: Mapping[str, LiveCard], ask: Ask, placement: str) -> bool:
+    """Whether a newer ask has the placement already; said so in the step."""
+    held = live.get(f"{ask.shopper_id}|{placement}")
+    if held is None or held.asked_revision <= ask.revision:
+        return False
+    step.effects.append(Drop("superseded", ask.origin))
+    return True
 
 
-def _send(step: Step, ask: Ask, now_ms: int, rules: ShelfRules) -> None:
-    step.effects.append(Send(ask))
-    for placement in ask.placements:
-        pointer = LiveCard(
-            audience=Audience(ask.shopper_id, placement),
-            stage=Stage.PASSED,
-            asked_revision=ask.revision,
-            revision=ask.revision,
-            origin=ask.origin,
-            locale=ask.locale,
-            valid_until_ms=now_ms + rules.card_ttl_ms,
-            passed_to=ask.key,
+def _targets(state: ShelfState, ask: Ask, placements: list[str], now_ms: int) -> dict[str, Neighbour]:
+    """Which neighbour gets which placement; the same as before where this ask is a redelivery."""
+    known = {neighbour.sku: neighbour for neighbour in state.shelf.neighbours}
+    targets: dict[str, Neighbour] = {}
+    fresh: list[str] = []
+    for placement in placements:
+        held = state.live.get(f"{ask.shopper_id}|{placement}")
+        if held is None or held.stage is not Stage.PASSED or held.asked_revision != ask.revision:
+            fresh.append(placement)
+        elif not is_board(held.passed_to):
+            targets[placement] = known.get(held.passed_to) or Neighbour(held.passed_to, 0.0, 0.0, now_ms)
+    taken = {neighbour.sku for neighbour in targets.values()}
+    best = ranked(state.shelf.neighbours, now_ms, frozenset(ask.exclude) | taken)
+    return targets | dict(zip(fresh, best, strict=False))
+
+
+def send_on(step: Step, live: Mapping[str, LiveCard], asks: Sequence[Ask], now_ms: int, rules: ShelfRules) -> None:
+    """Send asks to other shelves, none of which is to show what another one shows, and leave pointers."""
+    chosen = [ask.key for ask in asks if not is_board(ask.key)]
+    for ask in asks:
+        siblings = (key for key in chosen if key != ask.key)
+        step.effects.append(Send(msgspec.structs.replace(ask, exclude=tuple(dict.fromkeys((*ask.exclude, *siblings))))))
+        for placement in ask.placements:
+            pointer = LiveCard(
+                audience=Audience(ask.shopper_id, placement),
+                stage=Stage.PASSED,
+                asked_revision=ask.revision,
+                revision=ask.revision,
+                origin=ask.origin,
+                locale=ask.locale,
+                valid_until_ms=now_ms + rules.card_ttl_ms,
+                passed_to=ask.key,
+            )
+            leave(step, live.get(pointer.audience.key), ask.revision, ask.key)
+            step.live[pointer.audience.key] = pointer
+
+
+def leave(step: Step, held: LiveCard | None, revision: int, passed_to: str = "") -> None:
+    """What is owed to a record that a newer ask of its audience overwrites.
+
+    Args:
+        step: gets the effects.
+        held: the record, if there is one.
+        revision: of the newer ask.
+        passed_to: where the newer ask went from here.
+    """
+    if held is None:
+        return
+    if held.stage is Stage.AWAITING and held.asked_revision < revision:
+        step.effects.append(Drop("superseded", held.origin))
+    elif held.stage is Stage.PASSED and held.passed_to != passed_to:
+        audience = held.audience
+        release = Release(
+            key=held.passed_to, shopper_id=audience.shopper_id, placement=audience.placement, revision=revision - 1
         )
-        step.live[pointer.audience.key] = pointer
+        step.effects.append(Send(release))
+
+
+def nothing(state: ShelfState, ask: Ask, reason: str, now_ms: int, rules: ShelfRules) -> Step:
+    """The ask ends here without a product; placements that hold something older are emptied."""
+    step = Step(effects=[Drop(reason, ask.origin)])
+    for placement in ask.placements:
+        held = state.live.get(f"{ask.shopper_id}|{placement}")
+        if held is not None and held.asked_revision > ask.revision:
+            continue
+        if held is not None:
+            leave(step, held, ask.revision)
+            step.live[held.audience.key] = None
+        if placement in ask.replaces:
+            step.effects.append(emptied(state.shelf.facts, ask, placement, now_ms, rules))
+    return step
+
+
+def merge(step: Step, more: Step) -> None:
+    """Add the records and effects of another step."""
+    step.live |= more.live
+    step.effects += more.effects
 
 
 def on_release(state: ShelfState, release: Release) -> Step:

@@ -30,11 +30,16 @@ class Interest(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Placed(msgspec.Struct, frozen=True, array_like=True):
-    """The shelf that was last asked to fill a placement."""
+    """The shelf that was last asked to fill a placement.
+
+    Attributes:
+        before: the shelf that fed it until then, to be released again should the event be redelivered.
+    """
 
     placement: str
     key: str
     revision: int
+    before: str = ""
 
 
 class Spoken(msgspec.Struct, frozen=True, array_like=True):
@@ -97,7 +102,7 @@ def raise_interest(interests: tuple[Interest, ...], name: str, at_ms: int, weigh
     held = {interest.name: interest for interest in interests}
     old = held.get(name)
     total = weight + (decayed(old, at_ms) if old else 0.0)
-    held[name] = Interest(name, total, at_ms)
+    held[name] = Interest(name, total, max(at_ms, old.at_ms if old else at_ms))
     return tuple(sorted(held.values(), key=lambda entry: (-decayed(entry, at_ms), entry.name))[:MAX_BRANDS])
 
 

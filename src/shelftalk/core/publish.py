@@ -3,10 +3,11 @@
 import msgspec
 
 from shelftalk.core.brief import Brief
-from shelftalk.core.card import Card, CardFacts, Provenance, Rung, Status, card_id
+from shelftalk.core.card import Audience, Card, CardFacts, Provenance, Rung, Status, card_id
 from shelftalk.core.effects import Publish, Step
 from shelftalk.core.explain import because
 from shelftalk.core.facts import Facts, percent_off, prior_price_minor, promotion
+from shelftalk.core.messages import Ask
 from shelftalk.core.render import fill, slot_values, slots_in
 from shelftalk.core.rules import PHRASEBOOK, ShelfRules
 from shelftalk.core.state import LiveCard, Stage
@@ -45,6 +46,7 @@ def publish(facts: Facts, card: LiveCard, now_ms: int, rules: ShelfRules) -> Ste
         facts_version=facts.version,
         valid_until_ms=valid_until_ms,
         cause=card.cause or card.origin,
+        published_at_ms=now_ms,
     )
     out = card_from(facts, card, fill(card.slotted, values), now_ms, rules)
     return Step(live={card.audience.key: card}, effects=[Publish(card.audience, out)])
@@ -56,8 +58,9 @@ def card_from(facts: Facts, card: LiveCard, text: str, now_ms: int, rules: Shelf
     cause, source, audience = card.cause or card.origin, facts.cause or card.origin, card.audience
     ends_ms = facts.sale_ends_at_ms
     ends_first = ends_ms is not None and now_ms < ends_ms < card.valid_until_ms
+    says = (status, facts.version, card.brief_id, card.rung, card.slotted)
     return Card(
-        card_id=card_id(audience, facts.sku, card.revision, cause, card.trigger),
+        card_id=card_id(audience, facts.sku, card.revision, cause, card.trigger, says=says),
         revision=card.revision,
         status=status,
         channel=card.channel,
@@ -86,6 +89,28 @@ def card_from(facts: Facts, card: LiveCard, text: str, now_ms: int, rules: Shelf
     )
 
 
+def emptied(facts: Facts, ask: Ask, placement: str, now_ms: int, rules: ShelfRules) -> Publish:
+    """A withdrawn card for a placement whose ask found nothing: what was there before is not fed any more.
+
+    Args:
+        facts: of the shelf where the ask ended, complete or not.
+        ask: what was asked.
+        placement: one of its placements.
+        now_ms: the time.
+        rules: how to decide.
+    """
+    card = LiveCard(
+        audience=Audience(ask.shopper_id, placement),
+        stage=Stage.SHOWN,
+        asked_revision=ask.revision,
+        revision=ask.revision,
+        origin=ask.origin,
+        locale=ask.locale,
+        valid_until_ms=now_ms + rules.card_ttl_ms,
+    )
+    return Publish(card.audience, card_from(facts, card, "", now_ms, rules))
+
+
 def _card_facts(facts: Facts, now_ms: int, rules: ShelfRules, partition: int, offset: int) -> CardFacts:
     return CardFacts(
         version=facts.version,
@@ -93,10 +118,10 @@ def _card_facts(facts: Facts, now_ms: int, rules: ShelfRules, partition: int, of
         source_offset=offset,
         name=facts.name or "",
         brand=facts.brand,
-        price_minor=facts.price_minor,
+        price_minor=facts.price_minor if facts.prices else 0,
         currency=facts.currency,
-        was_price_minor=prior_price_minor(facts),
-        percent_off=percent_off(facts),
+        was_price_minor=prior_price_minor(facts) if facts.prices else None,
+        percent_off=percent_off(facts) if facts.prices else None,
         stock=facts.stock or 0,
         promotion=promotion(facts, now_ms, rules.facts),
     )

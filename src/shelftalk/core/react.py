@@ -165,7 +165,7 @@ def _remember(profile: Profile, event: BehaviourEvent, origin: Origin, policy: P
                 bought = remember(bought, item.sku, at_ms, MAX_BOUGHT)
             changes["bought"] = bought
             changes["cart"] = forget(profile.cart, frozenset(item.sku for item in items))
-            changes["quiet_until_ms"] = at_ms + policy.quiet_after_order_ms
+            changes["quiet_until_ms"] = max(profile.quiet_until_ms, at_ms + policy.quiet_after_order_ms)
         case _:
             pass
     if isinstance(event, ProductViewed | CartAdded) and event.brand:
@@ -236,6 +236,7 @@ def _reminder(profile: Profile, event: ProductViewed, policy: Policy) -> tuple[_
 def _ask(profile: Profile, event: BehaviourEvent, origin: Origin, policy: Policy, revision: int) -> Reaction:
     wanted = _wanted(profile, event, policy)
     taken = {place: want.key for want in wanted for place in want.placements}
+    filled = {old.placement for old in profile.placed}
     shown = frozenset(want.key for want in wanted if want.mode is Mode.SHOW)
     bought = tuple(seen.sku for seen in profile.bought[-MAX_RECENT:])
     at_ms = event.occurred_at_ms
@@ -253,17 +254,23 @@ def _ask(profile: Profile, event: BehaviourEvent, origin: Origin, policy: Policy
             exclude=tuple(sorted({*bought, *shown, want.key})) if want.mode is Mode.NEXT else (),
             brands=brands,
             carted_at_ms=want.carted_at_ms,
+            replaces=tuple(place for place in want.placements if place in filled),
         )
         for want in wanted
     )
-    releases = tuple(
-        Release(key=old.key, shopper_id=event.shopper_id, placement=old.placement, revision=revision - 1)
+    before = {
+        old.placement: old.before if old.revision == revision else old.key
         for old in profile.placed
-        if old.placement in taken and old.key != taken[old.placement]
+        if old.placement in taken
+    }
+    releases = tuple(
+        Release(key=key, shopper_id=event.shopper_id, placement=place, revision=revision - 1)
+        for place, key in before.items()
+        if key and key != taken[place]
     )
     placed = (
         *(old for old in profile.placed if old.placement not in taken),
-        *(Placed(place, key, revision) for place, key in taken.items()),
+        *(Placed(place, key, revision, before.get(place, "")) for place, key in taken.items()),
     )[-MAX_PLACEMENTS:]
     return Reaction(msgspec.structs.replace(profile, placed=placed), (*asks, *releases), "asked")
 
@@ -274,7 +281,8 @@ def _repeat(profile: Profile, event: BehaviourEvent, origin: Origin, policy: Pol
     So it says it again, with the same revision and so the same ids. Co-visits are not repeated: they are statistics.
     """
     said = next((said for said in profile.spoken if said.offset == origin.offset), None)
-    return Reaction(profile, (), "repeat") if said is None else _ask(profile, event, origin, policy, said.revision)
+    messages = () if said is None else _ask(profile, event, origin, policy, said.revision).messages
+    return Reaction(profile, messages, "repeat")  # what was placed since is not wound back
 
 
 def _erase(profile: Profile, event: ShopperErased) -> Reaction:

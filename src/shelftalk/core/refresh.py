@@ -5,7 +5,7 @@ import msgspec
 from shelftalk.core.brief import Brief
 from shelftalk.core.card import Rung, Trigger
 from shelftalk.core.effects import Publish, Step, Write
-from shelftalk.core.facts import showable
+from shelftalk.core.facts import Facts, showable
 from shelftalk.core.passing import as_ask, pass_on
 from shelftalk.core.phrasebook import phrase
 from shelftalk.core.publish import brief_for, card_from, publish
@@ -25,48 +25,109 @@ def refresh(state: ShelfState, card: LiveCard, now_ms: int, rules: ShelfRules, *
     """
     facts = state.shelf.facts
     for_everybody = not card.audience.shopper_id
-    if card.stage is Stage.PASSED or not facts.complete:
+    if not facts.complete or (again and facts.version < card.facts_version):
+        # The shelf lost what the card was made from: those events were never committed, and come again.
         return Step()
     if not for_everybody and now_ms >= card.valid_until_ms:
         return Step(live={card.audience.key: None})
+    if card.stage is Stage.PASSED:
+        return _withdraw_again(state, card, now_ms, rules) if again and card.trigger is Trigger.FACTS else Step()
     if not showable(facts, now_ms):
         return _withdraw(state, card, now_ms, rules, again=again)
     brief = brief_for(facts, card, now_ms, rules)
-    same_words = brief.brief_id == card.brief_id and bool(card.slotted)
-    if same_words and card.facts_version == facts.version and now_ms < card.valid_until_ms:
-        return publish(facts, card, now_ms, rules) if again else Step()
     if card.stage is Stage.AWAITING and not for_everybody:
         # Its first words are still being written: now for the new brief. The ask's own deadline goes on.
         return find_words(state, card, brief, now_ms, rules, wait=True)
-    card = msgspec.structs.replace(card, revision=card.revision + 1, cause=facts.cause, trigger=Trigger.FACTS)
+    same_words = brief.brief_id == card.brief_id and bool(card.slotted)
+    if same_words and card.facts_version == facts.version and not is_due(card, now_ms, rules):
+        return publish(facts, card, now_ms, rules) if again else _rewrite(state, card, brief, now_ms, rules)
+    card = msgspec.structs.replace(card, revision=card.raised(now_ms), cause=facts.cause, trigger=Trigger.FACTS)
     if same_words:
         rung = card.rung if card.rung is Rung.PHRASEBOOK else Rung.CACHED
         return publish(facts, msgspec.structs.replace(card, rung=rung), now_ms, rules)
     return find_words(state, card, brief, now_ms, rules, wait=False)
 
 
+def is_due(card: LiveCard, now_ms: int, rules: ShelfRules) -> bool:
+    """Whether a copy for everybody should be sent anew because half its time is over; a shopper's card just expires."""
+    return not card.audience.shopper_id and now_ms >= card.valid_until_ms - rules.copy_ttl_ms // 2
+
+
+def _rewrite(state: ShelfState, card: LiveCard, brief: Brief, now_ms: int, rules: ShelfRules) -> Step:
+    """A card that is up to date but has only a phrase gets its words after all: a crash may have taken who was writing them."""
+    if card.rung is not Rung.PHRASEBOOK or brief.model == PHRASEBOOK:
+        return Step()
+    text = state.copybook.texts.get(brief.brief_id)
+    if text is None:
+        return Step(live={card.audience.key: card}, effects=[Write(brief, urgent=False)])
+    if text.model == PHRASEBOOK:
+        return Step()
+    better = msgspec.structs.replace(
+        card,
+        slotted=text.slotted,
+        model=text.model,
+        rung=Rung.CACHED,
+        revision=card.raised(now_ms),
+        trigger=Trigger.REWRITE,
+    )
+    return publish(state.shelf.facts, better, now_ms, rules)
+
+
 def _withdraw(state: ShelfState, card: LiveCard, now_ms: int, rules: ShelfRules, *, again: bool) -> Step:
-    """Take a card back; a shopper's placement is passed on to the next best product."""
-    facts, key = state.shelf.facts, card.audience.key
-    step = Step()
-    if card.stage is Stage.SHOWN and (again or card.slotted):
+    """Take a card back; a shopper's placement is passed on to the next best product.
+
+    Where there is none, the record stays: the card comes back when the product does.
+    """
+    key = card.audience.key
+    if card.stage is Stage.AWAITING:
+        return pass_on(state, as_ask(card), now_ms, rules) if card.audience.shopper_id else Step()
+    if not card.slotted and not again:
+        return Step()
+    step = take_back(state.shelf.facts, card, now_ms, rules)
+    back = step.live[key]
+    if back is None or not back.audience.shopper_id:
+        return step
+    passed = pass_on(state, as_ask(back), now_ms, rules)
+    step.effects += passed.effects
+    pointer = passed.live.get(key)
+    if pointer is not None:
+        # What a repeat of both needs, the withdrawal and the ask, is kept with the pointer.
+        step.live[key] = msgspec.structs.replace(
+            back,
+            stage=Stage.PASSED,
+            asked_revision=pointer.asked_revision,
+            revision=pointer.revision,
+            passed_to=pointer.passed_to,
+            valid_until_ms=pointer.valid_until_ms,
+        )
+    return step
+
+
+def _withdraw_again(state: ShelfState, pointer: LiveCard, now_ms: int, rules: ShelfRules) -> Step:
+    """A card was withdrawn and its placement passed on, but neither may have been delivered: both again, the same."""
+    back = msgspec.structs.replace(pointer, stage=Stage.SHOWN, revision=pointer.revision - 1)
+    step = Step(effects=[Publish(back.audience, card_from(state.shelf.facts, back, "", now_ms, rules))])
+    step.effects += pass_on(state, as_ask(back), now_ms, rules).effects
+    step.live[pointer.audience.key] = msgspec.structs.replace(pointer, published_at_ms=now_ms)
+    return step
+
+
+def take_back(facts: Facts, card: LiveCard, now_ms: int, rules: ShelfRules) -> Step:
+    """Publish a shown card as withdrawn; again, and the same, if it was withdrawn before."""
+    if card.slotted:
         card = msgspec.structs.replace(
             card,
-            revision=card.revision + 1 if card.slotted else card.revision,
+            revision=card.raised(now_ms),
             slotted="",
             brief_id="",
             trigger=Trigger.FACTS,
             cause=facts.cause,
             facts_version=facts.version,
         )
-        step.effects.append(Publish(card.audience, card_from(facts, card, "", now_ms, rules)))
-    if card.audience.shopper_id:
-        passed = pass_on(state, as_ask(card), now_ms, rules)
-        step.effects += passed.effects
-        step.live = {**passed.live} or {key: None}
-    else:
-        step.live[key] = card
-    return step
+    card = msgspec.structs.replace(card, published_at_ms=now_ms)
+    return Step(
+        live={card.audience.key: card}, effects=[Publish(card.audience, card_from(facts, card, "", now_ms, rules))]
+    )
 
 
 def find_words(state: ShelfState, card: LiveCard, brief: Brief, now_ms: int, rules: ShelfRules, *, wait: bool) -> Step:
@@ -74,10 +135,10 @@ def find_words(state: ShelfState, card: LiveCard, brief: Brief, now_ms: int, rul
     facts = state.shelf.facts
     text = state.copybook.texts.get(brief.brief_id)
     card = msgspec.structs.replace(card, brief_id=brief.brief_id)
-    if text is not None:
+    if text is not None and text.model != PHRASEBOOK:
         card = msgspec.structs.replace(card, slotted=text.slotted, model=text.model, rung=Rung.CACHED)
         return publish(facts, card, now_ms, rules)
-    if brief.model == PHRASEBOOK:
+    if text is not None or brief.model == PHRASEBOOK:  # what the model wrote for it was refused, or there is no model
         return publish(facts, phrased(card, brief), now_ms, rules)
     if wait:
         return Step(live={card.audience.key: card}, effects=[Write(brief, urgent=True)])

@@ -36,17 +36,26 @@ def on_inventory(state: ShelfState, event: InventoryEvent, origin: Origin, rules
     before = state.shelf.facts
     facts = fold(before, event, origin)
     step = Step(shelf=msgspec.structs.replace(state.shelf, facts=facts))
-    if not facts.complete or facts.version == before.version:
+    if not facts.complete:
         return step
     for card in _copy_cards(origin, rules):
         if card.audience.key not in state.live:
             step.live[card.audience.key] = card
-    if facts.sellable != before.sellable or facts.category != before.category:
+    if is_repeat(before, origin):  # what it said when it came first may not have been delivered
+        heat = max(state.shelf.heat, UNSEEN_HEAT) if facts.sellable else 0.0
+        step.effects.append(_heat(facts, heat, origin.occurred_at_ms))
+    elif facts.sellable != before.sellable or facts.category != before.category:
         heat = max(state.shelf.heat, UNSEEN_HEAT) if facts.sellable else 0.0
         if before.complete and facts.category != before.category:
             step.effects.append(_heat(before, 0.0, origin.occurred_at_ms))
         step.effects.append(_heat(facts, heat, origin.occurred_at_ms))
     return step
+
+
+def is_repeat(facts: Facts, origin: Origin) -> bool:
+    """Whether an event at this place was folded in before, so that this is a redelivery."""
+    cause = facts.cause
+    return cause is not None and cause.topic == origin.topic and origin.offset <= cause.offset
 
 
 def _heat(facts: Facts, heat: float, at_ms: int) -> Send:
@@ -90,6 +99,7 @@ __all__ = [
     "PHRASEBOOK",
     "ShelfRules",
     "Words",
+    "is_repeat",
     "no_words",
     "on_ask",
     "on_deadline",

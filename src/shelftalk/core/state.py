@@ -113,6 +113,8 @@ class LiveCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         facts_version: the facts it was rendered from.
         trigger: why it was last published; with `cause` it makes the card's id.
         passed_to: the key of the shelf that was asked, in stage ``passed``.
+        replaces: whether the placement held another card when this one was asked for.
+        published_at_ms: when it last went out.
     """
 
     audience: Audience
@@ -138,6 +140,16 @@ class LiveCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     exclude: tuple[str, ...] = ()
     brands: tuple[str, ...] = ()
     hops: int = 0
+    replaces: bool = False
+    published_at_ms: int = 0
+
+    def raised(self, now_ms: int) -> int:
+        """The revision of its next publication.
+
+        It grows with the time since the ask, a millisecond for one, so that it outgrows every earlier one even where a crash
+        took the memory of those. The revisions of asks grow 1,024 times as fast (`next_revision`), so the next ask's is higher.
+        """
+        return max(self.revision + 1, self.asked_revision + now_ms - (self.asked_revision >> 10))
 
 
 class ShelfState(msgspec.Struct, frozen=True):

@@ -9,10 +9,11 @@ from shelftalk.core.card import Rung, Trigger
 from shelftalk.core.effects import Hold, Step, Write
 from shelftalk.core.facts import showable
 from shelftalk.core.guard import Outcome, judge
-from shelftalk.core.passing import as_ask, pass_on
+from shelftalk.core.passing import as_ask, merge, pass_on
+from shelftalk.core.phrasebook import phrase
 from shelftalk.core.publish import brief_for, publish
 from shelftalk.core.refresh import phrased, refresh
-from shelftalk.core.rules import ShelfRules
+from shelftalk.core.rules import PHRASEBOOK, ShelfRules
 from shelftalk.core.state import LiveCard, ShelfState, Stage, Text
 
 
@@ -43,7 +44,10 @@ def on_words(state: ShelfState, waiting: Sequence[LiveCard], words: Words, now_m
     if verdict.outcome is Outcome.REJECT and words.attempt + 1 < rules.max_attempts:
         return Step(effects=[Write(brief, urgent=any(_first(card) for card in waiting), attempt=words.attempt + 1)])
     if verdict.outcome is not Outcome.PASS:
+        # The phrase takes the place of the words, so that they are not written again for each ask, only to be refused.
+        refused = state.copybook.with_text(brief.brief_id, Text(phrase(brief), PHRASEBOOK))
         step = no_words(state, waiting, brief, now_ms, rules)
+        step.copybook = refused
         if verdict.outcome is Outcome.HOLD:
             step.effects.append(Hold(brief, words.slotted, verdict.reasons))
         return step
@@ -52,7 +56,7 @@ def on_words(state: ShelfState, waiting: Sequence[LiveCard], words: Words, now_m
     step = Step(copybook=kept)
     for card in waiting:
         if card.brief_id == brief.brief_id and (_first(card) or _only_phrased(card)):
-            _merge(step, _improve(state, card, words, now_ms, rules))
+            merge(step, _improve(state, card, words, now_ms, rules))
     return step
 
 
@@ -75,7 +79,7 @@ def _improve(state: ShelfState, card: LiveCard, words: Words, now_ms: int, rules
         slotted=words.slotted,
         model=words.brief.model,
         rung=Rung.GENERATED,
-        revision=card.revision if first else card.revision + 1,
+        revision=card.revision if first else card.raised(now_ms),
         trigger=card.trigger if first else Trigger.REWRITE,
     )
     return publish(facts, better, now_ms, rules)
@@ -86,7 +90,7 @@ def no_words(state: ShelfState, waiting: Sequence[LiveCard], brief: Brief, now_m
     step = Step()
     for card in waiting:
         if card.brief_id == brief.brief_id:
-            _merge(step, on_deadline(state, card, now_ms, rules))
+            merge(step, on_deadline(state, card, now_ms, rules))
     return step
 
 
@@ -98,8 +102,3 @@ def on_deadline(state: ShelfState, card: LiveCard, now_ms: int, rules: ShelfRule
     if not showable(facts, now_ms):
         return pass_on(state, as_ask(card), now_ms, rules)
     return publish(facts, phrased(card, brief_for(facts, card, now_ms, rules)), now_ms, rules)
-
-
-def _merge(step: Step, more: Step) -> None:
-    step.live |= more.live
-    step.effects += more.effects

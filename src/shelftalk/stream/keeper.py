@@ -6,21 +6,23 @@ tests run the same keeper. Everything runs on one thread; only between calls can
 
 import heapq
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 import msgspec
 
 from shelftalk.core import neighbours
+from shelftalk.core.board import on_board_ask
 from shelftalk.core.brief import Brief
-from shelftalk.core.card import Audience, Rung
+from shelftalk.core.card import Audience
 from shelftalk.core.effects import Drop, Effect, Erase, Hold, Publish, Send, Step, Write
 from shelftalk.core.facts import Facts
 from shelftalk.core.messages import Ask, Followed, Heat, Message, Origin, Release, is_board
+from shelftalk.core.refresh import is_due, take_back
 from shelftalk.core.shelf import (
     PHRASEBOOK,
     ShelfRules,
     Words,
+    is_repeat,
     no_words,
     on_ask,
     on_deadline,
@@ -33,76 +35,8 @@ from shelftalk.core.shelf import (
 )
 from shelftalk.core.state import Board, Copybook, LiveCard, Shelf, ShelfState, Stage
 from shelftalk.events.types import InventoryEvent
-
-
-class Entry(Protocol):
-    """One input's account: it is settled when every hold is done."""
-
-    @property
-    def forgotten(self) -> bool:
-        """Whether its partition was taken away: another worker has the input now."""
-
-    def hold(self) -> None:
-        """Something more is owed."""
-
-    def done(self) -> None:
-        """One hold less."""
-
-    def fail(self, error: Exception) -> None:
-        """One hold that cannot be done."""
-
-
-class Store(Protocol):
-    """The shelves' records. Writes are owed by the entries given until they are safe."""
-
-    def shelf(self, sku: str, partition: int) -> Shelf | None:
-        """The shelf of a product."""
-
-    def copybook(self, sku: str, partition: int) -> Copybook | None:
-        """Its texts."""
-
-    def board(self, key: str, partition: int) -> Board | None:
-        """A category's board."""
-
-    def live_cards(self, partition: int) -> Iterator[tuple[str, LiveCard]]:
-        """Every live card of a partition with its SKU, after recovery."""
-
-    def put_shelf(self, sku: str, shelf: Shelf, partition: int, owed_by: Sequence[Entry]) -> None:
-        """Keep a shelf."""
-
-    def put_copybook(self, sku: str, copybook: Copybook, partition: int, owed_by: Sequence[Entry]) -> None:
-        """Keep a copybook."""
-
-    def put_board(self, key: str, board: Board, partition: int, owed_by: Sequence[Entry]) -> None:
-        """Keep a board."""
-
-    def put_live(
-        self, sku: str, audience_key: str, card: LiveCard | None, partition: int, owed_by: Sequence[Entry]
-    ) -> None:
-        """Keep a live card, or drop it."""
-
-
-class Outlet(Protocol):
-    """Where effects go. Each is owed by the entries given until it is delivered."""
-
-    def publish(self, effect: Publish, owed_by: Sequence[Entry]) -> None:
-        """A card."""
-
-    def send(self, message: Message, owed_by: Sequence[Entry]) -> None:
-        """A message to another shelf."""
-
-    def hold(self, effect: Hold, owed_by: Sequence[Entry]) -> None:
-        """A text for a person to look at."""
-
-    def erase(self, effect: Erase, owed_by: Sequence[Entry]) -> None:
-        """A tombstone."""
-
-
-class Desk(Protocol):
-    """Where words are written. It answers through `Keeper.words` or `Keeper.failed`, later and on the keeper's thread."""
-
-    def write(self, effect: Write) -> None:
-        """Start writing, or hurry what is being written already."""
+from shelftalk.stream.account import Entry, Together
+from shelftalk.stream.ports import Desk, Outlet, Store
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -112,21 +46,39 @@ class Limits(msgspec.Struct, frozen=True):
         deadline_ms: how long a shopper's card waits for the model before the phrasebook answers.
         live_per_sku: live cards of one product; beyond it the oldest is let go.
         refreshes_per_turn: cards refreshed before other work has a turn.
+        refreshes_per_product: how many of them may be of one product while others wait.
         sweep_per_turn: live cards looked at for expiry in one turn.
+        give_up_ms: after this a text that never came is asked for anew when it is next wanted.
+        unsure_ms: what went out this long before a crash, or less, may not have been delivered.
     """
 
     deadline_ms: int = 900
     live_per_sku: int = 100_000
     refreshes_per_turn: int = 200
+    refreshes_per_product: int = 50
     sweep_per_turn: int = 200
+    give_up_ms: int = 60_000
+    unsure_ms: int = 60_000
 
 
 class _Behind(msgspec.Struct):
-    """A product with live cards to refresh: which are left, and whose account it goes on."""
+    """A product with live cards to refresh.
+
+    Attributes:
+        left: the cards to go in this pass, the next one last.
+        account: of the inputs that this pass answers.
+        again: publish even what did not change.
+        started: whether inputs that come now need another pass.
+        following: the account of that pass, if there is to be one.
+        following_again: its `again`.
+    """
 
     left: list[str]
-    owed_by: list[Entry]
-    again: bool = False
+    account: Together
+    again: bool
+    started: bool = False
+    following: Together | None = None
+    following_again: bool = False
 
 
 class Keeper:
@@ -143,11 +95,12 @@ class Keeper:
         self._live: dict[str, dict[str, LiveCard]] = {}
         self._waiting: dict[tuple[str, str], list[Entry]] = {}
         self._wanting: dict[str, set[str]] = {}
-        self._writing: dict[str, str] = {}
+        self._writing: dict[str, tuple[str, int]] = {}  # by brief: the product, and since when
         self._deadlines: list[tuple[int, str, str, int]] = []
         self._wakes: list[tuple[int, str]] = []
         self._wake_at: dict[str, int] = {}
         self._behind: dict[str, _Behind] = {}
+        self._unsure: dict[str, set[str]] = {}
         self._sweep: deque[str] = deque()
 
     # --- inputs ------------------------------------------------------------------------------------------------------
@@ -157,8 +110,7 @@ class Keeper:
         sku = event.sku
         self._partition[sku] = origin.partition
         state = self._state(sku)
-        cause = state.shelf.facts.cause
-        again = cause is not None and cause.topic == origin.topic and origin.offset <= cause.offset
+        again = is_repeat(state.shelf.facts, origin)
         step = on_inventory(state, event, origin, self.rules)
         self._apply(sku, step, [entry], now_ms)
         if again or (step.shelf is not None and step.shelf.facts.version > state.shelf.facts.version):
@@ -171,19 +123,23 @@ class Keeper:
         """Take in a message of the asks topic."""
         key = message.key
         self._partition[key] = partition
-        if is_board(key):
-            self._board(message, partition, [entry])
-            return
         state = self._state(key)
+        board = (self._store.board(key, partition) or Board()) if is_board(key) else None
         match message:
-            case Ask():
-                self._apply(key, on_ask(state, message, now_ms, self.rules), [entry], now_ms)
-            case Followed():
-                self._apply(key, on_followed(state, message), [entry], now_ms)
             case Release():
-                self._apply(key, on_release(state, message), [entry], now_ms)
-            case Heat():
+                step = on_release(state, message)
+            case Ask() if board is not None:
+                step = on_board_ask(board, state.live, message, now_ms, self.rules)
+            case Ask():
+                step = on_ask(state, message, now_ms, self.rules)
+            case Heat() if board is not None:
+                step = neighbours.on_heat(board, message)
+            case Followed() if board is None:
+                step = on_followed(state, message)
+            case _:
                 self.counts["misdirected"] += 1
+                return
+        self._apply(key, step, [entry], now_ms)
 
     def words(self, words: Words, now_ms: int) -> None:
         """The desk has written something."""
@@ -197,6 +153,7 @@ class Keeper:
         sku = brief.sku
         self._writing.pop(brief.brief_id, None)
         if sku not in self._partition:  # revoked meanwhile: whoever has the partition now will ask again
+            self._wanting.pop(brief.brief_id, None)
             return
         live = self._live.get(sku, {})
         keys = [key for key in self._wanting.pop(brief.brief_id, ()) if key in live]
@@ -229,6 +186,10 @@ class Keeper:
             if sku in self._partition:
                 self._mark_behind(sku, [], again=False)
                 self._wake_later(sku, now_ms)
+        while self._writing and (oldest := next(iter(self._writing.items())))[1][1] + self.limits.give_up_ms <= now_ms:
+            del self._writing[oldest[0]]
+            self._wanting.pop(oldest[0], None)
+            self.counts["words_given_up"] += 1
         self._refresh_some(now_ms)
         self._sweep_some(now_ms)
         return bool(self._behind)
@@ -246,13 +207,21 @@ class Keeper:
     # --- partitions --------------------------------------------------------------------------------------------------
 
     def recovered(self, partition: int, now_ms: int) -> None:
-        """Take up the live cards of a partition: those that only have a phrase get their words after all."""
-        for sku, card in self._store.live_cards(partition):
+        """Take up the live cards of a partition.
+
+        All are looked at once: time went on (a sale may be over), those that only have a phrase get their words after all, and
+        what went out last may never have arrived.
+        """
+        found = list(self._store.live_cards(partition))
+        unsure_ms = max((card.published_at_ms for _, card in found), default=0) - self.limits.unsure_ms
+        for sku, card in found:
             self._partition[sku] = partition
             self._live.setdefault(sku, {})[card.audience.key] = card
+            if card.published_at_ms > max(unsure_ms, 0):
+                self._unsure.setdefault(sku, set()).add(card.audience.key)
+        for sku in dict.fromkeys(sku for sku, _ in found):
             self._wake_later(sku, now_ms)
-            if card.stage is Stage.SHOWN and card.rung is Rung.PHRASEBOOK and card.slotted:
-                self._mark_behind(sku, [], again=False)
+            self._mark_behind(sku, [], again=False)
 
     def revoked(self, partition: int) -> None:
         """Let go of a partition."""
@@ -261,8 +230,14 @@ class Keeper:
             del self._partition[key]
             self._live.pop(key, None)
             self._behind.pop(key, None)
+            self._unsure.pop(key, None)
+            self._wake_at.pop(key, None)
+        self._deadlines = [due for due in self._deadlines if due[1] not in gone]
+        self._wakes = [due for due in self._wakes if due[1] not in gone]
+        heapq.heapify(self._deadlines)
+        heapq.heapify(self._wakes)
         self._waiting = {key: entries for key, entries in self._waiting.items() if key[0] not in gone}
-        stale = [brief_id for brief_id, sku in self._writing.items() if sku in gone]
+        stale = [brief_id for brief_id, (sku, _) in self._writing.items() if sku in gone]
         for brief_id in stale:
             del self._writing[brief_id]
             self._wanting.pop(brief_id, None)
@@ -278,18 +253,13 @@ class Keeper:
 
     def _apply(self, sku: str, step: Step, owed_by: Sequence[Entry], now_ms: int) -> None:
         """Keep what changed, and do what is to be done, on the accounts of those who asked for it."""
-        partition = self._partition[sku]
         answered: list[Entry] = []
         for key, card in step.live.items():
             if card is None or card.stage is not Stage.AWAITING or card.asked_revision != self._asked(sku, key):
                 answered += self._waiting.pop((sku, key), [])
         accounts = [*owed_by, *answered]
-        if step.shelf is not None:
-            self._store.put_shelf(sku, step.shelf, partition, accounts)
-        if step.copybook is not None:
-            self._store.put_copybook(sku, step.copybook, partition, accounts)
-        for key, card in step.live.items():
-            self._put_live(sku, key, card, accounts)
+        self._keep(sku, step, accounts)
+        for card in step.live.values():
             if card is not None and card.stage is Stage.AWAITING and card.audience.shopper_id:
                 self._wait(sku, card, owed_by, now_ms)
         for effect in step.effects:
@@ -297,9 +267,22 @@ class Keeper:
                 brief_id = effect.brief.brief_id
                 wanting = {key for key, card in step.live.items() if card is not None and card.brief_id == brief_id}
                 self._wanting.setdefault(brief_id, set()).update(wanting)
-            self._do(effect, accounts)
+            self._do(effect, accounts, now_ms)
+        while len(self._live.get(sku, ())) > self.limits.live_per_sku and self._let_go(sku, accounts, now_ms):
+            pass
         for entry in answered:
             entry.done()
+
+    def _keep(self, sku: str, step: Step, owed_by: Sequence[Entry]) -> None:
+        partition = self._partition[sku]
+        if step.shelf is not None:
+            self._store.put_shelf(sku, step.shelf, partition, owed_by)
+        if step.copybook is not None:
+            self._store.put_copybook(sku, step.copybook, partition, owed_by)
+        if step.board is not None:
+            self._store.put_board(sku, step.board, partition, owed_by)
+        for key, card in step.live.items():
+            self._put_live(sku, key, card, owed_by)
 
     def _asked(self, sku: str, key: str) -> int | None:
         held = self._live.get(sku, {}).get(key)
@@ -321,26 +304,42 @@ class Keeper:
         live.pop(key, None)  # so that the newest stands last
         if card is not None:
             live[key] = card
-            if len(live) > self.limits.live_per_sku:
-                self._let_go(sku, next(iter(live)), owed_by)
+        elif not live:
+            del self._live[sku]
         self._store.put_live(sku, key, card, self._partition[sku], owed_by)
 
-    def _let_go(self, sku: str, key: str, owed_by: Sequence[Entry]) -> None:
-        """Drop the oldest live card of a product that has too many; its reader keeps it until its valid-until."""
-        self.counts["live_overflow"] += 1
-        del self._live[sku][key]
-        self._store.put_live(sku, key, None, self._partition[sku], owed_by)
-        for entry in self._waiting.pop((sku, key), []):
-            entry.done()
+    def _let_go(self, sku: str, owed_by: Sequence[Entry], now_ms: int) -> bool:
+        """Give up the oldest live card of a product that has too many; shown, it is taken back, for nobody would refresh it.
 
-    def _do(self, effect: Effect, owed_by: Sequence[Entry]) -> None:
+        Returns:
+            Whether there was one. Copy for everybody stays: there are only a few of them.
+        """
+        card = next((card for card in self._live[sku].values() if card.audience.shopper_id), None)
+        if card is None:
+            return False
+        self.counts["live_overflow"] += 1
+        key = card.audience.key
+        answered = self._waiting.pop((sku, key), [])
+        accounts = [*owed_by, *answered]
+        self._put_live(sku, key, None, accounts)
+        if card.stage is Stage.AWAITING:
+            self._do(Drop("overflow", card.origin), accounts, now_ms)
+        elif card.stage is Stage.SHOWN and card.slotted:
+            for effect in take_back(self._state(sku).shelf.facts, card, now_ms, self.rules).effects:
+                self._do(effect, accounts, now_ms)
+        for entry in answered:
+            entry.done()
+        return True
+
+    def _do(self, effect: Effect, owed_by: Sequence[Entry], now_ms: int) -> None:
         match effect:
-            case Publish(card=card):
+            case Publish(audience=audience, card=card):
                 self.counts[f"card_{card.provenance.trigger}_{card.provenance.rung}_{card.status}"] += 1
+                self._unsure.get(card.sku, set()).discard(audience.key)
                 self._outlet.publish(effect, owed_by)
             case Write(brief=brief):
                 if brief.brief_id not in self._writing or effect.urgent:
-                    self._writing[brief.brief_id] = brief.sku
+                    self._writing.setdefault(brief.brief_id, (brief.sku, now_ms))
                     self._desk.write(effect)
             case Send(message=message):
                 self._outlet.send(message, owed_by)
@@ -352,54 +351,53 @@ class Keeper:
             case Drop(reason=reason):
                 self.counts[f"drop_{reason}"] += 1
 
-    def _board(self, message: Message, partition: int, owed_by: Sequence[Entry]) -> None:
-        board = self._store.board(message.key, partition) or Board()
-        match message:
-            case Heat():
-                step = neighbours.on_heat(board, message)
-            case Ask():
-                step = neighbours.on_board_ask(board, message, message.origin.occurred_at_ms, self.rules.max_hops)
-            case _:  # a release that followed a pointer this far: boards keep no cards
-                return
-        if step.board is not None:
-            self._store.put_board(message.key, step.board, partition, owed_by)
-        for effect in step.effects:
-            self._do(effect, owed_by)
-
     # --- refreshing --------------------------------------------------------------------------------------------------
 
     def _mark_behind(self, sku: str, owed_by: Sequence[Entry], *, again: bool) -> None:
-        """Every live card of the product is to be looked at again, newest first; a storm of marks is one pass."""
-        left = list(self._live.get(sku, {}))
-        if not left:
+        """Every live card of the product is to be looked at again, newest first; a storm of marks is two passes at most."""
+        if not self._live.get(sku):
             return
-        for entry in owed_by:
-            entry.hold()
-        before = self._behind.get(sku)
-        if before is None:
-            self._behind[sku] = _Behind(left, list(owed_by), again)
-        else:
-            self.counts["refresh_coalesced"] += 1
-            before.left, before.again = left, before.again or again
-            before.owed_by.extend(owed_by)
+        behind = self._behind.get(sku)
+        if behind is None:
+            self._behind[sku] = _Behind(list(self._live[sku]), Together(owed_by), again)
+            return
+        self.counts["refresh_coalesced"] += 1
+        if not behind.started:
+            behind.account.add(owed_by)
+            behind.again |= again
+            return
+        # The cards to go will be made from the newest facts anyway; those that are done need another pass. It comes after
+        # this one, so that a storm without end cannot keep the oldest cards waiting for ever.
+        behind.following = behind.following or Together()
+        behind.following.add(owed_by)
+        behind.following_again |= again
 
     def _refresh_some(self, now_ms: int) -> None:
         budget = self.limits.refreshes_per_turn
         while self._behind and budget > 0:
-            sku, behind = next(iter(self._behind.items()))
-            while behind.left and budget > 0:
-                budget -= 1
-                card = self._live.get(sku, {}).get(behind.left.pop())
+            sku = next(iter(self._behind))
+            behind = self._behind[sku] = self._behind.pop(sku)  # to the end of the line
+            behind.started = True
+            for _ in range(min(budget, self.limits.refreshes_per_product, len(behind.left))):
+                key = behind.left.pop()
+                card = self._live.get(sku, {}).get(key)
                 if card is not None:
-                    step = refresh(self._state(sku), card, now_ms, self.rules, again=behind.again)
-                    self._apply(sku, step, behind.owed_by, now_ms)
+                    again = behind.again or key in self._unsure.get(sku, ())
+                    step = refresh(self._state(sku), card, now_ms, self.rules, again=again)
+                    self._apply(sku, step, [behind.account], now_ms)
+                budget -= 1
             if not behind.left:
-                del self._behind[sku]
-                for entry in behind.owed_by:
-                    entry.done()
+                budget -= 1  # so that products without cards come to an end, too
+                self._pass_done(sku, behind)
+
+    def _pass_done(self, sku: str, behind: _Behind) -> None:
+        del self._behind[sku]
+        if behind.following is not None:
+            self._behind[sku] = _Behind(list(self._live.get(sku, ())), behind.following, behind.following_again)
+        behind.account.done()
 
     def _sweep_some(self, now_ms: int) -> None:
-        """Look at a few products for cards that nobody shows any more."""
+        """Look at a few products for cards that nobody shows any more, and for copy that is to be sent anew."""
         if not self._sweep:
             self._sweep.extend(self._live)
         budget = self.limits.sweep_per_turn
@@ -411,6 +409,8 @@ class Keeper:
             for key in expired:
                 if (sku, key) not in self._waiting:
                     self._put_live(sku, key, None, ())
+            if any(card.slotted and is_due(card, now_ms, self.rules) for card in live.values()):
+                self._mark_behind(sku, [], again=False)
 
     def _wake_later(self, sku: str, now_ms: int) -> None:
         shelf = self._store.shelf(sku, self._partition[sku])
