@@ -67,12 +67,13 @@ def test_state_and_events_survive_kills(site: Site) -> None:
 def test_deletes_survive_a_kill(site: Site) -> None:
     site.create_topics("counts")
     worker = site.start("counting", instance_id="w")
-    site.produce("behaviour", [("gone", {"i": 0}), ("kept", {"i": 1}), ("gone", {"i": 2, "delete": True})])
+    events = [("gone", {"i": 0}), ("kept", {"i": 1}), ("gone", {"i": 2, "delete": True})]
+    site.produce("behaviour", events, partition=2)  # not where their keys' hash would put them
     site.until("cards", all_of(3))
     wait_for(lambda: sum(site.committed("behaviour").values()) == 3, 10, "all is committed")
     worker.kill()
     site.start("counting", instance_id="w")
-    site.produce("behaviour", [("gone", {"i": 3}), ("kept", {"i": 4})])
+    site.produce("behaviour", [("gone", {"i": 3}), ("kept", {"i": 4})], partition=2)
     seen = site.until("cards", all_of(5))
     cards = [json.loads(message.value()) for message in seen.messages]
     assert {card["i"]: card["n"] for card in cards if card["i"] > 2} == {3: 1, 4: 2}
