@@ -260,7 +260,7 @@ class Worker:
                         self.state = State.RUNNING
                         self.started.set()
                         log.info("running", partitions=len(app.assignor.assigned_actives()))
-                    elif time.monotonic() > started_by:
+                    elif time.monotonic() > started_by and not app.consumer_generation_id:  # recovery may take longer
                         raise BrokerError(
                             f"no partitions were assigned within {self.settings.deadlines.start_s:g} s of the start; "
                             "is the broker well, and does the group rebalance for ever?"
