@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tokenizers import Tokenizer
+
 from shelftalk.errors import ModelFolderError
 from shelftalk.modelling.adapter import Adapter, describe, load_adapter, merge
+from shelftalk.modelling.calibrate import measure, page
 from shelftalk.modelling.fetch import GGUF_SHA256, Progress, cache_dir, fetch_base
 from shelftalk.modelling.folder import Manifest, write_folder
-from shelftalk.modelling.graph import Head, decoder_graph
+from shelftalk.modelling.graph import Head
 from shelftalk.modelling.slots import add_slot_tokens
 from shelftalk.modelling.tokenizer import check_ids, load_tokenizer_json, make_tokenizer
-from shelftalk.modelling.variants import DEFAULT_VARIANT, VARIANTS, arithmetic_for
+from shelftalk.modelling.variants import DEFAULT_VARIANT, VARIANTS, find_variant, variant_graph
 from shelftalk.modelling.weights import Weights, hash_source, load_weights, open_gguf
 from shelftalk.resources import models_dir
 
@@ -27,7 +30,7 @@ _BASE_NAME = "SmolLM2-135M-Instruct"
 _BASE_LICENCE = "Apache-2.0"
 
 #: These write no byte of a model folder, so a change of them asks for no new one.
-_NOT_OF_THE_MODEL = ("build.py", "check.py", "fetch.py", "reference.py", "tiny.py")
+_NOT_OF_THE_MODEL = ("build.py", "check.py", "fetch.py", "tiny.py")
 
 
 class _Source(NamedTuple):
@@ -89,7 +92,7 @@ def build(
     """
     if not variants:
         raise ModelFolderError(f"name at least one variant of {', '.join(VARIANTS)}")
-    arithmetic = {variant: arithmetic_for(variant) for variant in variants}
+    chosen = {variant: find_variant(variant) for variant in variants}
     origin = _origin(source)
     tuned = load_adapter(adapter) if adapter else None
     keys = {variant: _key(origin, tuned, variant) for variant in variants}
@@ -104,9 +107,13 @@ def build(
             licence = tuple(file for file in (path / "LICENSE",) if file.is_file())
         progress("reading the weights", 0.5)
         prepared = _prepare(path, tuned)
+        ranges = None
+        if any(chosen[variant].needs_ranges for variant in missing):
+            progress("measuring the activations", 0.7)
+            ranges = measure(prepared.weights, page(prepared.tokenizer))
         for number, variant in enumerate(missing):
-            progress(f"writing the {variant} graph", 0.7 + 0.3 * number / len(missing))
-            graph = decoder_graph(prepared.weights, arithmetic[variant], prepared.head, MAX_POSITIONS)
+            progress(f"writing the {variant} graph", 0.8 + 0.2 * number / len(missing))
+            graph = variant_graph(chosen[variant], prepared.weights, prepared.head, ranges, MAX_POSITIONS)
             write_folder(
                 out / variant,
                 model=graph,
@@ -124,6 +131,7 @@ class _Prepared(NamedTuple):
     weights: Weights
     head: Head
     tokenizer_json: dict[str, Any]
+    tokenizer: Tokenizer
 
 
 def _prepare(path: Path, adapter: Adapter | None) -> _Prepared:
@@ -138,7 +146,7 @@ def _prepare(path: Path, adapter: Adapter | None) -> _Prepared:
     head = Head(rows=None if weights.config.tied else weights.head)
     if adapter:
         weights, head = merge(weights, adapter, tokenizer)
-    return _Prepared(weights, head, tokenizer_json)
+    return _Prepared(weights, head, tokenizer_json, tokenizer)
 
 
 def _origin(source: Path | None) -> _Source:

@@ -1,27 +1,34 @@
-"""How large keys and values get: the fixed scales of an int8 cache.
+"""What passes through the model while it reads a page of text: the ranges that quantisation needs.
 
-A scale that is fixed when the model is built, one for each channel, keeps rows apart: nothing that a neighbour says can
-change how your own cache is rounded. The model reads a page of shop text and chat, and the largest magnitude of each
-channel, with a margin, becomes 127.
+Everything that is derived from them is fixed when the model is built, so that nothing a neighbour in the batch says can
+change how your own numbers are rounded.
 """
 
-import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+from tokenizers import Tokenizer
 
-from shelftalk.modelling.reference import forward
+from shelftalk.modelling.graph import CacheScales
+from shelftalk.modelling.reference import hidden_states
 from shelftalk.modelling.weights import Weights
+
+#: Largest magnitude of each channel at each place of `reference.Observer`: ``[channels]``, keys and values
+#: ``[kv_heads, head_dim]``.
+Ranges = dict[str, np.ndarray]
 
 #: Room above the largest magnitude seen. It costs a third of a bit; what still exceeds it is clipped.
 MARGIN = 1.25
 
 _LEVELS = 127
 
+#: A channel that never speaks gets this range.
+_SMALLEST = 1e-4
+
 _CHAT = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n{}<|im_end|>"
 
 #: Prompts as `core.prompt` writes them and others, with answers: every register that a user may bring.
-TEXTS = (
+_TEXTS = (
     _CHAT.format(
         "card, introduce, none, warm, branded\npour-over kettle\ngooseneck spout; {p1} = 900 ml; holds heat",
         "A kettle that pours where you point it. {name} holds {p1} and keeps it hot, for {price}.",
@@ -52,37 +59,40 @@ TEXTS = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class CacheScales:
-    """What one step of an int8 cache is worth.
-
-    Attributes:
-        keys: float32 ``[layers, kv_heads, 1, head_dim]``.
-        values: the same for values.
-    """
-
-    keys: np.ndarray
-    values: np.ndarray
+def page(tokenizer: Tokenizer) -> list[int]:
+    """The text to read, in one piece: it costs a pass through the whole model."""
+    ids: list[int] = tokenizer.encode("\n".join(_TEXTS), add_special_tokens=False).ids
+    return ids
 
 
-def cache_scales(weights: Weights, sequences: Sequence[Sequence[int]]) -> CacheScales:
-    """Measure them.
+def measure(weights: Weights, ids: Sequence[int]) -> Ranges:
+    """Read a text and keep the largest magnitudes.
 
     Args:
         weights: the model, adapter merged.
-        sequences: token ids of the texts to read.
+        ids: the text's tokens.
     """
-    config = weights.config
-    shape = (config.layers, config.kv_heads, 1, config.head_dim)
-    keys, values = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    ranges: Ranges = {}
 
-    def observe(layer: int, rotated: np.ndarray, passed: np.ndarray) -> None:
-        # A pair of channels turns with the position, so either may get all of the pair's length.
-        left, right = np.split(rotated, 2, axis=-1)
-        lengths = np.tile(np.hypot(left, right), 2)
-        np.maximum(keys[layer], lengths.max(axis=1, keepdims=True), out=keys[layer])
-        np.maximum(values[layer], np.abs(passed).max(axis=1, keepdims=True), out=values[layer])
+    def observe(place: str, values: np.ndarray) -> None:
+        if place.endswith(".keys"):
+            # A pair of channels turns with the position, so either may get all of the pair's length.
+            left, right = np.split(values, 2, axis=-1)
+            values = np.tile(np.hypot(left, right), 2)
+        largest = np.abs(values).max(axis=-2)
+        ranges[place] = np.maximum(ranges[place], largest) if place in ranges else largest
 
-    for sequence in sequences:
-        forward(weights, sequence, observe)
-    return CacheScales(*(np.maximum(seen, 1e-4) * np.float32(MARGIN / _LEVELS) for seen in (keys, values)))
+    hidden_states(weights, ids, observe)
+    return ranges
+
+
+def cache_scales(ranges: Ranges) -> CacheScales:
+    """The scales of an int8 cache: the largest magnitude seen in a channel, and some room, is 127."""
+    layers = sum(place.endswith(".keys") for place in ranges)
+
+    def scales(part: str) -> np.ndarray:
+        largest = np.stack([ranges[f"layers.{layer}.{part}"] for layer in range(layers)])
+        steps: np.ndarray = np.maximum(largest[:, :, None, :], _SMALLEST) * np.float32(MARGIN / _LEVELS)
+        return steps
+
+    return CacheScales(scales("keys"), scales("values"))

@@ -39,7 +39,7 @@ class Manifest:
     Attributes:
         model_id: 12 hex digits over the hashes of all other files; part of every brief's cache key.
         name: for people.
-        variant: ``"fp32"``, ``"fp16"`` or ``"w8a8"``.
+        variant: of `variants.VARIANTS`.
         base: name and hash of the base weights.
         adapter: name and hash of the adapter, if one was merged.
         licence: SPDX id.

@@ -28,7 +28,6 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from shelftalk.errors import ModelFolderError
-from shelftalk.modelling.calibrate import CacheScales
 from shelftalk.modelling.config import ModelConfig
 from shelftalk.modelling.rope import rope_tables
 from shelftalk.modelling.weights import Weights
@@ -126,6 +125,19 @@ class FloatArithmetic:
         """See `Arithmetic`. The transposition is folded away when the session is made; the file keeps one copy."""
         matrix = graph.node("Transpose", [graph.floats("embedding", table)], f"{name}.weight", perm=[1, 0])
         return graph.node("MatMul", [rows, matrix], name)
+
+
+@dataclasses.dataclass(frozen=True)
+class CacheScales:
+    """What one step of an int8 cache is worth, for each channel.
+
+    Attributes:
+        keys: float32 ``[layers, kv_heads, 1, head_dim]``.
+        values: the same for values.
+    """
+
+    keys: np.ndarray
+    values: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)

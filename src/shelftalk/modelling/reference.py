@@ -11,17 +11,18 @@ import numpy as np
 from shelftalk.modelling.rope import rope_tables
 from shelftalk.modelling.weights import Weights
 
-#: Shown each layer's rotated keys and values, ``[kv_heads, S, head_dim]``.
-Observer = Callable[[int, np.ndarray, np.ndarray], None]
+#: Shown what passes each place of the model: rotated ``keys`` and ``values`` ``[kv_heads, S, head_dim]``, and the inputs
+#: of the linear layers ``[S, in]``, named ``layers.{l}.qkv``, ``.o_proj``, ``.gate_up``, ``.down_proj``, and ``head``.
+Observer = Callable[[str, np.ndarray], None]
 
 
-def forward(weights: Weights, ids: Sequence[int], observe: Observer | None = None) -> np.ndarray:
+def forward(weights: Weights, ids: Sequence[int], observe: Observer = lambda _place, _values: None) -> np.ndarray:
     """Logits after each token, ``[len(ids), vocab]``."""
     logits: np.ndarray = hidden_states(weights, ids, observe) @ weights.head.T
     return logits
 
 
-def hidden_states(weights: Weights, ids: Sequence[int], observe: Observer | None = None) -> np.ndarray:
+def hidden_states(weights: Weights, ids: Sequence[int], observe: Observer) -> np.ndarray:
     """What the head multiplies, ``[len(ids), hidden]``."""
     config = weights.config
     cos, sin = rope_tables(config, len(ids))
@@ -29,14 +30,22 @@ def hidden_states(weights: Weights, ids: Sequence[int], observe: Observer | None
     for layer in range(config.layers):
         prefix = f"model.layers.{layer}."
         normed = rms_norm(stream, weights[f"{prefix}input_layernorm.weight"], config.norm_eps)
+        observe(f"layers.{layer}.qkv", normed)
         queries, keys, values = _heads(weights, f"{prefix}self_attn.", normed, cos, sin)
-        if observe:
-            observe(layer, keys, values)
-        stream = stream + _attend(queries, keys, values) @ weights[f"{prefix}self_attn.o_proj.weight"].T
+        observe(f"layers.{layer}.keys", keys)
+        observe(f"layers.{layer}.values", values)
+        mixed = _attend(queries, keys, values)
+        observe(f"layers.{layer}.o_proj", mixed)
+        stream = stream + mixed @ weights[f"{prefix}self_attn.o_proj.weight"].T
         normed = rms_norm(stream, weights[f"{prefix}post_attention_layernorm.weight"], config.norm_eps)
+        observe(f"layers.{layer}.gate_up", normed)
         gate, up = (normed @ weights[f"{prefix}mlp.{part}_proj.weight"].T for part in ("gate", "up"))
-        stream = stream + (silu(gate) * up) @ weights[f"{prefix}mlp.down_proj.weight"].T
-    return rms_norm(stream, weights["model.norm.weight"], config.norm_eps)
+        product = silu(gate) * up
+        observe(f"layers.{layer}.down_proj", product)
+        stream = stream + product @ weights[f"{prefix}mlp.down_proj.weight"].T
+    normed = rms_norm(stream, weights["model.norm.weight"], config.norm_eps)
+    observe("head", normed)
+    return normed
 
 
 def rms_norm(rows: np.ndarray, scale: np.ndarray, epsilon: float) -> np.ndarray:

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from shelftalk.modelling.calibrate import measure, page
 from shelftalk.modelling.config import ModelConfig
 from shelftalk.modelling.folder import write_folder
-from shelftalk.modelling.graph import Head, decoder_graph
+from shelftalk.modelling.graph import Head
 from shelftalk.modelling.slots import REPLACED_TOKENS, SLOT_TOKENS, add_slot_tokens
-from shelftalk.modelling.tokenizer import byte_level_bpe
-from shelftalk.modelling.variants import arithmetic_for
+from shelftalk.modelling.tokenizer import byte_level_bpe, make_tokenizer
+from shelftalk.modelling.variants import find_variant, variant_graph
 from shelftalk.modelling.weights import Weights
 
 #: SmolLM2's first ids.
@@ -44,6 +45,9 @@ _SENTENCES = (
 VOCAB = 512
 
 MAX_POSITIONS = 256
+
+#: Random activations need no whole page to show their range.
+_CALIBRATION_TOKENS = 128
 
 
 def tiny_tokenizer_json() -> dict[str, object]:
@@ -104,7 +108,7 @@ def build_tiny(out: Path, seed: int = 0, variant: str = "fp32", *, pruned: bool 
     Args:
         out: the folder, replaced if it exists.
         seed: of the weights.
-        variant: ``"fp32"``, ``"fp16"`` or ``"w8a8"``.
+        variant: of `variants.VARIANTS`.
         pruned: keep every other word in the head (and all slots and chat tokens).
     """
     config = tiny_config()
@@ -124,12 +128,16 @@ def build_tiny(out: Path, seed: int = 0, variant: str = "fp32", *, pruned: bool 
         "max_positions": MAX_POSITIONS,
         "key": f"tiny-{seed}-{variant}-{pruned}",
     }
-    model = decoder_graph(weights, arithmetic_for(variant), head)
+    tokenizer_json = tiny_tokenizer_json()
+    chosen = find_variant(variant)
+    ids = page(make_tokenizer(tokenizer_json))[:_CALIBRATION_TOKENS]
+    ranges = measure(weights, ids) if chosen.needs_ranges else None
+    model = variant_graph(chosen, weights, head, ranges, MAX_POSITIONS)
     return write_folder(
         out,
         model=model,
         config=config,
         head=head,
-        tokenizer_json=tiny_tokenizer_json(),
+        tokenizer_json=tokenizer_json,
         about=about,
     )
