@@ -4,8 +4,8 @@ import numpy as np
 
 from shelftalk.engine.fact_lock import FactLock, LockState
 from shelftalk.engine.generator import Generator, prefill_groups
-from shelftalk.engine.job import Job, Token, Waiter
-from shelftalk.engine.request import Priority
+from shelftalk.engine.job import Failure, Job, Token, Waiter
+from shelftalk.engine.request import Priority, Request
 from shelftalk.engine.runner import Runner
 from shelftalk.engine.sampler import Ids, Values
 from shelftalk.engine.scheduler import Scheduler
@@ -88,6 +88,37 @@ def test_cancelling_while_a_turn_runs_moves_nobody_elses_row() -> None:
     assert runner.calls[-1] == ("prefill", 1, 2, 0)
     scheduler.commit(outcomes)
     assert [(job.key, job.row) for job in scheduler.running] == [("old", 0), ("k2", 2)]
+
+
+def test_each_step_takes_its_own_draw() -> None:
+    generator, runner = make()
+    other = VOCABULARY.pieces.index(b"b")
+    runner.words = lambda rows: (  # type: ignore[method-assign]
+        np.zeros((rows, 2), np.float32),
+        np.tile(np.array([[WORD, other]], np.int64), (rows, 1)),
+    )
+    request = Request("k", "", (), 4, Priority.SHOPPER, None, temperature=1.0, top_p=1.0)
+    job = Job(request, (1, 2), 0, LockState(()), draws=np.array([0.1, 0.9, 0.2, 0.7]))
+    scheduler = Scheduler(rows=1, queue_limit=1)
+    scheduler.add(job, Waiter(0, Priority.SHOPPER, None, 0.0))
+    while scheduler.jobs:
+        scheduler.commit(generator.run(scheduler.reserve(scheduler.plan(0), 0)))
+    assert generator.text(job) == "abab"
+
+
+def test_a_graph_that_ignores_its_masks_gets_no_text_out() -> None:
+    generator, runner = make()
+    digit = VOCABULARY.pieces.index(b"5")
+    runner.words = lambda rows: (  # type: ignore[method-assign]
+        np.zeros((rows, 1), np.float32),
+        np.full((rows, 1), digit, np.int64),
+    )
+    scheduler = Scheduler(rows=1, queue_limit=1)
+    job = make_job("k", 0)
+    scheduler.add(job, Waiter(0, Priority.SHOPPER, None, 0.0))
+    outcome = generator.run(scheduler.reserve(scheduler.plan(0), 0))[job]
+    assert isinstance(outcome, Failure)
+    assert "not allowed" in str(outcome.error)
 
 
 def test_what_the_last_token_left_unfinished_is_taken_off() -> None:

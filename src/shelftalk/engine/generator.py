@@ -84,7 +84,11 @@ class Generator:
             if row in faults:
                 outcomes[job] = Failure(StepFailedError(f"{faults[row]} (row {row} of {len(jobs)})"))
                 continue
-            job.lock = self._lock.after(job.lock, token)
+            try:
+                job.lock = self._lock.after(job.lock, token)
+            except ValueError as error:  # a graph that does not apply its masks: no such text gets out
+                outcomes[job] = Failure(StepFailedError(str(error)))
+                continue
             outcomes[job] = Token(token, stop=token in self._vocabulary.end_ids)
         return outcomes
 

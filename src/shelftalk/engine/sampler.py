@@ -1,7 +1,9 @@
 """Choosing the next token of each row from its likeliest ones. Pure: the same numbers give the same token."""
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -60,34 +62,44 @@ def choose(values: Values, ids: Ids, choices: Sequence[Choice]) -> list[int]:
     tokens: list[int] = ids[:, 0].tolist()
     for row, choice in enumerate(choices):
         if choice.temperature > 0 or choice.penalty != 1:
-            tokens[row] = choose_one(values[row].astype(np.float64), ids[row], choice)
+            tokens[row] = choose_one(values[row].tolist(), ids[row].tolist(), choice)
     return tokens
 
 
-def choose_one(values: npt.NDArray[np.float64], ids: Ids, choice: Choice) -> int:
-    """The next token of one row: penalty, then top-k, temperature, top-p, and the inverse of the distribution."""
-    allowed = values > _BANNED_BELOW
-    values, ids = values[allowed], ids[allowed]
-    if not len(values):
+def choose_one(values: Sequence[float], ids: Sequence[int], choice: Choice) -> int:
+    """The next token of one row: penalty, then top-k, temperature, top-p, and the inverse of the distribution.
+
+    Plain Python on purpose: at 32 candidates it takes less time than the dozen calls of numpy that it needs otherwise,
+    and no vector width can make a row's sum depend on the rows beside it.
+    """
+    scored = [(value, token) for value, token in zip(values, ids, strict=True) if value > _BANNED_BELOW]
+    if not scored:
         return -1
     if choice.penalty != 1:
-        values, ids = _penalised(values, ids, choice)
+        scored = _penalised(scored, choice)
     if choice.temperature == 0:
-        return int(ids[0])
-    with np.errstate(over="ignore", under="ignore"):  # a tiny temperature: all but the likeliest weigh nothing
-        weights = np.exp((values[: choice.top_k] - values[0]) / choice.temperature)
-    cumulated = np.cumsum(weights)
+        return scored[0][1]
+    best = scored[0][0]
+    scored = scored[: choice.top_k]
+    weights = [math.exp((value - best) / choice.temperature) for value, _ in scored]
     # The smallest set that covers top_p, at least the likeliest token.
-    kept = int(np.searchsorted(cumulated, choice.top_p * cumulated[-1])) + 1
-    kept = min(kept, len(cumulated))
-    place = int(np.searchsorted(cumulated[:kept], choice.draw * cumulated[kept - 1], side="right"))
-    return int(ids[min(place, kept - 1)])
+    enough = choice.top_p * sum(weights)
+    covered, kept = 0.0, 0
+    while kept < len(weights) and (covered < enough or not kept):
+        covered += weights[kept]
+        kept += 1
+    target, passed = choice.draw * covered, 0.0
+    for weight, (_, token) in zip(weights[:kept], scored, strict=False):
+        passed += weight
+        if passed > target:
+            return token
+    return scored[kept - 1][1]
 
 
-def _penalised(values: npt.NDArray[np.float64], ids: Ids, choice: Choice) -> tuple[npt.NDArray[np.float64], Ids]:
+def _penalised(scored: list[tuple[float, int]], choice: Choice) -> list[tuple[float, int]]:
     """Scores after the repetition penalty of Keskar et al. 2019 (CTRL), best first."""
-    seen = np.fromiter((token in choice.seen for token in ids.tolist()), np.bool_, len(ids))
-    lowered = np.where(values > 0, values / choice.penalty, values * choice.penalty)
-    values = np.where(seen, lowered, values)
-    order = np.argsort(-values, kind="stable")
-    return values[order], ids[order]
+    lowered = [
+        ((value / choice.penalty if value > 0 else value * choice.penalty) if token in choice.seen else value, token)
+        for value, token in scored
+    ]
+    return sorted(lowered, key=itemgetter(0), reverse=True)  # stable, also in reverse
