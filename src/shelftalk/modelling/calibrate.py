@@ -27,8 +27,8 @@ _SMALLEST = 1e-4
 
 _CHAT = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n{}<|im_end|>"
 
-#: Prompts as `core.prompt` writes them and others, with answers: every register that a user may bring.
-_TEXTS = (
+#: Prompts as `core.prompt` writes them, with answers, and other texts: every register that a user may bring.
+PROMPTS = (
     _CHAT.format(
         "card, introduce, none, warm, branded\npour-over kettle\ngooseneck spout; {p1} = 900 ml; holds heat",
         "A kettle that pours where you point it. {name} holds {p1} and keeps it hot, for {price}.",
@@ -61,7 +61,7 @@ _TEXTS = (
 
 def page(tokenizer: Tokenizer) -> list[int]:
     """The text to read, in one piece: it costs a pass through the whole model."""
-    ids: list[int] = tokenizer.encode("\n".join(_TEXTS), add_special_tokens=False).ids
+    ids: list[int] = tokenizer.encode("\n".join(PROMPTS), add_special_tokens=False).ids
     return ids
 
 

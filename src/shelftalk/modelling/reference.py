@@ -16,13 +16,17 @@ from shelftalk.modelling.weights import Weights
 Observer = Callable[[str, np.ndarray], None]
 
 
-def forward(weights: Weights, ids: Sequence[int], observe: Observer = lambda _place, _values: None) -> np.ndarray:
+def _ignore(_place: str, _values: np.ndarray) -> None:
+    """Watch nothing."""
+
+
+def forward(weights: Weights, ids: Sequence[int], observe: Observer = _ignore) -> np.ndarray:
     """Logits after each token, ``[len(ids), vocab]``."""
     logits: np.ndarray = hidden_states(weights, ids, observe) @ weights.head.T
     return logits
 
 
-def hidden_states(weights: Weights, ids: Sequence[int], observe: Observer) -> np.ndarray:
+def hidden_states(weights: Weights, ids: Sequence[int], observe: Observer = _ignore) -> np.ndarray:
     """What the head multiplies, ``[len(ids), hidden]``."""
     config = weights.config
     cos, sin = rope_tables(config, len(ids))
