@@ -59,9 +59,11 @@ class Piece:
         if choice.events is not None:
             self._plan = plan_log(choice.events, choice.seconds, choice.rate_per_s, choice.speed)
             self.seconds = choice.seconds + LEAD_MS / 1000
+            gap_ms = self._plan.longest_gap_ms
+            cut = "" if gap_ms is None else f"; silences over {gap_ms / 1000:.3g} s are cut to that"
             much = "all" if self._plan.whole else "the first"
             self.about.append(
-                f"{choice.events.name}: {much} {self._plan.rows:,} rows, {self._plan.speed:.4g} times as fast as they happened"
+                f"{choice.events.name}: {much} {self._plan.rows:,} rows, {self._plan.speed:.4g} times as fast as they happened{cut}"
             )
         else:
             self._products = self._products or load_demo_store().products
