@@ -152,9 +152,15 @@ def uncommitted(kafka: Kafka, group: str, topics: list[str]) -> int | None:
 
 
 def topic_names(kafka: Kafka) -> list[str]:
-    """Every topic of the broker."""
+    """Every topic of the broker.
+
+    Raises:
+        BrokerError: it does not answer.
+    """
     consumer = Consumer(confluent_config(kafka) | {"group.id": "shelftalk-demo", "log_level": 2})
     try:
         return sorted(consumer.list_topics(timeout=_TIMEOUT_S).topics)
+    except KafkaException as error:
+        raise BrokerError(f"no broker at {kafka.bootstrap_servers} answered within {_TIMEOUT_S:g} s") from error
     finally:
         consumer.close()

@@ -27,7 +27,7 @@ from shelftalk.demo.verify import PRICE_FINDINGS, verify_folder
 from shelftalk.demo.verify import describe as describe_report
 from shelftalk.demo.view import LiveView, PlainView, Progress, View
 from shelftalk.demo.words import find_model
-from shelftalk.errors import ConfigError
+from shelftalk.errors import BrokerError, ConfigError
 from shelftalk.stream.broker import embedded_broker
 from shelftalk.stream.settings import Kafka, Topics, load
 from shelftalk.stream.topics import TopicAdmin
@@ -141,7 +141,7 @@ class Demo:
                 name = f"shelftalk-demo-{uuid.uuid4().hex[:8]}"
                 topics = Topics(prefix=f"{name}.")
                 if self._options.bootstrap is not None:
-                    stack.callback(self._delete_topics, kafka, f"{name}")
+                    stack.callback(self._delete_topics, kafka, name)
                 environment = worker_environment(
                     kafka, topics, name, folder, model, embedded=self._options.bootstrap is None
                 )
@@ -161,7 +161,9 @@ class Demo:
 
     def _kafka(self, stack: contextlib.ExitStack) -> Kafka:
         if self._options.bootstrap is not None:
-            return load(kafka={"bootstrap_servers": self._options.bootstrap}).kafka
+            kafka = load(kafka={"bootstrap_servers": self._options.bootstrap}).kafka
+            self._say(f"broker: yours, at {kafka.bootstrap_servers}, with {len(topic_names(kafka))} topics")
+            return kafka
         broker = stack.enter_context(embedded_broker())
         self._say(f"broker: embedded, at {broker.bootstrap_servers}")
         return Kafka(bootstrap_servers=broker.bootstrap_servers)
@@ -247,10 +249,14 @@ class Demo:
         self._outcome.uncommitted = uncommitted(kafka, name, [topics.name("behaviour"), topics.name("inventory")])
 
     def _delete_topics(self, kafka: Kafka, prefix: str) -> None:
-        """A broker of somebody's own gets its topics back."""
-        names = [topic for topic in topic_names(kafka) if topic.startswith(prefix)]
-        TopicAdmin(kafka).delete(names)
-        self._say(f"deleted {len(names)} topics {prefix}*")
+        """A broker of somebody's own is left as it was."""
+        try:
+            names = [topic for topic in topic_names(kafka) if topic.startswith(prefix)]
+            TopicAdmin(kafka).delete(names)
+        except BrokerError as error:
+            self._say(f"topics {prefix}* could not be deleted: {error}")
+        else:
+            self._say(f"deleted {len(names)} topics {prefix}*")
 
     # --- after -------------------------------------------------------------------------------------------------------
 

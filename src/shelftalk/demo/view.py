@@ -20,7 +20,8 @@ REFRESH_PER_S = 4
 
 _WIDEST = 140
 _HEADER_ROWS = 4
-_ROWS_OF_A_CARD = 3
+_ROWS_OF_A_CARD = 3  # at least
+_TEXT_ROWS = 2
 _MIN_NAME = 12
 
 
@@ -108,8 +109,13 @@ class LiveView:
         table.add_column(width=width - left_width - 2, no_wrap=True)
         table.add_row(_title("what goes in", left_width - 2), _title("which cards come out", width - left_width - 2))
         left = Text("\n", overflow="ellipsis", no_wrap=True).join(_cut(line, left_width - 2) for line in events)
-        right = Group(*(_rendered(card, width - left_width - 2) for card in cards))
-        table.add_row(left, right)
+        right: list[Text] = []
+        for card in cards:
+            lines = _rendered(card, width - left_width - 2, self._console)
+            if len(right) + len(lines) > rows:
+                break
+            right += lines
+        table.add_row(left, Group(*right))
         first, second = header(self._tally, progress)
         return Group(_cut(f"shelftalk  {first}", width, "bold"), _cut(second, width), Text(""), table)
 
@@ -127,16 +133,20 @@ def _cut(text: str, width: int, style: str = "") -> Text:
 _RUNG_STYLES = {"cached": "cyan", "generated": "green", "phrasebook": "yellow"}
 
 
-def _rendered(card: CardLine, width: int) -> Text:
-    """Three lines: product and price, the text, and why."""
+def _rendered(card: CardLine, width: int, console: Console) -> list[Text]:
+    """Product and price; the text, cut where it is long; how it was answered, how fast, and why."""
     name = Text(card.name, style="bold")
     name.truncate(max(width - len(card.price) - 2, _MIN_NAME), overflow="ellipsis")
     head = Text.assemble(name, "  ", (card.price, "bold magenta" if card.moved else ""))
-    foot = Text.assemble((card.rung, _RUNG_STYLES.get(card.rung, "")), (f"  {card.why}  {card.took}", "dim"))
-    lines = [head, Text(card.text), foot]
+    took = f" in {card.took}" if card.took else ""
+    foot = Text.assemble((card.rung, _RUNG_STYLES.get(card.rung, "")), (f"{took}: {card.why}", "dim"))
+    text = Text(card.text).wrap(console, width)
+    lines = [head, *text[:_TEXT_ROWS], foot]
+    if len(text) > _TEXT_ROWS:
+        lines[_TEXT_ROWS] = Text(f"{text[_TEXT_ROWS - 1].plain} {text[_TEXT_ROWS].plain}")
     for line in lines:
         line.truncate(width, overflow="ellipsis")
-    return Text("\n").join(lines)
+    return lines
 
 
 class PlainView:
