@@ -127,6 +127,40 @@ def build(
     return out / variants[0]
 
 
+def load_reference(
+    folder: Path,
+    source: Path | None = None,
+    adapter: Path | None = None,
+    progress: Progress = lambda _message, _share: None,
+) -> tuple[Weights, Head]:
+    """The weights that a folder was built from, for `check.check`.
+
+    Args:
+        folder: a built folder.
+        source: as it was given to `build`.
+        adapter: as it was given to `build`; by default looked for among those that came with shelftalk.
+        progress: told what is being done.
+
+    Raises:
+        WeightsUnavailableError: the base weights can't be fetched.
+        ModelFolderError: source or adapter are not those of the folder.
+    """
+    manifest = Manifest.read(folder)
+    origin = _origin(source)
+    if origin.digest != manifest.base["hash"]:
+        raise ModelFolderError(f"{folder} was built from {manifest.base['name']}, not {origin.name}: pass its --source")
+    tuned = None
+    if manifest.adapter is not None:
+        adapter = adapter or models_dir() / manifest.adapter["name"]
+        tuned = load_adapter(adapter)
+        if tuned.digest != manifest.adapter["digest"]:
+            raise ModelFolderError(
+                f"{adapter} is not the adapter that {folder} was built with: pass it, or build again"
+            )
+    prepared = _prepare(origin.path or fetch_base(progress).gguf, tuned)
+    return prepared.weights, prepared.head
+
+
 class _Prepared(NamedTuple):
     weights: Weights
     head: Head
