@@ -28,7 +28,7 @@ def as_ask(card: LiveCard) -> Ask:
         mode=Mode.NEXT,
         because=Angle.LIKE_VIEWED,
         locale=card.locale,
-        origin=card.cause or card.origin,
+        origin=card.origin,
         seed=card.seed,
         exclude=card.exclude,
         brands=card.brands,

@@ -58,7 +58,8 @@ def card_from(facts: Facts, card: LiveCard, text: str, now_ms: int, rules: Shelf
     cause, source, audience = card.cause or card.origin, facts.cause or card.origin, card.audience
     ends_ms = facts.sale_ends_at_ms
     ends_first = ends_ms is not None and now_ms < ends_ms < card.valid_until_ms
-    says = (status, facts.version, card.brief_id, card.rung, card.slotted)
+    shown = _card_facts(facts, now_ms, rules, source.partition, source.offset)
+    says = (status, facts.version, shown.promotion, card.brief_id, card.rung, card.slotted)
     return Card(
         card_id=card_id(audience, facts.sku, card.revision, cause, card.trigger, says=says),
         revision=card.revision,
@@ -70,7 +71,7 @@ def card_from(facts: Facts, card: LiveCard, text: str, now_ms: int, rules: Shelf
         locale=card.locale,
         text=text,
         slotted=card.slotted,
-        facts=_card_facts(facts, now_ms, rules, source.partition, source.offset),
+        facts=shown,
         valid_until_ms=ends_ms if ends_first and ends_ms is not None else card.valid_until_ms,
         published_at_ms=now_ms,
         ai_generated=status is Status.LIVE and card.rung is not Rung.PHRASEBOOK,

@@ -210,9 +210,14 @@ def _wanted(profile: Profile, event: BehaviourEvent, policy: Policy) -> tuple[_W
                 _Want(c, Mode.SHOW, Angle.LIKE_VIEWED, (place,))
                 for c, place in zip(shown, policy.placements, strict=False)
             ]
-            return (*wants, *_reminder(profile, event, policy))
+            shown_too = frozenset((sku, *shown))
+            return (*wants, *_reminder(profile, event, policy, shown_too))
         case ProductViewed(sku=sku):
-            return (_Want(sku, Mode.NEXT, Angle.LIKE_VIEWED, policy.placements), *_reminder(profile, event, policy))
+            viewed = frozenset((sku,))
+            return (
+                _Want(sku, Mode.NEXT, Angle.LIKE_VIEWED, policy.placements),
+                *_reminder(profile, event, policy, viewed),
+            )
         case CartAdded(sku=sku):
             return (_Want(sku, Mode.NEXT, Angle.GOES_WITH, policy.placements),)
         case ProductsSearched(results=results) if results:
@@ -221,13 +226,14 @@ def _wanted(profile: Profile, event: BehaviourEvent, policy: Policy) -> tuple[_W
             return ()
 
 
-def _reminder(profile: Profile, event: ProductViewed, policy: Policy) -> tuple[_Want, ...]:
-    """Something of the shopper's own: what waits in the cart, or what may be running out."""
-    waiting = [seen for seen in profile.cart if seen.sku != event.sku]
+def _reminder(profile: Profile, event: ProductViewed, policy: Policy, shown: frozenset[str]) -> tuple[_Want, ...]:
+    """Something of the shopper's own that is not shown anyway: what waits in the cart, or what may be running out."""
+    waiting = [seen for seen in profile.cart if seen.sku not in shown]
     if waiting:
         oldest = waiting[0]
         return (_Want(oldest.sku, Mode.SHOW, Angle.IN_CART, (policy.reminder,), oldest.at_ms),)
-    old = [seen for seen in profile.bought if event.occurred_at_ms - seen.at_ms >= policy.replenish_after_ms]
+    ripe_ms = event.occurred_at_ms - policy.replenish_after_ms
+    old = [seen for seen in profile.bought if seen.at_ms <= ripe_ms and seen.sku not in shown]
     if old and len(profile.recent) == 1:  # once a session, at its beginning
         return (_Want(old[-1].sku, Mode.SHOW, Angle.REPLENISH, (policy.reminder,)),)
     return ()

@@ -6,7 +6,7 @@ from shelftalk.core.brief import Brief
 from shelftalk.core.card import Rung, Trigger
 from shelftalk.core.effects import Publish, Step, Write
 from shelftalk.core.facts import Facts, showable
-from shelftalk.core.passing import as_ask, pass_on
+from shelftalk.core.passing import as_ask, nothing, pass_on
 from shelftalk.core.phrasebook import phrase
 from shelftalk.core.publish import brief_for, card_from, publish
 from shelftalk.core.rules import PHRASEBOOK, ShelfRules
@@ -106,15 +106,12 @@ def _withdraw(state: ShelfState, card: LiveCard, now_ms: int, rules: ShelfRules,
 def _withdraw_again(state: ShelfState, pointer: LiveCard, now_ms: int, rules: ShelfRules) -> Step:
     """A card was withdrawn and its placement passed on, but neither may have been delivered: both again, the same."""
     back = msgspec.structs.replace(pointer, stage=Stage.SHOWN, revision=pointer.revision - 1)
-    step = Step(effects=[Publish(back.audience, card_from(state.shelf.facts, back, "", now_ms, rules))])
-    step.effects += pass_on(state, as_ask(back), now_ms, rules).effects
-    step.live[pointer.audience.key] = msgspec.structs.replace(pointer, published_at_ms=now_ms)
-    return step
+    return _withdraw(state, back, now_ms, rules, again=True)
 
 
 def take_back(facts: Facts, card: LiveCard, now_ms: int, rules: ShelfRules) -> Step:
-    """Publish a shown card as withdrawn; again, and the same, if it was withdrawn before."""
-    if card.slotted:
+    """Publish a shown card as withdrawn; again, and the same, if it was withdrawn before and nothing moved since."""
+    if card.slotted or card.facts_version != facts.version:
         card = msgspec.structs.replace(
             card,
             revision=card.raised(now_ms),
@@ -128,6 +125,17 @@ def take_back(facts: Facts, card: LiveCard, now_ms: int, rules: ShelfRules) -> S
     return Step(
         live={card.audience.key: card}, effects=[Publish(card.audience, card_from(facts, card, "", now_ms, rules))]
     )
+
+
+def let_go(state: ShelfState, card: LiveCard, now_ms: int, rules: ShelfRules) -> Step:
+    """Forget a live card for want of room. Shown, it is taken back, for nobody would refresh it."""
+    step = Step()
+    if card.stage is Stage.AWAITING:
+        step = nothing(state, as_ask(card), "overflow", now_ms, rules)
+    elif card.stage is Stage.SHOWN and card.slotted:
+        step = take_back(state.shelf.facts, card, now_ms, rules)
+    step.live[card.audience.key] = None
+    return step
 
 
 def find_words(state: ShelfState, card: LiveCard, brief: Brief, now_ms: int, rules: ShelfRules, *, wait: bool) -> Step:

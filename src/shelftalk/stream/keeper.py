@@ -17,7 +17,7 @@ from shelftalk.core.card import Audience
 from shelftalk.core.effects import Drop, Effect, Erase, Hold, Publish, Send, Step, Write
 from shelftalk.core.facts import Facts
 from shelftalk.core.messages import Ask, Followed, Heat, Message, Origin, Release, is_board
-from shelftalk.core.refresh import is_due, take_back
+from shelftalk.core.refresh import is_due, let_go
 from shelftalk.core.shelf import (
     PHRASEBOOK,
     ShelfRules,
@@ -94,7 +94,7 @@ class Keeper:
         self._partition: dict[str, int] = {}
         self._live: dict[str, dict[str, LiveCard]] = {}
         self._waiting: dict[tuple[str, str], list[Entry]] = {}
-        self._wanting: dict[str, set[str]] = {}
+        self._wanting: dict[str, dict[str, None]] = {}  # by brief: the live cards, in order
         self._writing: dict[str, tuple[str, int]] = {}  # by brief: the product, and since when
         self._deadlines: list[tuple[int, str, str, int]] = []
         self._wakes: list[tuple[int, str]] = []
@@ -164,7 +164,7 @@ class Keeper:
         else:
             step = on_words(state, cards, words, now_ms, self.rules)
         if any(isinstance(effect, Write) for effect in step.effects):
-            self._wanting[brief.brief_id] = set(keys)
+            self._wanting[brief.brief_id] = dict.fromkeys(keys)
         self._apply(sku, step, [], now_ms)
 
     def tick(self, now_ms: int) -> bool:
@@ -220,6 +220,7 @@ class Keeper:
             if card.published_at_ms > max(unsure_ms, 0):
                 self._unsure.setdefault(sku, set()).add(card.audience.key)
         for sku in dict.fromkeys(sku for sku, _ in found):
+            self._keep_in_bounds(sku, (), now_ms)
             self._wake_later(sku, now_ms)
             self._mark_behind(sku, [], again=False)
 
@@ -265,11 +266,10 @@ class Keeper:
         for effect in step.effects:
             if isinstance(effect, Write):
                 brief_id = effect.brief.brief_id
-                wanting = {key for key, card in step.live.items() if card is not None and card.brief_id == brief_id}
-                self._wanting.setdefault(brief_id, set()).update(wanting)
+                wanting = {key: None for key, card in step.live.items() if card and card.brief_id == brief_id}
+                self._wanting.setdefault(brief_id, {}).update(wanting)
             self._do(effect, accounts, now_ms)
-        while len(self._live.get(sku, ())) > self.limits.live_per_sku and self._let_go(sku, accounts, now_ms):
-            pass
+        self._keep_in_bounds(sku, accounts, now_ms)
         for entry in answered:
             entry.done()
 
@@ -308,8 +308,12 @@ class Keeper:
             del self._live[sku]
         self._store.put_live(sku, key, card, self._partition[sku], owed_by)
 
+    def _keep_in_bounds(self, sku: str, owed_by: Sequence[Entry], now_ms: int) -> None:
+        while len(self._live.get(sku, ())) > self.limits.live_per_sku and self._let_go(sku, owed_by, now_ms):
+            self.counts["live_overflow"] += 1
+
     def _let_go(self, sku: str, owed_by: Sequence[Entry], now_ms: int) -> bool:
-        """Give up the oldest live card of a product that has too many; shown, it is taken back, for nobody would refresh it.
+        """Give up the oldest live card of a product that has too many.
 
         Returns:
             Whether there was one. Copy for everybody stays: there are only a few of them.
@@ -317,16 +321,12 @@ class Keeper:
         card = next((card for card in self._live[sku].values() if card.audience.shopper_id), None)
         if card is None:
             return False
-        self.counts["live_overflow"] += 1
-        key = card.audience.key
-        answered = self._waiting.pop((sku, key), [])
+        step = let_go(self._state(sku), card, now_ms, self.rules)
+        answered = self._waiting.pop((sku, card.audience.key), [])
         accounts = [*owed_by, *answered]
-        self._put_live(sku, key, None, accounts)
-        if card.stage is Stage.AWAITING:
-            self._do(Drop("overflow", card.origin), accounts, now_ms)
-        elif card.stage is Stage.SHOWN and card.slotted:
-            for effect in take_back(self._state(sku).shelf.facts, card, now_ms, self.rules).effects:
-                self._do(effect, accounts, now_ms)
+        self._keep(sku, step, accounts)
+        for effect in step.effects:
+            self._do(effect, accounts, now_ms)
         for entry in answered:
             entry.done()
         return True

@@ -1,0 +1,85 @@
+"""What goes wrong, and when: kills, rebalances, slow deliveries, a model that is away."""
+
+from shelftalk.sim.worker import Setup, Worker
+from shelftalk.sim.world import START_MS, World
+
+
+class Fleet:
+    """The workers of a history and who owns what.
+
+    Args:
+        setup: what they have in common.
+        count: how many workers there are when all are well.
+    """
+
+    def __init__(self, setup: Setup, count: int) -> None:
+        self._setup = setup
+        self._world = setup.world
+        self._born = 0
+        self.workers: list[Worker] = []
+        for _ in range(count):
+            self._start()
+        for partition in range(setup.broker.partitions):
+            self._give(partition)
+
+    def _start(self) -> None:
+        self._born += 1
+        self.workers.append(Worker(f"w{self._born}", self._setup))
+
+    def _give(self, partition: int) -> None:
+        self._world.rng.choice(self.workers).assign(partition)
+
+    def kill_one(self) -> None:
+        """One worker dies; the group notices after a while, and a new worker starts."""
+        victim = self._world.rng.choice(self.workers)
+        victim.crash()
+        self.workers.remove(victim)
+        orphans = sorted(victim.partitions)
+        self._start()
+
+        def notice() -> None:
+            for partition in orphans:
+                self._give(partition)
+
+        self._world.after(self._world.rng.choice((5, 200, 3_000)), notice)
+
+    def rebalance(self) -> None:
+        """A partition moves in good order."""
+        owner = self._world.rng.choice(self.workers)
+        if owner.partitions:
+            partition = self._world.rng.choice(sorted(owner.partitions))
+            owner.revoke(partition)
+            self._give(partition)
+
+
+class Weather:
+    """Times at which everything is slow, or the model is away."""
+
+    def __init__(self, world: World, length_ms: int) -> None:
+        self._world = world
+        self._slow = self._window(length_ms)
+        self._away = self._window(length_ms)
+        self.over = False
+
+    def _window(self, length_ms: int) -> tuple[int, int]:
+        begin = START_MS + self._world.rng.randrange(length_ms)
+        return begin, begin + self._world.rng.choice((0, 500, 4_000))
+
+    def slowness(self) -> float:
+        """How many times slower than usual deliveries are."""
+        return 60.0 if self._in(self._slow) else 1.0
+
+    def model_up(self) -> bool:
+        """Whether the model answers."""
+        return not self._in(self._away)
+
+    def _in(self, window: tuple[int, int]) -> bool:
+        return not self.over and window[0] <= self._world.now_ms < window[1]
+
+
+def plan(world: World, fleet: Fleet, length_ms: int) -> None:
+    """Draw the faults of a history."""
+    for _ in range(world.rng.choice((0, 1, 2, 5))):
+        world.at(START_MS + world.rng.randrange(length_ms), fleet.kill_one)
+    for _ in range(world.rng.choice((0, 0, 1, 4))):
+        world.at(START_MS + world.rng.randrange(length_ms), fleet.rebalance)

@@ -1,0 +1,128 @@
+"""Simulated state tables: memory at once, the changelog when the broker has it, and recovery from there."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from shelftalk.core.profile import Profile
+from shelftalk.core.state import Board, Copybook, LiveCard, Shelf
+from shelftalk.sim.broker import Broker, Producer
+from shelftalk.stream.account import Entry
+
+Value = TypeVar("Value", bound=msgspec.Struct)
+
+_BETWEEN = "\x1f"
+
+
+class Table(Generic[Value]):
+    """A partitioned map with a changelog."""
+
+    def __init__(self, name: str, value_type: type[Value], broker: Broker, producer: Producer) -> None:
+        self.data: dict[int, dict[str, Value]] = {}
+        self._topic = f"changelog-{name}"
+        self._broker = broker
+        self._producer = producer
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(value_type)
+
+    def get(self, key: str, partition: int) -> Value | None:
+        """The value, or nothing."""
+        return self.data.get(partition, {}).get(key)
+
+    def put(self, key: str, value: Value | None, partition: int, owed_by: Sequence[Entry]) -> None:
+        """Write, or delete."""
+        held = self.data.setdefault(partition, {})
+        held.pop(key, None)
+        if value is not None:
+            held[key] = value
+        raw = None if value is None else self._encoder.encode(value)
+        self._producer.post(self._topic, key, raw, owe(owed_by), partition)
+
+    def recover(self, partition: int) -> None:
+        """Read the changelog."""
+        held = self.data[partition] = {}
+        for record in self._broker.log(self._topic, partition):
+            held.pop(record.key, None)
+            if record.value is not None:
+                held[record.key] = self._decoder.decode(record.value)
+
+    def drop(self, partition: int) -> None:
+        """The partition went elsewhere."""
+        self.data.pop(partition, None)
+
+
+def owe(entries: Sequence[Entry]) -> Callable[[], None]:
+    """Put one more delivery on these accounts.
+
+    Returns:
+        What is to be called when it is delivered.
+    """
+    accounts = tuple(entries)
+    for entry in accounts:
+        if entry.forgotten:
+            raise AssertionError("something is done for an input whose partition was taken away")
+        entry.hold()
+
+    def delivered() -> None:
+        for entry in accounts:
+            entry.done()
+
+    return delivered
+
+
+class SimStore:
+    """The keeper's `Store`, and the profiles."""
+
+    def __init__(self, broker: Broker, producer: Producer) -> None:
+        self.profiles = Table("profiles", Profile, broker, producer)
+        self.shelves = Table("shelves", Shelf, broker, producer)
+        self.copybooks = Table("copybooks", Copybook, broker, producer)
+        self.boards = Table("boards", Board, broker, producer)
+        self.live = Table("live", LiveCard, broker, producer)
+        self._tables: tuple[Table[Any], ...] = (self.profiles, self.shelves, self.copybooks, self.boards, self.live)
+
+    def recover(self, partition: int) -> None:
+        """Read all tables of a partition."""
+        for table in self._tables:
+            table.recover(partition)
+
+    def drop(self, partition: int) -> None:
+        """Forget a partition."""
+        for table in self._tables:
+            table.drop(partition)
+
+    def shelf(self, sku: str, partition: int) -> Shelf | None:
+        """The shelf of a product."""
+        return self.shelves.get(sku, partition)
+
+    def copybook(self, sku: str, partition: int) -> Copybook | None:
+        """Its texts."""
+        return self.copybooks.get(sku, partition)
+
+    def board(self, key: str, partition: int) -> Board | None:
+        """A category's board."""
+        return self.boards.get(key, partition)
+
+    def live_cards(self, partition: int) -> Iterator[tuple[str, LiveCard]]:
+        """Every live card of a partition with its SKU."""
+        for key, card in self.live.data.get(partition, {}).items():
+            yield key.split(_BETWEEN, 1)[0], card
+
+    def put_shelf(self, sku: str, shelf: Shelf, partition: int, owed_by: Sequence[Entry]) -> None:
+        """Keep a shelf."""
+        self.shelves.put(sku, shelf, partition, owed_by)
+
+    def put_copybook(self, sku: str, copybook: Copybook, partition: int, owed_by: Sequence[Entry]) -> None:
+        """Keep a copybook."""
+        self.copybooks.put(sku, copybook, partition, owed_by)
+
+    def put_board(self, key: str, board: Board, partition: int, owed_by: Sequence[Entry]) -> None:
+        """Keep a board."""
+        self.boards.put(key, board, partition, owed_by)
+
+    def put_live(
+        self, sku: str, audience_key: str, card: LiveCard | None, partition: int, owed_by: Sequence[Entry]
+    ) -> None:
+        """Keep a live card, or drop it."""
+        self.live.put(f"{sku}{_BETWEEN}{audience_key}", card, partition, owed_by)

@@ -1,0 +1,247 @@
+"""A simulated worker: react and the real keeper over the real ledger, with ports to the simulated broker and model."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from shelftalk.core.card import Audience, encode_card
+from shelftalk.core.effects import Drop, Effect, Erase, Hold, Publish
+from shelftalk.core.ledger import Entry as LedgerEntry
+from shelftalk.core.ledger import Ledger
+from shelftalk.core.messages import Message, Origin, decode_message, encode_message
+from shelftalk.core.react import Policy, Reaction, react
+from shelftalk.core.rules import ShelfRules
+from shelftalk.errors import BadInputError
+from shelftalk.events.codec import decode_behaviour, decode_inventory
+from shelftalk.sim.broker import Broker, Producer, Record, TopicPartition
+from shelftalk.sim.check import Auditor, Place, Tracked
+from shelftalk.sim.model import SimDesk
+from shelftalk.sim.store import SimStore, owe
+from shelftalk.sim.world import World
+from shelftalk.stream.account import Entry
+from shelftalk.stream.keeper import Keeper, Limits, card_key
+
+CONSUMED = ("behaviour", "inventory", "asks")
+
+
+class Setup(NamedTuple):
+    """What all workers of a history have in common."""
+
+    world: World
+    broker: Broker
+    auditor: Auditor
+    rules: ShelfRules
+    limits: Limits
+    policy: Policy
+    ledger_limit: int
+    slowness: Callable[[], float]
+    model_up: Callable[[], bool]
+    break_ledger: bool
+
+
+class Outlet:
+    """The keeper's `Outlet`."""
+
+    def __init__(self, setup: Setup, producer: Producer, store: SimStore) -> None:
+        self._auditor = setup.auditor
+        self._producer = producer
+        self._store = store
+        # Shelves with little room let cards go, and with them the memory of their revisions.
+        self._forgets = setup.limits.live_per_sku < 100
+        self._revisions: dict[tuple[Audience, str, Place], tuple[int, str]] = {}
+
+    def publish(self, effect: Publish, owed_by: Sequence[Entry]) -> None:
+        """A card; the fence is checked here, at the moment of decision."""
+        card = effect.card
+        place = self._producer_place(card.sku)
+        shelf = None if place is None else self._store.shelf(card.sku, place)
+        self._auditor.publishing(effect, shelf, self._revisions)
+        if self._forgets:
+            self._revisions.clear()
+        topic = "cards" if effect.audience.shopper_id else "copy"
+        self._producer.post(topic, card_key(effect.audience, card.sku), encode_card(card), owe(owed_by))
+
+    def _producer_place(self, sku: str) -> int | None:
+        return next((place for place, held in self._store.shelves.data.items() if sku in held), None)
+
+    def send(self, message: Message, owed_by: Sequence[Entry]) -> None:
+        """A message to a shelf or a board."""
+        self._producer.post("asks", message.key, encode_message(message), owe(owed_by))
+
+    def hold(self, effect: Hold, owed_by: Sequence[Entry]) -> None:
+        """A text for a person."""
+        self._producer.post("review", effect.brief.sku, effect.slotted.encode(), owe(owed_by))
+
+    def erase(self, effect: Erase, owed_by: Sequence[Entry]) -> None:
+        """A tombstone."""
+        self._producer.post("cards", effect.audience.key, None, owe(owed_by))
+
+
+class AuditedKeeper(Keeper):
+    """The keeper, with what it drops made known."""
+
+    auditor: Auditor
+
+    def _do(self, effect: Effect, owed_by: Sequence[Entry], now_ms: int) -> None:
+        if isinstance(effect, Drop):
+            self.auditor.dropped(effect)
+        super()._do(effect, owed_by, now_ms)
+
+
+class Worker:
+    """One process, from its start to its end.
+
+    Attributes:
+        partitions: what it owns.
+        alive: whether it was not killed.
+    """
+
+    def __init__(self, name: str, setup: Setup) -> None:
+        self.name = name
+        self.alive = True
+        self.partitions: set[int] = set()
+        self._setup = setup
+        self._world = setup.world
+        self.producer = Producer(setup.world, setup.broker, setup.slowness)
+        self.store = SimStore(setup.broker, self.producer)
+        self.desk = SimDesk(setup.world, setup.model_up, self._is_alive)
+        self.outlet = Outlet(setup, self.producer, self.store)
+        self.keeper = AuditedKeeper(setup.rules, setup.limits, self.store, self.outlet, self.desk)
+        self.keeper.auditor = setup.auditor
+        self.desk.reader = self.keeper
+        self.ledger: Ledger[TopicPartition] = Ledger(setup.ledger_limit, on_failed=self._failed)
+        self._positions: dict[TopicPartition, int] = {}
+        self._turn()
+
+    def _is_alive(self) -> bool:
+        return self.alive
+
+    def _failed(self, _entry: LedgerEntry, error: Exception) -> None:
+        raise error  # no delivery fails here
+
+    # --- partitions --------------------------------------------------------------------------------------------------
+
+    def assign(self, partition: int) -> None:
+        """Take a partition: recover its state, read on from what was committed."""
+        self._world.note("assign", f"{self.name} gets {partition}")
+        self.partitions.add(partition)
+        self.store.recover(partition)
+        for topic in CONSUMED:
+            self._positions[topic, partition] = self._setup.broker.committed.get((topic, partition), 0)
+        self.keeper.recovered(partition, self._world.now_ms)
+
+    def revoke(self, partition: int) -> None:
+        """Give a partition up in good order: deliver what is under way, commit, let go."""
+        self._world.note("revoke", f"{self.name} gives {partition}")
+        self.producer.flush()
+        self._commit()
+        places = [(topic, partition) for topic in CONSUMED]
+        self.ledger.forget(places)
+        self._setup.auditor.forget(places)
+        self.keeper.revoked(partition)
+        self.store.drop(partition)
+        self.partitions.discard(partition)
+        for place in places:
+            self._positions.pop(place, None)
+
+    def crash(self) -> None:
+        """Kill -9."""
+        self._world.note("crash", f"{self.name} with {sorted(self.partitions)}")
+        self.alive = False
+        self.producer.crash()
+        self._setup.auditor.forget([(topic, place) for topic in CONSUMED for place in sorted(self.partitions)])
+
+    # --- turns -------------------------------------------------------------------------------------------------------
+
+    def _turn(self) -> None:
+        if not self.alive:
+            return
+        rng = self._world.rng
+        for _ in range(rng.randint(0, 6)):
+            if self.ledger.room:
+                self._poll()
+        if rng.random() < 0.9:  # now and then the loop is busy
+            self.keeper.tick(self._world.now_ms)
+        if rng.random() < 0.3:
+            self._commit()
+        self.ledger.check()
+        self._setup.auditor.bounds(self.keeper.gauges(), self._setup.limits, self.store)
+        self._world.after(rng.randint(5, 60), self._turn)
+
+    def _poll(self) -> None:
+        ready = [
+            place
+            for place, position in sorted(self._positions.items())
+            if position < len(self._setup.broker.log(*place))
+        ]
+        if not ready:
+            return
+        place = self._world.rng.choice(ready)
+        if self._world.chance(0.01):  # a seek back: the ledger skips what it has
+            self._positions[place] = self._setup.broker.committed.get(place, 0)
+        record = self._setup.broker.log(*place)[self._positions[place]]
+        self._positions[place] += 1
+        held = self.ledger.open(place, record.offset)
+        if held is not None:
+            entry = Tracked(held, place, record.offset, self._setup.auditor)
+            self._handle(record, entry)
+            entry.done()
+
+    def _commit(self) -> None:
+        found = self.ledger.committable()
+        if self._setup.break_ledger:  # the planted bug: what was read counts as done
+            found = {place: position for place, position in self._positions.items() if position}
+        for place, position in found.items():
+            self._setup.auditor.committing(place, position)
+            self._setup.broker.committed[place] = position
+
+    def idle(self) -> bool:
+        """Whether everything it has is read, done and delivered."""
+        sizes = self.keeper.gauges()
+        read = all(position == len(self._setup.broker.log(*place)) for place, position in self._positions.items())
+        return read and not (self.ledger.unfinished or self.producer.in_flight or sizes["waiting"] or sizes["behind"])
+
+    # --- handling ----------------------------------------------------------------------------------------------------
+
+    def _handle(self, record: Record, entry: Tracked) -> None:
+        now_ms, auditor = self._world.now_ms, self._setup.auditor
+        try:
+            match record.topic:
+                case "behaviour":
+                    behaviour = decode_behaviour(record.value, now_ms)
+                    origin = _origin(record, behaviour.event_id, behaviour.occurred_at_ms)
+                    shopper = behaviour.shopper_id
+                    reaction = react(
+                        self.store.profiles.get(shopper, record.partition), behaviour, origin, self._setup.policy
+                    )
+                    auditor.reacted(record, reaction)
+                    self._carry_out(shopper, reaction, record.partition, entry)
+                case "inventory":
+                    event = decode_inventory(record.value, now_ms)
+                    self.keeper.inventory(event, _origin(record, event.event_id, event.occurred_at_ms), entry, now_ms)
+                    auditor.applied(record)
+                case _:
+                    self.keeper.message(decode_message(record.value or b""), record.partition, entry, now_ms)
+        except BadInputError as error:
+            auditor.refused(record)
+            self.producer.post("dead-letters", record.key, error.reason.encode(), owe([entry]))
+
+    def _carry_out(self, shopper: str, reaction: Reaction, partition: int, entry: Tracked) -> None:
+        """As the worker does. An erased profile goes last: until all else is delivered it is what a repeat needs."""
+        owed_by = (entry,)
+        if reaction.profile is not None:
+            self.store.profiles.put(shopper, reaction.profile, partition, owed_by)
+        for message in reaction.messages:
+            self.outlet.send(message, owed_by)
+        for placed in reaction.withdraw:
+            self.outlet.erase(Erase(Audience(shopper, placed.placement)), owed_by)
+        if reaction.profile is None:
+            self.store.profiles.put(shopper, None, partition, owed_by)
+
+
+def _origin(record: Record, event_id: str, at_ms: int) -> Origin:
+    return Origin(
+        topic=record.topic, partition=record.partition, offset=record.offset, event_id=event_id, occurred_at_ms=at_ms
+    )
+
+
+__all__ = ["CONSUMED", "Setup", "Worker"]
