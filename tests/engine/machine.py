@@ -62,13 +62,12 @@ class SchedulerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.turn is None)
     @rule()
     def reserve(self) -> None:
-        plan = self.scheduler.plan(self.now)
-        for job, waiter in plan.expired:
-            key, deadline = self.waiting.pop(waiter.number)
-            assert key == job.key
+        for waiter in self.scheduler.expire(self.now):
+            _, deadline = self.waiting.pop(waiter.number)
             assert deadline is not None
             assert deadline <= self.now
-        self.turn = self.scheduler.reserve(plan, self.now)
+        check_invariants(self.scheduler)
+        self.turn = self.scheduler.reserve(self.scheduler.plan(), self.now)
         check_invariants(self.scheduler, self.turn)
         assert all(deadline is None or deadline > self.now for _, deadline in self.waiting.values())
 
@@ -106,7 +105,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         if self.turn is not None:
             self.finish_turn(self.turn)
         while self.scheduler.jobs:
-            self.finish_turn(self.scheduler.reserve(self.scheduler.plan(self.now), self.now))
+            self.finish_turn(self.scheduler.reserve(self.scheduler.plan(), self.now))
             turns += 1
             assert turns <= 6 * len(KEYS), "the scheduler is stuck"
         assert not self.waiting

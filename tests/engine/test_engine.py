@@ -214,7 +214,7 @@ def test_a_nan_fails_its_own_row_and_poisons_nobody(nan_model: Path) -> None:
 
 
 def test_a_thread_that_dies_leaves_nobody_waiting(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_: float) -> None:
+    def broken() -> None:
         raise AssertionError("an invariant does not hold")
 
     engine = Engine(tiny_model, rows=1, threads=1)

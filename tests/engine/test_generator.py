@@ -68,9 +68,9 @@ def test_rows_are_copied_before_they_decode() -> None:
     scheduler = Scheduler(rows=3, queue_limit=9)
     for number in range(3):
         scheduler.add(make_job(f"k{number}", number, new_tokens=9), Waiter(number, Priority.SHOPPER, None, 0.0))
-    scheduler.commit(generator.run(scheduler.reserve(scheduler.plan(0), 0)))
+    scheduler.commit(generator.run(scheduler.reserve(scheduler.plan(), 0)))
     scheduler.cancel("k0", 0)
-    generator.run(scheduler.reserve(scheduler.plan(0), 0))
+    generator.run(scheduler.reserve(scheduler.plan(), 0))
     assert runner.calls == [("prefill", 0, 3, 0), ("copy", 2, 0), ("decode", [WORD, WORD], [3, 3])]
 
 
@@ -79,10 +79,10 @@ def test_cancelling_while_a_turn_runs_moves_nobody_elses_row() -> None:
     generator, runner = make()
     scheduler = Scheduler(rows=3, queue_limit=9)
     scheduler.add(make_job("old", 0, new_tokens=9), Waiter(0, Priority.SHOPPER, None, 0.0))
-    scheduler.commit(generator.run(scheduler.reserve(scheduler.plan(0), 0)))
+    scheduler.commit(generator.run(scheduler.reserve(scheduler.plan(), 0)))
     for number in (1, 2):
         scheduler.add(make_job(f"k{number}", number, new_tokens=9), Waiter(number, Priority.SHOPPER, None, 0.0))
-    turn = scheduler.reserve(scheduler.plan(0), 0)
+    turn = scheduler.reserve(scheduler.plan(), 0)
     scheduler.cancel("k1", 1)
     outcomes = generator.run(turn)
     assert runner.calls[-1] == ("prefill", 1, 2, 0)
@@ -102,7 +102,7 @@ def test_each_step_takes_its_own_draw() -> None:
     scheduler = Scheduler(rows=1, queue_limit=1)
     scheduler.add(job, Waiter(0, Priority.SHOPPER, None, 0.0))
     while scheduler.jobs:
-        scheduler.commit(generator.run(scheduler.reserve(scheduler.plan(0), 0)))
+        scheduler.commit(generator.run(scheduler.reserve(scheduler.plan(), 0)))
     assert generator.text(job) == "abab"
 
 
@@ -116,7 +116,7 @@ def test_a_graph_that_ignores_its_masks_gets_no_text_out() -> None:
     scheduler = Scheduler(rows=1, queue_limit=1)
     job = make_job("k", 0)
     scheduler.add(job, Waiter(0, Priority.SHOPPER, None, 0.0))
-    outcome = generator.run(scheduler.reserve(scheduler.plan(0), 0))[job]
+    outcome = generator.run(scheduler.reserve(scheduler.plan(), 0))[job]
     assert isinstance(outcome, Failure)
     assert "not allowed" in str(outcome.error)
 
@@ -138,7 +138,7 @@ def test_the_end_token_is_no_part_of_the_text() -> None:
     scheduler = Scheduler(rows=1, queue_limit=1)
     scheduler.add(job, Waiter(0, Priority.SHOPPER, None, 0.0))
     scheduler.rows[0], job.row = job, 0
-    turn = scheduler.reserve(scheduler.plan(0), 0)
+    turn = scheduler.reserve(scheduler.plan(), 0)
     outcomes = generator.run(turn)
     assert outcomes[job] == Token(0, stop=True)
     scheduler.commit(outcomes)

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
 from shelftalk.engine import Engine
 from shelftalk.engine.model_folder import open_model_folder
@@ -136,6 +138,26 @@ def test_a_pruned_head_without_an_end_is_refused(folder: Path) -> None:
     edit(folder / "genai_config.json", lambda config: config["model"].update(vocab_size=500))
     with pytest.raises(ModelFolderError, match="no end token"):
         open_model_folder(folder)
+
+
+def test_a_tokenizer_with_ids_that_the_embedding_lacks_is_noticed_at_the_start(
+    model_of: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Where the head is pruned, no number in the folder tells how many ids there are; a trial run does."""
+    folder = shutil.copytree(model_of("pruned"), tmp_path / "model")
+    (folder / "manifest.json").unlink()
+    edit(folder / "tokenizer.json", lambda tokenizer: tokenizer["model"]["vocab"].update({"zzz": 700}))
+    with pytest.raises(ModelFolderError, match="does not run"):
+        Engine(folder)
+
+
+def test_a_model_of_nothing_but_nan_is_noticed_at_the_start(folder: Path) -> None:
+    model = onnx.load(folder / "model.onnx")
+    (scale,) = [tensor for tensor in model.graph.initializer if tensor.name == "layers.0.input_norm.weight"]
+    scale.CopyFrom(numpy_helper.from_array(np.full(32, np.nan, np.float32), scale.name))
+    onnx.save(model, folder / "model.onnx")
+    with pytest.raises(ModelFolderError, match="NaN"):
+        Engine(folder)
 
 
 def test_head_ids_are_never_unpickled(folder: Path) -> None:

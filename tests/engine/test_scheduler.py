@@ -26,7 +26,9 @@ def add(to: Scheduler, key: str, number: int, priority: Priority = Priority.SHOP
 
 
 def take_turn(of: Scheduler, now: float = 0.0, stop: str = "") -> Turn:
-    turn = of.reserve(of.plan(now), now)
+    of.expire(now)
+    check_invariants(of)
+    turn = of.reserve(of.plan(), now)
     check_invariants(of, turn)
     of.commit({job: Token(7, stop=job.key in stop.split()) for job in turn.jobs})
     check_invariants(of)
@@ -49,7 +51,7 @@ def test_a_turn_prefills_or_decodes() -> None:
 
 def test_planning_changes_nothing() -> None:
     busy = scheduler("a", "b", "c")
-    assert busy.plan(0.0) == busy.plan(0.0)
+    assert busy.plan() == busy.plan()
     assert not busy.running
 
 
@@ -103,7 +105,7 @@ def test_a_shopper_evicts_the_least_urgent_row_with_the_least_work() -> None:
 def test_equals_do_not_evict_each_other() -> None:
     busy = scheduler("a", "b", "c")
     take_turn(busy)
-    assert busy.plan(0.0).evicted == ()
+    assert busy.plan().evicted == ()
 
 
 def test_a_shared_generation_is_as_urgent_as_its_most_urgent_caller() -> None:
@@ -129,9 +131,19 @@ def test_only_the_last_caller_takes_the_generation_with_him() -> None:
 def test_each_caller_has_a_deadline_of_his_own() -> None:
     busy = scheduler("a")
     busy.join("a", Waiter(5, Priority.SHOPPER, 1.0, 0.0))
-    plan = busy.plan(1.0)
-    assert [waiter.number for _, waiter in plan.expired] == [5]
+    assert busy.expire(0.9) == []
+    assert [waiter.number for waiter in busy.expire(1.0)] == [5]
     assert newcomers(take_turn(busy, now=1.0)) == ["a"]
+
+
+def test_a_job_that_loses_its_urgent_caller_makes_way_at_once() -> None:
+    """Seen: expiry was part of the plan, and a refresh kept its row for a turn by the urgency of a shopper just gone."""
+    busy = scheduler(rows=1)
+    busy.add(make_job("shared", 0), Waiter(0, Priority.SHOPPER, 1.0, 0.0))
+    busy.join("shared", Waiter(1, Priority.REFRESH, None, 0.0))
+    take_turn(busy)
+    add(busy, "shopper", 2)
+    assert newcomers(take_turn(busy, now=1.0)) == ["shopper"]
 
 
 def test_the_row_of_an_expired_job_is_free_in_the_same_turn() -> None:
@@ -159,7 +171,7 @@ def test_a_flood_of_warm_ups_leaves_the_queue_open_to_shoppers() -> None:
 
 def test_a_failure_ends_its_own_job_only() -> None:
     busy = scheduler("a", "b")
-    turn = busy.reserve(busy.plan(0.0), 0.0)
+    turn = busy.reserve(busy.plan(), 0.0)
     error = StepFailedError("x")
     finished = busy.commit({turn.jobs[0]: Failure(error), turn.jobs[1]: Token(7, stop=False)})
     assert [(done.job.key, done.result) for done in finished] == [("a", error)]
@@ -168,7 +180,7 @@ def test_a_failure_ends_its_own_job_only() -> None:
 
 def test_the_outcome_of_a_job_dropped_meanwhile_is_passed_over() -> None:
     busy = scheduler("a")
-    turn = busy.reserve(busy.plan(0.0), 0.0)
+    turn = busy.reserve(busy.plan(), 0.0)
     busy.cancel("a", 0)
     add(busy, "a", 1)  # the same key again, another generation
     assert busy.commit({turn.jobs[0]: Token(7, stop=True)}) == []
@@ -177,7 +189,7 @@ def test_the_outcome_of_a_job_dropped_meanwhile_is_passed_over() -> None:
 
 def test_a_stale_plan_is_refused() -> None:
     busy = scheduler("a", "b", rows=1)
-    plan = busy.plan(0.0)
+    plan = busy.plan()
     busy.reserve(plan, 0.0)
     with pytest.raises(ValueError, match="stale"):
         busy.reserve(plan, 0.0)

@@ -19,7 +19,7 @@ from shelftalk.engine.job import Finished, Job, Waiter
 from shelftalk.engine.model_folder import open_model_folder
 from shelftalk.engine.request import Completion, Request
 from shelftalk.engine.runner import Runner
-from shelftalk.engine.scheduler import Plan, Scheduler, Turn
+from shelftalk.engine.scheduler import Scheduler, Turn
 from shelftalk.engine.session import Device, open_session
 from shelftalk.engine.stats import EngineStats
 from shelftalk.errors import (
@@ -74,7 +74,7 @@ class Engine:
             gpu_mem_limit_bytes: what ONNX Runtime's arena may take of the GPU.
 
         Raises:
-            ModelFolderError: the folder is corrupt, mismatched or unsupported.
+            ModelFolderError: the folder is corrupt, mismatched or unsupported, or its graph does not run.
             GpuUnavailableError: CUDA was asked for and can't be used.
         """
         model = open_model_folder(folder)
@@ -85,6 +85,7 @@ class Engine:
         self._tokenizer = model.tokenizer
         self._lock = lock
         self._runner = Runner(model, session, lock, rows=rows, row_tokens=row_tokens)
+        self._runner.try_out(len(model.vocabulary.pieces) - 1)
         self._runner.cache_head(self._encode(prompt_head) if prompt_head else ())
         self._generator = Generator(self._runner, lock, model.vocabulary)
         self._scheduler = Scheduler(rows=rows, queue_limit=queue_limit)
@@ -237,20 +238,19 @@ class Engine:
             self._scheduler.fail_all(error)
 
     def _turn(self) -> bool:
-        """Plan, reserve, run, commit. False once the engine is to stop."""
+        """Expire, plan, reserve, run, commit. False once the engine is to stop."""
         with self._changed:
             while self._stopped is None and not self._scheduler.jobs:
                 self._changed.wait()
             if self._stopped is not None:
                 return False
             begun = time.monotonic()
-            plan = self._scheduler.plan(begun)
-            turn = self._scheduler.reserve(plan, begun)
+            late = self._scheduler.expire(begun)
+            turn = self._scheduler.reserve(self._scheduler.plan(), begun)
             if self._debug:
                 check_invariants(self._scheduler, turn)
-            late = self._take_expired(plan)
-        for future in late:
-            _fail(future, DeadlineExceededError("the deadline came before the text was ready"))
+        for waiter in late:
+            self._settle(waiter, DeadlineExceededError("the deadline came before the text was ready"))
         if turn.prefill or turn.decode:
             self._run(turn, begun)
         return True
@@ -267,17 +267,18 @@ class Engine:
         for done in finished:
             result = done.result if isinstance(done.result, Exception) else self._generator.text(done.job)
             for waiter in done.waiters:
-                # Taken out only now: had the line above died, `_main` would find and fail the future.
-                future = self._futures.pop(waiter.number, None)
-                if future is None:  # its caller has just cancelled it
-                    continue
-                if isinstance(result, Exception):
-                    _fail(future, result)
-                elif future.set_running_or_notify_cancel():
-                    future.set_result(self._completion(done, result, waiter, now))
+                given = result if isinstance(result, Exception) else self._completion(done, result, waiter, now)
+                self._settle(waiter, given)
 
-    def _take_expired(self, plan: Plan) -> "list[Future[Completion]]":
-        return [self._futures.pop(waiter.number) for _, waiter in plan.expired]
+    def _settle(self, waiter: Waiter, result: Completion | Exception) -> None:
+        """Give a caller the result. Futures are taken out only here, so that `_main` finds those of a thread that dies."""
+        future = self._futures.pop(waiter.number, None)
+        if future is None:  # its caller has just cancelled it
+            return
+        if isinstance(result, Exception):
+            _fail(future, result)
+        elif future.set_running_or_notify_cancel():
+            future.set_result(result)
 
     def _completion(self, done: Finished, text: str, waiter: Waiter, now: float) -> Completion:
         job = done.job

@@ -89,7 +89,7 @@ def measure_step(folder: Path, *, rows: int = 16, steps: int = 40, threads: int 
             clock.watch(scheduler, method, "scheduler")
         for _ in range(steps + 1):
             clock.begin()
-            outcomes = generator.run(scheduler.reserve(scheduler.plan(0.0), 0.0))
+            outcomes = generator.run(scheduler.reserve(scheduler.plan(), 0.0))
             scheduler.commit(outcomes)
             clock.end()
         nodes_ms = _lock_nodes_ms(Path(session.end_profiling()), steps)

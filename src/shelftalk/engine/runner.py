@@ -10,7 +10,7 @@ import onnxruntime as ort
 from shelftalk.engine.fact_lock import FactLock
 from shelftalk.engine.kv_cache import ELEMENTS, KVCache
 from shelftalk.engine.model_folder import ModelFolder
-from shelftalk.engine.sampler import Ids, Values
+from shelftalk.engine.sampler import Ids, Values, faults
 from shelftalk.engine.session import Session
 from shelftalk.errors import ModelFolderError
 
@@ -52,6 +52,24 @@ class Runner:
         self._bindings: dict[tuple[int, int], Any] = {}
         self._mask_version = -1
         self._masks: Any = None
+
+    def try_out(self, last_id: int) -> None:
+        """Run the graph once each way, so that one that loads but can't run is told at the start.
+
+        Args:
+            last_id: the highest token id; the embedding must have it.
+
+        Raises:
+            ModelFolderError: it can't run, or gives no numbers.
+        """
+        masks = self._lock.rows([self._lock.start(())])
+        try:
+            values, ids = self.prefill(0, [[0, last_id]], masks)
+            values, _ = self.decode(ids[0, :1].tolist(), [2], masks)
+        except Exception as error:  # ONNX Runtime's own exceptions share no public base
+            raise ModelFolderError(f"the graph loads but does not run: {error}") from error
+        for fault in faults(values).values():
+            raise ModelFolderError(f"the graph runs, but: {fault}")
 
     def cache_head(self, head: Sequence[int]) -> None:
         """Prefill a prompt's fixed head once; `prefill` with ``cached`` tokens then starts after it."""

@@ -1,11 +1,12 @@
 """Who runs next. Pure: it knows no model, no thread and no clock; the time is passed in.
 
-One turn is *plan* (decide, change nothing), *reserve* (make it so), run (the generator's part) and *commit* (take the
-outcomes). A turn either prefills newcomers or decodes every running row by one token.
+One turn is *expire* (let go whose deadline has come), *plan* (decide, change nothing), *reserve* (make it so), run (the
+generator's part) and *commit* (take the outcomes). A turn either prefills newcomers or decodes every running row by one
+token.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter, itemgetter
 
@@ -22,13 +23,11 @@ class Plan:
     """What the next turn will do.
 
     Attributes:
-        expired: callers whose deadline has come, with their jobs.
         evicted: running jobs that make way for more urgent ones, and start over later.
         admitted: queued jobs with the row that each gets; if there are any, the turn prefills them.
         moves: (from, to) rows, in order, so that the running rows lie side by side; only in a turn that decodes.
     """
 
-    expired: tuple[tuple[Job, Waiter], ...] = ()
     evicted: tuple[Job, ...] = ()
     admitted: tuple[tuple[Job, int], ...] = ()
     moves: tuple[tuple[int, int], ...] = ()
@@ -142,30 +141,39 @@ class Scheduler:
             self._drop(job)
         return True
 
-    def plan(self, now: float) -> Plan:
-        """Decide the next turn.
+    def expire(self, now: float) -> list[Waiter]:
+        """Take away the callers whose deadline has come; a job without any others goes with them.
+
+        It comes before the plan, because a job may lose its most urgent caller and with him its urgency.
 
         Args:
             now: `time.monotonic` seconds.
         """
-        expired = tuple(
+        late = [
             (job, waiter)
             for job in self.jobs.values()
             for waiter in job.waiters.values()
             if waiter.deadline_s is not None and waiter.deadline_s <= now
-        )
-        losses = Counter(job.key for job, _ in expired)
-        gone = {key for key, count in losses.items() if count == len(self.jobs[key].waiters)}
-        evicted, admitted = self._admissions(gone)
-        return Plan(expired, evicted, admitted, () if admitted else self._moves(gone))
-
-    def reserve(self, plan: Plan, now: float) -> Turn:
-        """Carry out a plan that was made of the present state. The rows it names are then taken."""
-        for job, waiter in plan.expired:
+        ]
+        for job, waiter in late:
             job.remove(waiter.number)
             self.tally.expired += 1
             if not job.waiters:
                 self._drop(job)
+        return [waiter for _, waiter in late]
+
+    def plan(self) -> Plan:
+        """Decide the next turn."""
+        evicted, admitted = self._admissions()
+        return Plan(evicted, admitted, () if admitted else self._moves())
+
+    def reserve(self, plan: Plan, now: float) -> Turn:
+        """Carry out a plan that was made of the present state. The rows it names are then taken.
+
+        Args:
+            plan: what to do.
+            now: `time.monotonic` seconds.
+        """
         for job in plan.evicted:
             self._leave_row(job)
             job.restart()
@@ -206,16 +214,14 @@ class Scheduler:
         """Fail everything that is queued or running."""
         return [self._finish(job, error) for job in list(self.jobs.values())]
 
-    def _admissions(self, gone: Iterable[str]) -> tuple[tuple[Job, ...], tuple[tuple[Job, int], ...]]:
+    def _admissions(self) -> tuple[tuple[Job, ...], tuple[tuple[Job, int], ...]]:
         """Jobs to evict, and jobs to admit with their rows (the lowest free ones)."""
-        free = [row for row, job in enumerate(self.rows) if job is None or job.key in gone]
-        victims = [job for job in self.running if job.key not in gone]
+        free = [row for row, job in enumerate(self.rows) if job is None]
+        victims = self.running
         evicted: list[Job] = []
         admitted: list[tuple[Job, int]] = []
         budget = self._prefill_tokens
         for job in self.queued:
-            if job.key in gone:
-                continue
             if admitted and len(job.prompt) - job.cached > budget:
                 break
             if not free:
@@ -230,9 +236,9 @@ class Scheduler:
             budget -= len(job.prompt) - job.cached
         return tuple(evicted), tuple(admitted)
 
-    def _moves(self, gone: Iterable[str]) -> tuple[tuple[int, int], ...]:
+    def _moves(self) -> tuple[tuple[int, int], ...]:
         """Last rows into holes, until the running rows are 0 to n-1."""
-        taken = [row for row, job in enumerate(self.rows) if job is not None and job.key not in gone]
+        taken = [row for row, job in enumerate(self.rows) if job is not None]
         holes = sorted(set(range(len(taken))).difference(taken))
         return tuple(zip(reversed(taken), holes, strict=False))
 
