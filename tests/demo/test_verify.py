@@ -201,6 +201,7 @@ PLANTS: dict[str, tuple[Callable[[list[Record], list[Record]], None], set[str]]]
     "a sale that has ended": (_sale_ended, {"sale_over", "final_sold_out"}),
     "a revision that does not grow": (_change(2, revision=2), {"revision"}),
     "a revision that goes back": (_change(1, revision=0), {"revision"}),
+    "a revision that goes back and stays": (_change(2, revision=0), {"revision", "last_is_old", "final_stock"}),
     "an id used twice": (_repeat_id, {"id_reused"}),
     "a source that does not exist": (_change(1, facts={"source_offset": 77}), {"unknown_source"}),
     "a product in two partitions": (_another_partition, {"split_sku"}),
@@ -293,6 +294,26 @@ def test_amounts_are_read_as_they_are_written(text: str, currency: str, minor: i
     assert kinds(events, [shown]) == set()
     events[0]["value"]["price_minor"] = minor + 1
     assert "text_amount" in kinds(events, [shown])
+
+
+def _elsewhere(offset: int, at: int, revision: int) -> Record:
+    """A card for the same placement from another product's shelf."""
+    other = card(offset, at, 0, revision, sku="LF-2", text="Road Shoe by Fell, £100.00.", facts={"name": "Road Shoe"})
+    other["value"]["facts"]["source_offset"] = 9
+    other["value"]["card_id"] = "elsewhere"
+    return other
+
+
+def test_a_card_that_crosses_with_the_next_one_is_counted_and_no_finding_unless_it_stays() -> None:
+    events, cards = honest()
+    road = product(9, 0, 10_000, 9) | {"key": "LF-2"}
+    road["value"] |= {"sku": "LF-2", "name": "Road Shoe"}
+    crossing = [*cards[:2], _elsewhere(2, 5_060, 1), cards[2] | {"offset": 3}]
+    report = verify([*events, road], crossing)
+    assert (report.clean, report.crossed) == (True, 1)
+    late = [*cards[:2], _elsewhere(2, 6_900, 1), cards[2] | {"offset": 3}]
+    assert kinds([*events, road], late) == {"revision"}
+    assert "last_is_old" in kinds([*events, road], [*cards, _elsewhere(3, 9_030, 2)])
 
 
 def test_a_folder_is_read(tmp_path: Path) -> None:

@@ -71,11 +71,16 @@ class Feed:
             return list(self.events)[: -events - 1 : -1], list(self.cards)[: -cards - 1 : -1]
 
     def _event(self, seen: Seen) -> None:
-        line = self._told(seen) if isinstance(seen.value, dict) else f"{_short(seen.key)} sends {_scrap(seen)}"
+        line = self._told(seen) if isinstance(seen.value, dict) else f"{self._sender(seen)} sends {_scrap(seen)}"
         now_s = self._clock()
         if line and now_s >= self._next_event_s:
             self._next_event_s = now_s + EVENT_EVERY_S
             self.events.append(line)
+
+    def _sender(self, seen: Seen) -> str:
+        return (
+            _short(seen.key) if seen.stream == "behaviour" else self._names.get(seen.key or "", seen.key or "somebody")
+        )
 
     def _told(self, seen: Seen) -> str | None:
         event = seen.value

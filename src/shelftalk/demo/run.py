@@ -287,6 +287,7 @@ class Demo:
             "cards_checked": report.cards,
             "findings": {kind: count for kind, count in report.counts.items() if kind not in PRICE_FINDINGS},
             "price_findings": {kind: count for kind, count in report.counts.items() if kind in PRICE_FINDINGS},
+            "crossed_cards": report.crossed,
             "overtaken_cards": len(report.standing_ms),
             "overtaken_max_ms": max(report.standing_ms, default=0),
             "drained": outcome.drained,

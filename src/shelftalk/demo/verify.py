@@ -37,6 +37,7 @@ class Report:
         cards: cards that were checked, without tombstones and withdrawals.
         counts: findings by kind; empty is good.
         wrong_prices: cards with at least one finding about money.
+        crossed: cards of a product that its placement had just left; consumers drop them by their revision.
         standing_ms: for each time that a fact under a shown card moved, how long until its correction was out.
     """
 
@@ -46,6 +47,7 @@ class Report:
     counts: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
     wrong_prices: int = 0
+    crossed: int = 0
     standing_ms: list[int] = field(default_factory=list)
 
     @property
@@ -240,17 +242,34 @@ def _misread(slot: str, value: str, truth: Truth) -> str | None:
 
 
 def _revisions(records: list[Record], report: Report) -> None:
-    """Revisions of one audience only grow; a repeat of the very same card is a redelivery."""
-    highest: tuple[int, str] | None = None
+    """Revisions of one audience only grow; a repeat of the very same card is a redelivery.
+
+    A placement wanders from one product's shelf to another's, and the old one may still publish while the word that it is released
+    is on its way. A consumer keeps the highest revision and so drops that card; up to `TOLERANCE_MS` it is counted, not held
+    against anybody. But what is last must be the highest: it is all that a compacted topic keeps.
+    """
+    highest: Record | None = None
+    last: Record | None = None
     for record in records:
         card = record["value"]
         if not isinstance(card, dict):
+            highest = last = None if card is None else last
             continue
-        revision, card_id = card["revision"], card["card_id"]
-        if highest is not None and (revision < highest[0] or (revision == highest[0] and card_id != highest[1])):
-            report.add("revision", record, f"revision {revision} of {card['sku']} after {highest[0]}")
-        if highest is None or revision > highest[0]:
-            highest = (revision, card_id)
+        last = record
+        if highest is None or card["revision"] > highest["value"]["revision"]:
+            highest = record
+            continue
+        revision, known = card["revision"], highest["value"]["revision"]
+        if revision == known and card["card_id"] == highest["value"]["card_id"]:
+            continue
+        late_ms = record["timestamp_ms"] - highest["timestamp_ms"]
+        if revision < known and card["sku"] != highest["value"]["sku"] and late_ms <= TOLERANCE_MS:
+            report.crossed += 1
+        else:
+            report.add("revision", record, f"revision {revision} of {card['sku']} after {known}, {late_ms} ms later")
+    if last is not None and highest is not None and last["value"]["revision"] < highest["value"]["revision"]:
+        detail = f"revision {last['value']['revision']} is what a compacted topic keeps; the highest was"
+        report.add("last_is_old", last, f"{detail} {highest['value']['revision']}")
 
 
 def _shown(records: Iterable[Record]) -> Iterator[Record]:
@@ -318,6 +337,10 @@ def describe(report: Report) -> list[str]:
         worst = max(report.standing_ms)
         lines.append(
             f"{len(report.standing_ms)} times a shown card was overtaken by its price or stock; corrected within {worst} ms."
+        )
+    if report.crossed:
+        lines.append(
+            f"{report.crossed} cards crossed with the next product's in the same place; by revision they are older."
         )
     if report.clean:
         return [*lines, "Nothing wrong was found."]

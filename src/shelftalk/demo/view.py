@@ -19,7 +19,6 @@ SAMPLE_EVERY_S = 2.0
 REFRESH_PER_S = 4
 
 _WIDEST = 140
-_HEADER_ROWS = 4
 _ROWS_OF_A_CARD = 3  # at least
 _TEXT_ROWS = 2
 _MIN_NAME = 12
@@ -54,17 +53,14 @@ def header(tally: Tally, progress: Progress) -> list[str]:
     cards = tally.cards["cards"] + tally.cards["copy"]
     late = percentiles(tally.latest_ms)
     delays = (
-        " ".join(f"{name} {late[name]:g}" for name in ("p50", "p95", "p99")) + " ms" if late["count"] else "none yet"
+        " ".join(f"{name} {late[name]:.0f}" for name in ("p50", "p95", "p99")) + " ms" if late["count"] else "none yet"
     )
     answered = shares({rung: tally.answers[rung] for rung in ("cached", "generated", "phrasebook")})
     dead = sum(tally.dead_letters.values())
-    first = (
-        f"events {events:,} ({events / seconds:.0f}/s)   cards {cards:,} ({cards / seconds:.0f}/s)   answers {delays}"
-    )
-    second = f"answered: {answered}   refreshed by price or stock {tally.refreshed:,}   withdrawn {tally.withdrawn:,}"
+    when = f"{progress.stage} {_clock(progress.elapsed_s)}/{_clock(progress.total_s)}"
     return [
-        f"{progress.stage} {_clock(progress.elapsed_s)}/{_clock(progress.total_s)}   {first}",
-        f"{second}   dead letters {dead}",
+        f"{when}   events {events:,} ({events / seconds:.0f}/s)   cards {cards:,} ({cards / seconds:.0f}/s)   {delays}",
+        f"{answered}   refreshed {tally.refreshed:,}   withdrawn {tally.withdrawn:,}   dead letters {dead}",
     ]
 
 
@@ -101,7 +97,9 @@ class LiveView:
     def render(self, progress: Progress) -> RenderableType:
         """The whole screen."""
         width = min(self._console.width, _WIDEST)
-        rows = max(self._console.height - _HEADER_ROWS - 1, _ROWS_OF_A_CARD)
+        head = [line for text in header(self._tally, progress) for line in Text(text).wrap(self._console, width)]
+        # One row for the space below the header, one for the titles, one for the cursor.
+        rows = max(self._console.height - len(head) - 3, _ROWS_OF_A_CARD)
         events, cards = self._feed.newest(rows, rows // _ROWS_OF_A_CARD)
         left_width = width * 2 // 5
         table = Table.grid(padding=(0, 2, 0, 0))
@@ -116,8 +114,7 @@ class LiveView:
                 break
             right += lines
         table.add_row(left, Group(*right))
-        first, second = header(self._tally, progress)
-        return Group(_cut(f"shelftalk  {first}", width, "bold"), _cut(second, width), Text(""), table)
+        return Group(*head, Text(""), table)
 
 
 def _title(text: str, width: int) -> Text:
@@ -143,7 +140,7 @@ def _rendered(card: CardLine, width: int, console: Console) -> list[Text]:
     text = Text(card.text).wrap(console, width)
     lines = [head, *text[:_TEXT_ROWS], foot]
     if len(text) > _TEXT_ROWS:
-        lines[_TEXT_ROWS] = Text(f"{text[_TEXT_ROWS - 1].plain} {text[_TEXT_ROWS].plain}")
+        lines[_TEXT_ROWS] = Text(f"{text[_TEXT_ROWS - 1].plain.rstrip()} {text[_TEXT_ROWS].plain}")
     for line in lines:
         line.truncate(width, overflow="ellipsis")
     return lines

@@ -1,0 +1,84 @@
+"""Figures are counted from the topics, latencies from Kafka's own timestamps."""
+
+import pytest
+
+from shelftalk.demo.summary import Tally, lines, percentiles, shares
+from tests.demo.making import card, price, product, seen, view
+
+
+def test_an_answer_takes_from_its_event_to_its_card() -> None:
+    tally = Tally()
+    tally.note(view(0, 100))
+    assert tally.note(card(0, 140, ("behaviour", 0), rung="generated")) == 40
+    figures = tally.figures()
+    assert figures["answered"] == {"cached": 0, "generated": 1, "phrasebook": 0}
+    assert figures["answer_ms"] == {"count": 1, "p50": 40.0, "p95": 40.0, "p99": 40.0, "max": 40}
+
+
+def test_a_card_that_is_read_before_its_event_still_counts() -> None:
+    tally = Tally()
+    tally.note(view(5, 0))
+    assert tally.note(card(0, 140, ("behaviour", 6))) is None
+    tally.note(view(6, 120))
+    assert tally.figures()["answer_ms"]["max"] == 20
+    assert tally.figures()["answer_ms"]["count"] == 1  # and counts once
+
+
+def test_a_refresh_takes_from_the_price_to_the_card() -> None:
+    tally = Tally()
+    tally.note(product(0, 0))
+    tally.note(view(0, 10))
+    tally.note(card(0, 20, ("behaviour", 0)))
+    tally.note(price(1, 100, 900))
+    assert tally.note(card(1, 112, ("inventory", 1), trigger="facts", source=1)) == 12
+    figures = tally.figures()
+    assert figures["refreshed"] == 1
+    assert figures["refresh_ms"]["max"] == 12
+
+
+def test_what_time_alone_changed_is_measured_from_that_time() -> None:
+    tally = Tally()
+    tally.note(product(0, 0))
+    tally.note(price(1, 100, 900, sale_ends_at_ms=view(0, 9_000).timestamp_ms))
+    tally.note(card(0, 120, ("inventory", 1), trigger="facts", source=0))
+    assert tally.note(card(1, 150, ("inventory", 1), trigger="facts", source=1)) == 50
+    passed_on = card(2, 9_030, ("inventory", 1), trigger="ask", source=1)
+    assert tally.note(passed_on) == 30
+    figures = tally.figures()
+    assert figures["passed_on"] == 1
+    assert figures["answer_ms"] == {"count": 0}  # nobody asked
+
+
+def test_withdrawals_tombstones_copy_and_dead_letters_are_counted_apart() -> None:
+    tally = Tally()
+    tally.note(view(0, 0))
+    tally.note(card(0, 10, ("behaviour", 0), status="withdrawn"))
+    tally.note(seen("cards", 1, 20, None))
+    tally.note(card(0, 30, ("inventory", 0), stream="copy", trigger="facts", rung="phrasebook"))
+    tally.note(seen("dead_letters", 0, 40, None, headers={"dead-letter-reason": "not_json"}))
+    tally.note(seen("review", 0, 50, {}))
+    tally.note(seen("inventory", 0, 60, [1]))
+    figures = tally.figures()
+    assert (figures["cards"], figures["copy"], figures["withdrawn"], figures["tombstones"]) == (0, 1, 1, 1)
+    assert (figures["dead_letters"], figures["held_for_review"]) == ({"not_json": 1}, 1)
+    assert figures["events_by_type"] == {"product_viewed": 1, "unreadable": 1}
+    assert figures["answered_all"]["phrasebook"] == 1
+
+
+def test_percentiles_and_shares() -> None:
+    tally = Tally()
+    tally.note(view(0, 0))
+    for at in range(1, 101):
+        tally.note(card(at, at, ("behaviour", 0)))
+    found = percentiles(tally.latest_ms)
+    assert found["count"] == found["max"] == 100
+    assert found["p50"] == pytest.approx(50.5)
+    assert found["p99"] == pytest.approx(99.0, abs=0.1)
+    assert shares({"cached": 3, "generated": 1}) == "cached 75%, generated 25%"
+    assert shares({"cached": 0}) == "none yet"
+
+
+def test_the_summary_reads_even_when_nothing_happened() -> None:
+    said = lines(Tally().figures())
+    assert any(line.startswith("events in") for line in said)
+    assert not any("wrong prices" in line for line in said)  # nobody has checked yet
