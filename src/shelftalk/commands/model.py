@@ -199,8 +199,8 @@ def _shown() -> Iterator[Progress]:
         yield _Lines()
         return
     from rich.console import Console  # noqa: PLC0415  only terminals pay for it
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    from rich.progress import Progress as Bar  # noqa: PLC0415
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
@@ -215,7 +215,7 @@ class _Lines:
         self._last = ("", 0.0)
 
     def __call__(self, message: str, share: float) -> None:
-        step, now = message.split(",")[0], time.monotonic()
+        step, now = message.partition(",")[0], time.monotonic()
         if step != self._last[0] or now - self._last[1] > 10:  # noqa: PLR2004 (seconds)
             print(f"{share:4.0%} {message}", file=sys.stderr, flush=True)
             self._last = (step, now)

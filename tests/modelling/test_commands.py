@@ -1,0 +1,42 @@
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from shelftalk.commands.model import app
+from shelftalk.modelling.tiny import build_tiny, tiny_config, tiny_weights
+from tests.modelling.made import write_hugging_face
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return write_hugging_face(tmp_path / "base", tiny_weights(tiny_config()))
+
+
+def test_build_then_check(tmp_path: Path, source: Path) -> None:
+    built = runner.invoke(app, ["build", "--source", str(source), "--out", str(tmp_path / "out"), "--variant", "w8a8"])
+    assert built.exit_code == 0, built.output
+    assert "model_id" in built.output
+    folder = str(tmp_path / "out" / "w8a8")
+    checked = runner.invoke(app, ["check", folder, "--source", str(source)])
+    assert checked.exit_code == 0, checked.output
+    assert "the same tokens, the same bits" in checked.output
+
+
+def test_bench_ends_with_json(tmp_path: Path) -> None:
+    folder = build_tiny(tmp_path / "m", variant="w8a8")
+    timed = runner.invoke(app, ["bench", str(folder), "--rows", "1,4", "--requests", "8", "--threads", "1"])
+    assert timed.exit_code == 0, timed.output
+    figures = json.loads(timed.stdout.splitlines()[-1])
+    assert figures["rows"].keys() == {"1", "4"}
+    assert all(row["tokens_per_s"] > 0 for row in figures["rows"].values())
+
+
+def test_chat_writes_as_many_as_asked_for(tmp_path: Path) -> None:
+    folder = build_tiny(tmp_path / "m")
+    said = runner.invoke(app, ["chat", "kettle", "holds heat", "900 ml", "--folder", str(folder), "--count", "2"])
+    assert said.exit_code == 0, said.output
+    assert said.stdout.count(" tokens, ") == 2
