@@ -8,6 +8,8 @@ ARGS   ?=
 
 # The locks name every package of a set with the hashes of all its files, so nothing is resolved and nothing unknown is installed.
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-deps
+# pip shows what it downloads the first time; afterwards it would list all that is there already.
+QUIET    = $(if $(wildcard $(VENV)/*.stamp),--quiet)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -42,14 +44,14 @@ $(BIN)/python:
 
 $(VENV)/run.stamp: $(LOCKS)/run.txt pyproject.toml | $(BIN)/python
 	@echo "==> Installing what shelftalk runs on, some 700 MB unpacked; a minute or so, once"
-	@$(INSTALL) --require-hashes -r $(LOCKS)/run.txt
+	@$(INSTALL) $(QUIET) --require-hashes -r $(LOCKS)/run.txt
 	@$(INSTALL) --quiet --no-build-isolation --editable .
 	@touch $@
 
 # The dev lock holds the whole run lock at the same versions.
 $(VENV)/dev.stamp: $(LOCKS)/dev.txt pyproject.toml | $(BIN)/python
 	@echo "==> Installing what shelftalk and its tests run on, some 800 MB unpacked; a minute or so, once"
-	@$(INSTALL) --require-hashes -r $(LOCKS)/dev.txt
+	@$(INSTALL) $(QUIET) --require-hashes -r $(LOCKS)/dev.txt
 	@$(INSTALL) --quiet --no-build-isolation --editable .
 	@touch $@ $(VENV)/run.stamp
 
