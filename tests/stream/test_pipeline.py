@@ -72,7 +72,7 @@ class Shop:
         return {"event_id": f"e{self._number}", "occurred_at_ms": time.time_ns() // 1_000_000 - 60_000 + self._number}
 
     def product(self, sku: str, **fields: Any) -> ProductUpserted:
-        facts = {"name": f"Name {sku}", "category": "kettles", "price_minor": 4000, "currency": "GBP", "stock": 20}
+        facts: dict[str, Any] = {"name": f"Name {sku}", "category": "kettles", "price_minor": 4000, "currency": "GBP", "stock": 20}
         return ProductUpserted(sku=sku, **self.stamp(), **(facts | fields))
 
     def view(self, shopper: str, sku: str, **fields: Any) -> ProductViewed:

@@ -67,19 +67,19 @@ def config(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON i
     if as_json:
         typer.echo(json.dumps(values, indent=2))
     else:
-        typer.echo("\n".join(_toml(values)))
+        typer.echo("\n".join(to_toml(values)))
     for name in unknown_environment():
         typer.echo(f"shelftalk: {name} is set but means nothing here; a slip of the pen?", err=True)
 
 
-def _toml(values: dict[str, Any], section: str = "") -> list[str]:
+def to_toml(values: dict[str, Any], section: str = "") -> list[str]:
     """The settings as a TOML file would say them; what is unset is left out."""
     own = {key: value for key, value in values.items() if not isinstance(value, dict) and value is not None}
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in own.items()]
     for key, value in values.items():
         if isinstance(value, dict):
             name = f"{section}{key}"
-            inner = _toml(value, f"{name}.")
+            inner = to_toml(value, f"{name}.")
             lines += ["", f"[{name}]", *inner] if inner else []
     return lines
 

@@ -83,12 +83,13 @@ def _angle(facts: Facts, ask: Ask, now_ms: int, rules: ShelfRules) -> tuple[Angl
 def _relation(facts: Facts, seed: Seed, *, together: bool) -> tuple[Angle, str | None]:
     """How the product relates to the one that the shopper started from.
 
-    The same noun is an alternative. Another noun of the same category, or one that was bought together, goes with it.
+    The same noun is an alternative; what was bought or carted together goes together. Mere looking at both says neither, and
+    the fewer briefs name another product, the more shoppers share a text.
     """
     if not seed.kind or not facts.kind or seed.sku == facts.sku:
         return Angle.INTRODUCE, None
     if seed.kind.rsplit(" ", 1)[-1] == facts.kind.rsplit(" ", 1)[-1]:
         return Angle.LIKE_VIEWED, seed.kind
-    if together or (seed.category and seed.category == facts.category):
+    if together:
         return Angle.GOES_WITH, seed.kind
     return Angle.INTRODUCE, None

@@ -313,10 +313,10 @@ def _claims(brief: Brief, said: str, rules: _Rules) -> Iterator[str]:
     for match in rules.properties.finditer(said):
         if not (_borne_out(match[0], rules.property_claims, brief) or _ELSEWHERE.search(said[: match.start()])):
             yield f"claim: {match[0]}"
-    head = _stem(brief.kind.lower().rpartition(" ")[2])
+    head = stem(brief.kind.lower().rpartition(" ")[2])
     for match in rules.attributes.finditer(said):
         attribute = match["said"] or match["before"]
-        of_product = match["said"] or match["noun"] == "NAME" or _stem(match["noun"]) == head
+        of_product = match["said"] or match["noun"] == "NAME" or stem(match["noun"]) == head
         if of_product and not _borne_out(attribute, rules.attribute_claims, brief):
             yield f"claim: {attribute}"
     for match in rules.counted.finditer(said):
@@ -345,15 +345,15 @@ def _facts(brief: Brief) -> frozenset[str]:
 @lru_cache(maxsize=4096)
 def _given(facts: str) -> frozenset[str]:
     words = _GIVEN_WORD.findall(facts.lower())
-    return frozenset(words) | frozenset(map(_stem, words))
+    return frozenset(words) | frozenset(map(stem, words))
 
 
 def _stems(words: str) -> frozenset[str]:
-    return frozenset(map(_stem, _GIVEN_WORD.findall(words)))
+    return frozenset(map(stem, _GIVEN_WORD.findall(words)))
 
 
 @lru_cache(maxsize=4096)
-def _stem(word: str) -> str:
+def stem(word: str) -> str:
     """A word without its commonest endings, so that ``washes``, ``washable`` and ``washing`` meet. Crude, and enough."""
     for ending in (
         "ability",

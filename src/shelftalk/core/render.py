@@ -37,14 +37,15 @@ def slots_in(text: str) -> frozenset[str]:
 
 
 def fill(text: str, values: dict[str, str]) -> str:
-    """The text with its slots filled and its sentences beginning with a capital.
+    """The text with its slots filled.
+
+    A point at the beginning, such as "runs cold", gets a capital; names and brands are written as their makers do ("iPhone").
 
     Raises:
         KeyError: the text has a slot without a value; the guard and the promotion keep that from happening.
     """
     filled = SLOT.sub(lambda match: values[match[1]], text)
-    # A point such as "900 ml" or "runs cold" may open a sentence; only a letter that a slot brought needs raising.
-    return _SENTENCE_START.sub(lambda match: match[0].upper(), filled) if text.startswith("{") else filled
+    return filled[:1].upper() + filled[1:] if _OPENS_WITH_POINT.match(text) else filled
 
 
-_SENTENCE_START = re.compile(r"^[a-z]")
+_OPENS_WITH_POINT = re.compile(r"\{p\d\}")

@@ -29,7 +29,7 @@ class ShelfRules(msgspec.Struct, frozen=True):
     card_ttl_ms: int = 30 * MINUTE_MS
     copy_ttl_ms: int = 7 * 24 * 60 * MINUTE_MS
     max_hops: int = 3
-    max_attempts: int = 2
+    max_attempts: int = 3
     tones: dict[str, Tone] = msgspec.field(
         default_factory=lambda: {"next_1": Tone.WARM, "next_2": Tone.PLAIN, "reminder": Tone.PLAYFUL}
     )

@@ -1,0 +1,83 @@
+"""Grounding: a generated text says nothing that its brief does not hold.
+
+Stricter than the guard, which only knows what is *forbidden*: here every word must come from the facts (kind, points, anchor) or be a
+generic word of the trade. A small model's imagination is mostly nonsense ("the radiator in your cart has a castor on it"), so it is not
+given room for any. Hand-written lines need not pass this; they were read by people.
+"""
+
+import re
+from collections import Counter
+from functools import cache
+from importlib import resources
+
+import orjson
+
+from shelftalk.core.brief import Angle, Brief
+from shelftalk.core.guard import stem
+from shelftalk.core.render import SLOT
+
+_WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
+
+#: What may be said only for one reason: it is untrue for any other shopper.
+_ANGLE_WORDS: tuple[tuple[frozenset[Angle], re.Pattern[str]], ...] = (
+    (frozenset({Angle.IN_CART, Angle.PRICE_DROPPED}), re.compile(r"\b(?:cart|carted|basket|trolley)\b")),
+    (frozenset({Angle.SEARCH_MATCH}), re.compile(r"\bsearch(?:ed|es)?\b")),
+    (
+        frozenset({Angle.POPULAR}),
+        re.compile(r"\b(?:people|shoppers|eyes|crowd|popular|queue|looked at|being looked|getting looks)\b"),
+    ),
+    (frozenset({Angle.LIKE_VIEWED, Angle.GOES_WITH}), re.compile(r"\b(?:viewed|you were looking)\b")),
+    (
+        frozenset({Angle.REPLENISH}),
+        re.compile(
+            r"\b(?:running (?:low|out)|run out|restock|refilled|top up|you bought|last time|next (?:bag|box|pack))\b"
+        ),
+    ),
+)
+
+#: "{name} has a kettle": a thing does not have itself.
+_HAS = r"\b(?:has|have|having|with|includes|comes with)\s+(?:(?:a|an|the|its|some)\s+)?(?:[\w'-]+\s+){0,2}?"
+
+#: Joined wrongly: doubled slots, a slot after an article that it cannot follow, stray spaces.
+_BROKEN = re.compile(
+    r"\b(?:a|an) \{(?:name|brand|price|was_price)\}|\s{2,}|\s[,.]|\{name\} (?:are|left)\b", re.IGNORECASE
+)
+
+
+@cache
+def _generic() -> frozenset[str]:
+    return frozenset(orjson.loads((resources.files("shelftalk.core") / "grounding.en.json").read_bytes()))
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text without its slots, lower case."""
+    return _WORD.findall(SLOT.sub(" ", text).lower())
+
+
+def ungrounded(brief: Brief, text: str) -> list[str]:
+    """Why a text is not grounded in its brief; empty if it is. English only; other languages pass."""
+    if brief.language != "en":
+        return []
+    facts = Counter(stem(word) for word in words_of(" ".join((brief.kind, brief.anchor or "", *brief.points))))
+    said = Counter(stem(word) for word in words_of(text))
+    problems = [f"invented: {word}" for word in said if word not in facts and word not in _generic()]
+    # "A pancake pan is a pan": a thing named more often than the facts name it says nothing.
+    problems += [
+        f"repeated: {word}"
+        for word, times in said.items()
+        if word in facts and word not in _generic() and times > max(1, facts[word])
+    ]
+    lower = SLOT.sub(" ", text).lower()
+    problems += [
+        f"untrue for this shopper: {match[0]}"
+        for angles, pattern in _ANGLE_WORDS
+        if brief.angle not in angles and (match := pattern.search(lower))
+    ]
+    head = words_of(brief.kind)[-1:]
+    if head and re.search(rf"{_HAS}{re.escape(head[0])}\b", lower):
+        problems.append(f"tautology: has {head[0]}")
+    slots = Counter(SLOT.findall(text))
+    problems += [f"slot twice: {slot}" for slot, times in slots.items() if times > 1]
+    if _BROKEN.search(text):
+        problems.append("broken: spacing or article")
+    return problems

@@ -1,0 +1,59 @@
+"""The generic words of our trade: what copywriters say about many kinds of products, whatever their facts.
+
+``python -m shelftalk.train.lexicon`` writes ``core/grounding.en.json`` from the hand-written lines and the phrasebook. A generated
+text may use these and the words of its own facts; any other word would be an invention (see `shelftalk.core.grounding`).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import orjson
+
+from shelftalk.core.grounding import words_of
+from shelftalk.core.guard import stem
+from shelftalk.train.lines import load_products
+
+#: Said of so many kinds of products, a word is generic.
+MIN_KINDS = 10
+
+#: Said often, and yet a scene, a person or a thing of its own: in the wrong place they make nonsense.
+CONCRETE = frozenset(
+    ["bag", "bed", "book", "box", "boy", "cat", "chair", "child", "coat", "dog", "door", "drawer", "eye", "feet", "finger", "floor", "foot", "friend", "garden", "hair", "hand", "head", "hill", "house", "kitchen", "knee", "leg", "light", "lunch", "milk", "mug", "neck", "page", "phone", "pocket", "rain", "roof", "shoulder", "sleeve", "sofa", "sun", "table", "tea", "tongue", "tree", "wall", "water", "weather", "wind", "window", "wrist", "bread", "breakfast", "dinner", "coffee", "skin", "cup", "jacket", "shoe", "boot", "sock", "train", "bus", "desk", "battery", "charge", "cable", "screen", "bath", "bike", "pan", "pot", "plate", "fridge", "neighbour", "guest", "mouth", "nose", "ear", "face", "toe", "heel", "bottle", "cupboard", "counter", "stair", "cold", "warm", "heat", "dark", "wet", "dry", "ink", "film", "drink", "smell", "soft", "fresh", "quiet", "flat", "natural", "wash", "sunday", "sleep", "seat", "smooth", "bright", "thick", "thin"]
+)
+
+
+def _phrases() -> Iterator[str]:
+    book = orjson.loads((resources.files("shelftalk.core") / "phrasebook.en.json").read_bytes())
+    for angles in book.values():
+        if isinstance(angles, dict):
+            for promotions in angles.values():
+                for lines in promotions.values():
+                    yield from lines
+
+
+def generic_stems() -> list[str]:
+    """Stems of the generic words, sorted."""
+    kinds: dict[str, set[str]] = defaultdict(set)
+    for product in load_products():
+        for line in product.lines:
+            facts = " ".join((product.kind, line.anchor or "", *product.points))
+            known = {stem(word) for word in words_of(facts)}
+            for word in words_of(line.text):
+                if stem(word) not in known:
+                    kinds[stem(word)].add(product.kind)
+    generic = {word for word, of in kinds.items() if len(of) >= MIN_KINDS}
+    for phrase in _phrases():
+        generic.update(stem(word) for word in words_of(phrase.replace("[", " ").replace("]", " ")))
+    return sorted(generic - {stem(word) for word in CONCRETE})
+
+
+def main() -> None:
+    """Write the list."""
+    path = Path(str(resources.files("shelftalk.core"))) / "grounding.en.json"
+    path.write_bytes(orjson.dumps(generic_stems(), option=orjson.OPT_INDENT_2) + b"\n")
+
+
+if __name__ == "__main__":
+    main()
