@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shelftalk.demo.catalogue import Product, load_demo_store, load_searches
-from shelftalk.demo.crowd import Crowd
+from shelftalk.demo.crowd import DOORS_MS, Crowd
 from shelftalk.demo.plan import Planned, Stream
 from shelftalk.demo.shoppers import LOCALES
 from shelftalk.errors import BadInputError
@@ -93,7 +93,7 @@ def test_what_holds_for_every_seed(seed: int, rate: float) -> None:
 
 def test_the_catalogue_is_published_first() -> None:
     records = play(1, 60)
-    opening = [record for record in records if record.due_ms < START_MS + 1_500]
+    opening = [record for record in records if record.due_ms < START_MS + DOORS_MS]
     assert all(isinstance(record.event, ProductUpserted) for record in opening)
     later = [r.event for r in records[len(opening) :] if isinstance(r.event, ProductUpserted)]
     assert len(opening) + len({event.sku for event in later if event.released_at_ms}) <= len(STORE)
@@ -118,8 +118,8 @@ def test_a_minute_has_everything_worth_showing(seed: int) -> None:
 def test_the_rate_is_kept() -> None:
     seconds = 120
     for seed in range(3):
-        records = [record for record in play(seed, seconds) if record.due_ms >= START_MS + 1_500]
-        assert 0.75 * 25 < len(records) / (seconds - 1.5) < 1.25 * 25
+        records = [record for record in play(seed, seconds) if record.due_ms >= START_MS + DOORS_MS]
+        assert 0.75 * 25 < len(records) / (seconds - DOORS_MS / 1000) < 1.25 * 25
 
 
 def test_shoppers_speak_as_agreed_and_come_back() -> None:

@@ -1,5 +1,6 @@
 """Figures are counted from the topics, latencies from Kafka's own timestamps."""
 
+import msgspec
 import pytest
 
 from shelftalk.demo.summary import Tally, lines, percentiles, shares
@@ -42,11 +43,19 @@ def test_what_time_alone_changed_is_measured_from_that_time() -> None:
     tally.note(price(1, 100, 900, sale_ends_at_ms=view(0, 9_000).timestamp_ms))
     tally.note(card(0, 120, ("inventory", 1), trigger="facts", source=0))
     assert tally.note(card(1, 150, ("inventory", 1), trigger="facts", source=1)) == 50
-    passed_on = card(2, 9_030, ("inventory", 1), trigger="ask", source=1)
-    assert tally.note(passed_on) == 30
+    withdrawn = card(2, 9_030, ("inventory", 1), trigger="facts", source=2, status="withdrawn")
+    assert tally.note(withdrawn) == 30
+    assert tally.figures()["answer_ms"] == {"count": 0}  # nobody asked
+
+
+def test_the_next_best_product_is_no_second_answer() -> None:
+    tally = Tally()
+    tally.note(view(0, 0))
+    tally.note(card(0, 10, ("behaviour", 0)))
+    tally.note(card(1, 5_000, ("inventory", 0), trigger="facts", status="withdrawn"))
+    assert tally.note(card(2, 5_010, ("behaviour", 0))) is None
     figures = tally.figures()
-    assert figures["passed_on"] == 1
-    assert figures["answer_ms"] == {"count": 0}  # nobody asked
+    assert (figures["passed_on"], figures["answered"]["cached"], figures["answer_ms"]["max"]) == (1, 1, 10)
 
 
 def test_withdrawals_tombstones_copy_and_dead_letters_are_counted_apart() -> None:
@@ -69,7 +78,7 @@ def test_percentiles_and_shares() -> None:
     tally = Tally()
     tally.note(view(0, 0))
     for at in range(1, 101):
-        tally.note(card(at, at, ("behaviour", 0)))
+        tally.note(msgspec.structs.replace(card(at, at, ("behaviour", 0)), key=f"s{at}|next_1"))
     found = percentiles(tally.latest_ms)
     assert found["count"] == found["max"] == 100
     assert found["p50"] == pytest.approx(50.5)

@@ -19,9 +19,9 @@ from shelftalk.demo.store import Store
 #: stock beyond that), and what is broken.
 BEHAVIOUR_SHARE, MERCHANT_SHARE, POISON_SHARE = 0.85, 0.09, 0.003
 
-#: The catalogue goes out in about this time, and the doors open when it is out.
-OPENING_MS = 1_000
-DOORS_MS = 1_500
+#: The catalogue goes out in about this time, and the doors open when the worker has had as long again to write about it.
+OPENING_MS = 1_500
+DOORS_MS = 3_000
 
 #: A product takes no less than this, so that a large catalogue is no burst of thousands.
 MIN_STEP_MS = 1.0

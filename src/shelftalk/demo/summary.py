@@ -72,11 +72,11 @@ class Tally:
         self.tombstones = 0
         self.refreshed = 0
         self.passed_on = 0
-        self._behaviour: set[str] = set()
         self._clock = Clock()
         self._asked_ms = array("q")
         self._refreshed_ms = array("q")
         self._unresolved: list[tuple[array[int], dict[str, Any], int]] = []
+        self._answered: dict[tuple[str, str], tuple[str, int, int]] = {}
         self._sources: dict[tuple[str, str], tuple[str, int, int]] = {}
 
     def note(self, seen: Seen) -> int | None:
@@ -88,8 +88,6 @@ class Tally:
         self.records[seen.stream] += 1
         match seen.stream:
             case "behaviour" | "inventory":
-                if seen.stream == "behaviour":
-                    self._behaviour.add(seen.topic)
                 self._clock.note(seen)
                 kind = seen.value.get("type") if isinstance(seen.value, dict) else None
                 self.events[str(kind) if isinstance(kind, str) else "unreadable"] += 1
@@ -105,6 +103,7 @@ class Tally:
         if not isinstance(card, dict):
             self.tombstones += 1
             self._sources.pop(audience, None)
+            self._answered.pop(audience, None)
             return None
         source = (card["sku"], card["facts"]["source_partition"], card["facts"]["source_offset"])
         before = self._sources.get(audience)
@@ -117,12 +116,16 @@ class Tally:
             self.rungs[provenance["rung"]] += 1
         else:
             self.withdrawn += 1
-        if trigger == "ask" and provenance["origin"]["topic"] in self._behaviour:
+        if trigger == "ask":
+            origin = provenance["origin"]
+            place = (origin["topic"], origin["partition"], origin["offset"])
+            if self._answered.get(audience) == place:
+                # The placement had its answer; its product was withdrawn since, and this is the next best one.
+                self.passed_on += 1
+                return None
+            self._answered[audience] = place
             self.answers[provenance["rung"]] += 1
-            return self._latency(self._asked_ms, provenance["origin"], seen.timestamp_ms)
-        if trigger == "ask":  # a placement whose product was withdrawn, passed on to the next best
-            self.passed_on += 1
-            return self._latency(self._refreshed_ms, provenance["origin"], seen.timestamp_ms)
+            return self._latency(self._asked_ms, origin, seen.timestamp_ms)
         if trigger == "facts" and before is not None and before != source:
             self.refreshed += 1
             return self._latency(self._refreshed_ms, provenance["cause"], seen.timestamp_ms)
