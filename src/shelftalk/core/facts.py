@@ -27,7 +27,7 @@ LATENESS_MS = DAY_MS
 #: only make a sale look smaller, never larger.
 MAX_PRICE_POINTS = 256
 
-#: Events that a product remembers by name, so that a repeat cannot undo another event of the same moment.
+#: Events of its newest moments that a product remembers, so that a repeat cannot undo another event of the same moment.
 _REMEMBERED = 8
 
 
@@ -69,7 +69,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         restocked_at_ms: when stock last went from none to some.
         currency_since_ms: prices up to this moment are in another currency, and not comparable.
         sold_out_at_ms: when there was last none.
-        seen: fingerprints of the newest events.
+        read_to: the offset of the event folded in last: a redelivery after a crash cannot undo another event of its moment.
+        seen: times and fingerprints of the events that set what is now: nor can a repeat at the producer.
     """
 
     sku: str
@@ -93,7 +94,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     delisted_at_ms: int = -1
     currency_since_ms: int = -1
     sold_out_at_ms: int = -1
-    seen: tuple[int, ...] = ()
+    read_to: int = -1
+    seen: tuple[tuple[int, int], ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -140,8 +142,9 @@ def fold(facts: Facts, event: InventoryEvent, origin: Origin) -> Facts:
         event: what the shop says.
         origin: where the event stood.
     """
-    name = _fingerprint(event.event_id)
-    if name in facts.seen:
+    name = (event.occurred_at_ms, _fingerprint(event.event_id))
+    # By offset alone a topic that was made anew would be deaf until it had grown as long as the old one.
+    if name in facts.seen or (origin.offset <= facts.read_to and event.occurred_at_ms <= _newest_ms(facts)):
         return facts
     match event:
         case ProductUpserted():
@@ -156,10 +159,17 @@ def fold(facts: Facts, event: InventoryEvent, origin: Origin) -> Facts:
             at_ms = max(facts.delisted_at_ms, event.occurred_at_ms)
             delisted = facts.delisted or event.occurred_at_ms >= facts.product_at_ms
             new = msgspec.structs.replace(facts, delisted_at_ms=at_ms, delisted=delisted)
-    new = msgspec.structs.replace(new, seen=(*facts.seen, name)[-_REMEMBERED:])
+    moments = {new.product_at_ms, new.stock_at_ms, new.delisted_at_ms, *(point.at_ms for point in new.prices[-1:])}
+    seen = tuple(held for held in (*facts.seen, name) if held[0] in moments)[-_REMEMBERED:]
+    new = msgspec.structs.replace(new, seen=seen, read_to=origin.offset)
     if _visible(new) == _visible(facts):
         return new  # nothing that a card could show changed; only how late a late event would have to be
     return msgspec.structs.replace(new, version=facts.version + 1, cause=origin)
+
+
+def _newest_ms(facts: Facts) -> int:
+    priced_at_ms = facts.prices[-1].at_ms if facts.prices else -1
+    return max(facts.product_at_ms, facts.stock_at_ms, facts.delisted_at_ms, priced_at_ms)
 
 
 def _fingerprint(event_id: str) -> int:
@@ -177,6 +187,7 @@ def _visible(facts: Facts) -> tuple[object, ...]:
         delisted_at_ms=0,
         currency_since_ms=0,
         sold_out_at_ms=0,
+        read_to=-1,
         seen=(),
     )
     return priced, rest

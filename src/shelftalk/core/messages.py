@@ -50,8 +50,6 @@ class Ask(ShelfMessage, frozen=True, kw_only=True, omit_defaults=True, tag="ask"
         brands: brands that the shopper keeps choosing.
         carted_at_ms: since when the product lies in the cart (angle ``in_cart``).
         hops: how often shelves passed it on; bounded.
-        replaces: those of the placements that hold a card by now. Its shelf no longer feeds it, so if nothing new is found, the
-            placement is emptied rather than left to go stale.
     """
 
     shopper_id: str
@@ -66,7 +64,6 @@ class Ask(ShelfMessage, frozen=True, kw_only=True, omit_defaults=True, tag="ask"
     brands: tuple[str, ...] = ()
     carted_at_ms: int | None = None
     hops: int = 0
-    replaces: tuple[str, ...] = ()
 
 
 class Followed(ShelfMessage, frozen=True, kw_only=True, omit_defaults=True, tag="followed"):

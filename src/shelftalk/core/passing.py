@@ -33,7 +33,6 @@ def as_ask(card: LiveCard) -> Ask:
         exclude=card.exclude,
         brands=card.brands,
         hops=card.hops,
-        replaces=(card.audience.placement,) if card.replaces and not shown else (),
     )
 
 
@@ -139,7 +138,10 @@ def leave(step: Step, held: LiveCard | None, revision: int, passed_to: str = "")
 
 
 def nothing(state: ShelfState, ask: Ask, reason: str, now_ms: int, rules: ShelfRules) -> Step:
-    """The ask ends here without a product; placements that hold something older are emptied."""
+    """The ask ends here without a product, and its placements are emptied.
+
+    What they held before is not fed any more and would go stale: the card of an older ask, or one that a crash made us forget.
+    """
     step = Step(effects=[Drop(reason, ask.origin)])
     for placement in ask.placements:
         held = state.live.get(f"{ask.shopper_id}|{placement}")
@@ -148,8 +150,7 @@ def nothing(state: ShelfState, ask: Ask, reason: str, now_ms: int, rules: ShelfR
         if held is not None:
             leave(step, held, ask.revision)
             step.live[held.audience.key] = None
-        if placement in ask.replaces:
-            step.effects.append(emptied(state.shelf.facts, ask, placement, now_ms, rules))
+        step.effects.append(emptied(state.shelf.facts, ask, placement, now_ms, rules))
     return step
 
 

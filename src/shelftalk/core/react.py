@@ -76,19 +76,22 @@ class Reaction(msgspec.Struct, frozen=True):
         outcome: ``"asked"``, or why nothing is said: ``"debounced"``, ``"capped"``, ``"quiet"``, ``"noted"``, ``"flood"``,
             ``"repeat"``, ``"erased"``.
         withdraw: placements whose cards must be tombstoned (erasure).
+        meanwhile: what to keep of an erased profile until all that is delivered: should the event come again after a crash,
+            it still says where the cards are.
     """
 
     profile: Profile | None
     messages: tuple[Message, ...]
     outcome: str
     withdraw: tuple[Placed, ...] = ()
+    meanwhile: Profile | None = None
 
 
 def react(profile: Profile | None, event: BehaviourEvent, origin: Origin, policy: Policy) -> Reaction:
     """Fold one event into a profile and decide whether to speak."""
     profile = profile or Profile()
     if isinstance(event, ShopperErased):
-        return _erase(profile, event)
+        return _erase(profile, event, origin)
     if _is_repeat(profile, origin):
         return _repeat(profile, event, origin, policy)
     window = _count(profile.window, event.occurred_at_ms)
@@ -242,7 +245,6 @@ def _reminder(profile: Profile, event: ProductViewed, policy: Policy, shown: fro
 def _ask(profile: Profile, event: BehaviourEvent, origin: Origin, policy: Policy, revision: int) -> Reaction:
     wanted = _wanted(profile, event, policy)
     taken = {place: want.key for want in wanted for place in want.placements}
-    filled = {old.placement for old in profile.placed}
     shown = frozenset(want.key for want in wanted if want.mode is Mode.SHOW)
     bought = tuple(seen.sku for seen in profile.bought[-MAX_RECENT:])
     at_ms = event.occurred_at_ms
@@ -260,7 +262,6 @@ def _ask(profile: Profile, event: BehaviourEvent, origin: Origin, policy: Policy
             exclude=tuple(sorted({*bought, *shown, want.key})) if want.mode is Mode.NEXT else (),
             brands=brands,
             carted_at_ms=want.carted_at_ms,
-            replaces=tuple(place for place in want.placements if place in filled),
         )
         for want in wanted
     )
@@ -291,7 +292,7 @@ def _repeat(profile: Profile, event: BehaviourEvent, origin: Origin, policy: Pol
     return Reaction(profile, messages, "repeat")  # what was placed since is not wound back
 
 
-def _erase(profile: Profile, event: ShopperErased) -> Reaction:
+def _erase(profile: Profile, event: ShopperErased, origin: Origin) -> Reaction:
     at_ms = event.occurred_at_ms
     releases = tuple(
         Release(
@@ -303,4 +304,5 @@ def _erase(profile: Profile, event: ShopperErased) -> Reaction:
         )
         for old in profile.placed
     )
-    return Reaction(None, releases, "erased", profile.placed)
+    meanwhile = Profile(revision=profile.revision, placed=profile.placed, newest=origin)
+    return Reaction(None, releases, "erased", profile.placed, meanwhile)

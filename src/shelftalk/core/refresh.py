@@ -80,7 +80,10 @@ def _withdraw(state: ShelfState, card: LiveCard, now_ms: int, rules: ShelfRules,
     """
     key = card.audience.key
     if card.stage is Stage.AWAITING:
-        return pass_on(state, as_ask(card), now_ms, rules) if card.audience.shopper_id else Step()
+        if card.audience.shopper_id:
+            return pass_on(state, as_ask(card), now_ms, rules)
+        # Even a copy that never went out, as far as is known here: a crash may have taken the knowledge.
+        return take_back(state.shelf.facts, msgspec.structs.replace(card, stage=Stage.SHOWN), now_ms, rules)
     if not card.slotted and not again:
         return Step()
     step = take_back(state.shelf.facts, card, now_ms, rules)
@@ -88,7 +91,7 @@ def _withdraw(state: ShelfState, card: LiveCard, now_ms: int, rules: ShelfRules,
     if back is None or not back.audience.shopper_id:
         return step
     passed = pass_on(state, as_ask(back), now_ms, rules)
-    step.effects += passed.effects
+    step.effects += [effect for effect in passed.effects if not isinstance(effect, Publish)]  # it is empty already
     pointer = passed.live.get(key)
     if pointer is not None:
         # What a repeat of both needs, the withdrawal and the ask, is kept with the pointer.

@@ -113,7 +113,6 @@ class LiveCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         facts_version: the facts it was rendered from.
         trigger: why it was last published; with `cause` it makes the card's id.
         passed_to: the key of the shelf that was asked, in stage ``passed``.
-        replaces: whether the placement held another card when this one was asked for.
         published_at_ms: when it last went out.
     """
 
@@ -140,7 +139,6 @@ class LiveCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     exclude: tuple[str, ...] = ()
     brands: tuple[str, ...] = ()
     hops: int = 0
-    replaces: bool = False
     published_at_ms: int = 0
 
     def raised(self, now_ms: int) -> int:

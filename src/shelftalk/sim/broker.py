@@ -83,10 +83,10 @@ class Producer:
     Args:
         world: time and chance.
         broker: where records go.
-        slowness: how many times slower than usual deliveries are at this moment.
+        slowness: how many times slower than usual deliveries to a topic are at this moment.
     """
 
-    def __init__(self, world: World, broker: Broker, slowness: Callable[[], float]) -> None:
+    def __init__(self, world: World, broker: Broker, slowness: Callable[[str], float]) -> None:
         self._world = world
         self._broker = broker
         self._slowness = slowness
@@ -105,7 +105,7 @@ class Producer:
         place = self._broker.partition_of(key) if partition is None else partition
         lane = self._lanes.setdefault((topic, place), _Lane())
         lane.waiting.append(_Posted(topic, key, value, place, delivered))
-        delay_ms = round(self._world.rng.expovariate(1 / 8) * self._slowness())
+        delay_ms = round(self._world.rng.expovariate(1 / 8) * self._slowness(topic))
         lane.free_ms = max(lane.free_ms, self._world.now_ms + delay_ms)
         self._world.at(lane.free_ms, lambda: self._deliver(lane))
 

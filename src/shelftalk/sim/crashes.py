@@ -1,5 +1,8 @@
 """What goes wrong, and when: kills, rebalances, slow deliveries, a model that is away."""
 
+from collections.abc import Sequence
+
+from shelftalk.sim.shop import Arrival
 from shelftalk.sim.worker import Setup, Worker
 from shelftalk.sim.world import START_MS, World
 
@@ -53,21 +56,24 @@ class Fleet:
 
 
 class Weather:
-    """Times at which everything is slow, or the model is away."""
+    """Topics that are slow, times at which everything is, or at which the model is away."""
 
     def __init__(self, world: World, length_ms: int) -> None:
         self._world = world
         self._slow = self._window(length_ms)
         self._away = self._window(length_ms)
+        self._topics: dict[str, float] = {}
         self.over = False
 
     def _window(self, length_ms: int) -> tuple[int, int]:
         begin = START_MS + self._world.rng.randrange(length_ms)
         return begin, begin + self._world.rng.choice((0, 500, 4_000))
 
-    def slowness(self) -> float:
-        """How many times slower than usual deliveries are."""
-        return 60.0 if self._in(self._slow) else 1.0
+    def slowness(self, topic: str) -> float:
+        """How many times slower than usual deliveries to a topic are: a crash then takes more of one than of another."""
+        if topic not in self._topics:
+            self._topics[topic] = self._world.rng.choice((1.0, 1.0, 5.0, 30.0))
+        return 60.0 if self._in(self._slow) else self._topics[topic]
 
     def model_up(self) -> bool:
         """Whether the model answers."""
@@ -77,9 +83,9 @@ class Weather:
         return not self.over and window[0] <= self._world.now_ms < window[1]
 
 
-def plan(world: World, fleet: Fleet, length_ms: int) -> None:
-    """Draw the faults of a history."""
+def plan(world: World, fleet: Fleet, arrivals: Sequence[Arrival]) -> None:
+    """Draw the faults of a history. Most kills come just after something did: there is most to be lost."""
     for _ in range(world.rng.choice((0, 1, 2, 5))):
-        world.at(START_MS + world.rng.randrange(length_ms), fleet.kill_one)
+        world.at(world.rng.choice(arrivals).at_ms + world.rng.choice((10, 30, 60, 100, 1_000)), fleet.kill_one)
     for _ in range(world.rng.choice((0, 0, 1, 4))):
-        world.at(START_MS + world.rng.randrange(length_ms), fleet.rebalance)
+        world.at(world.rng.choice(arrivals).at_ms + world.rng.randrange(500), fleet.rebalance)

@@ -81,10 +81,11 @@ def _play(world: World, *, break_ledger: bool) -> None:
         model_up=weather.model_up,
         break_ledger=break_ledger,
     )
-    for arrival in Shop(world).arrivals(rng.randint(10, 90), _LENGTH_MS):
+    arrivals = list(Shop(world).arrivals(rng.choice((5, 20, 50, 90)), _LENGTH_MS))
+    for arrival in arrivals:
         world.at(arrival.at_ms, partial(_arrive, broker, arrival))
     fleet = Fleet(setup, rng.randint(1, 3))
-    plan(world, fleet, _LENGTH_MS)
+    plan(world, fleet, arrivals)
     _until(world, START_MS + _LENGTH_MS)
     weather.over = True
     # The last kill may be noticed three seconds later; a sale may end six seconds after the last event.

@@ -30,8 +30,16 @@ class Table(Generic[Value]):
         """The value, or nothing."""
         return self.data.get(partition, {}).get(key)
 
-    def put(self, key: str, value: Value | None, partition: int, owed_by: Sequence[Entry]) -> None:
-        """Write, or delete."""
+    def put(self, key: str, value: Value, partition: int, entry: Entry) -> None:
+        """Write."""
+        self.change(key, value, partition, (entry,))
+
+    def delete(self, key: str, partition: int, entry: Entry) -> None:
+        """Delete."""
+        self.change(key, None, partition, (entry,))
+
+    def change(self, key: str, value: Value | None, partition: int, owed_by: Sequence[Entry]) -> None:
+        """Write or delete, on several accounts."""
         held = self.data.setdefault(partition, {})
         held.pop(key, None)
         if value is not None:
@@ -111,18 +119,18 @@ class SimStore:
 
     def put_shelf(self, sku: str, shelf: Shelf, partition: int, owed_by: Sequence[Entry]) -> None:
         """Keep a shelf."""
-        self.shelves.put(sku, shelf, partition, owed_by)
+        self.shelves.change(sku, shelf, partition, owed_by)
 
     def put_copybook(self, sku: str, copybook: Copybook, partition: int, owed_by: Sequence[Entry]) -> None:
         """Keep a copybook."""
-        self.copybooks.put(sku, copybook, partition, owed_by)
+        self.copybooks.change(sku, copybook, partition, owed_by)
 
     def put_board(self, key: str, board: Board, partition: int, owed_by: Sequence[Entry]) -> None:
         """Keep a board."""
-        self.boards.put(key, board, partition, owed_by)
+        self.boards.change(key, board, partition, owed_by)
 
     def put_live(
         self, sku: str, audience_key: str, card: LiveCard | None, partition: int, owed_by: Sequence[Entry]
     ) -> None:
         """Keep a live card, or drop it."""
-        self.live.put(f"{sku}{_BETWEEN}{audience_key}", card, partition, owed_by)
+        self.live.change(f"{sku}{_BETWEEN}{audience_key}", card, partition, owed_by)

@@ -25,7 +25,7 @@ def judge(world: World, broker: Broker, auditor: Auditor, rules: ShelfRules) -> 
     """
     _all_committed(broker, auditor)
     _one_outcome_each(broker, auditor)
-    _every_ask_answered(auditor)
+    _every_ask_answered(broker, auditor)
     shelves = _shelves(broker)
     _state_is_true(auditor, shelves)
     for topic in ("cards", "copy"):
@@ -55,14 +55,24 @@ def _one_outcome_each(broker: Broker, auditor: Auditor) -> None:
         auditor.require(len(kinds) == 1, "outcome", f"{place} ended as {sorted(kinds)}")
 
 
-def _every_ask_answered(auditor: Auditor) -> None:
+def _every_ask_answered(broker: Broker, auditor: Auditor) -> None:
+    """With a card, or a reason for none. Who was erased after asking is owed nothing any more."""
+    erased = {(record.partition, record.key): record.offset for record in _erasures(broker, auditor)}
     for place, placements in auditor.asked.items():
+        _, partition, offset = place
+        record = broker.log("behaviour", partition)[offset]
         missing = placements - auditor.answered[place]
-        auditor.require(
-            not missing or bool(auditor.drops[place]),
-            "unanswered",
-            f"{place} asked for {sorted(missing)}: nothing came",
-        )
+        answered = not missing or bool(auditor.drops[place]) or erased.get((partition, record.key), -1) > offset
+        auditor.require(answered, "unanswered", f"{place} asked for {sorted(missing)}: nothing came")
+
+
+def _erasures(broker: Broker, auditor: Auditor) -> list[Record]:
+    return [
+        record
+        for record in broker.topic("behaviour")
+        if "dead_letter" not in auditor.outcomes[record.topic, record.partition, record.offset]
+        and isinstance(decode_behaviour(record.value, record.at_ms), ShopperErased)
+    ]
 
 
 def _shelves(broker: Broker) -> dict[str, Shelf]:
@@ -126,12 +136,14 @@ def _copy_is_there(world: World, broker: Broker, auditor: Auditor, rules: ShelfR
 
 def _erased_are_gone(broker: Broker, auditor: Auditor) -> None:
     """Of a shopper who asked to be forgotten and did nothing since, no card is left."""
-    last: dict[str, bool] = {}
-    for record in broker.topic("behaviour"):
-        if "dead_letter" not in auditor.outcomes[record.topic, record.partition, record.offset]:
-            last[record.key] = isinstance(decode_behaviour(record.value, record.at_ms), ShopperErased)
+    erased = {(record.partition, record.key): record.offset for record in _erasures(broker, auditor)}
+    last = {
+        (record.partition, record.key): record.offset
+        for record in broker.topic("behaviour")
+        if "dead_letter" not in auditor.outcomes[record.topic, record.partition, record.offset]
+    }
+    forgotten = {key for (place, key), offset in erased.items() if last[place, key] == offset}
     shown = _shown(broker.topic("cards"))
     for key, card in shown.items():
         shopper = key.split("|", 1)[0]
-        gone = not last.get(shopper, False) or card is None
-        auditor.require(gone, "erasure", f"{key} still has {card}")
+        auditor.require(shopper not in forgotten or card is None, "erasure", f"{key} still has {card}")

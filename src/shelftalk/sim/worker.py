@@ -8,10 +8,10 @@ from shelftalk.core.effects import Drop, Effect, Erase, Hold, Publish
 from shelftalk.core.ledger import Entry as LedgerEntry
 from shelftalk.core.ledger import Ledger
 from shelftalk.core.messages import Message, Origin, decode_message, encode_message
-from shelftalk.core.react import Policy, Reaction, react
+from shelftalk.core.react import Policy, Reaction
 from shelftalk.core.rules import ShelfRules
 from shelftalk.errors import BadInputError
-from shelftalk.events.codec import decode_behaviour, decode_inventory
+from shelftalk.events.codec import decode_inventory
 from shelftalk.sim.broker import Broker, Producer, Record, TopicPartition
 from shelftalk.sim.check import Auditor, Place, Tracked
 from shelftalk.sim.model import SimDesk
@@ -19,6 +19,8 @@ from shelftalk.sim.store import SimStore, owe
 from shelftalk.sim.world import World
 from shelftalk.stream.account import Entry
 from shelftalk.stream.keeper import Keeper, Limits, card_key
+from shelftalk.stream.react_handler import ReactHandler
+from shelftalk.stream.record import Record as KafkaRecord
 
 CONSUMED = ("behaviour", "inventory", "asks")
 
@@ -33,7 +35,7 @@ class Setup(NamedTuple):
     limits: Limits
     policy: Policy
     ledger_limit: int
-    slowness: Callable[[], float]
+    slowness: Callable[[str], float]
     model_up: Callable[[], bool]
     break_ledger: bool
 
@@ -73,7 +75,11 @@ class Outlet:
 
     def erase(self, effect: Erase, owed_by: Sequence[Entry]) -> None:
         """A tombstone."""
-        self._producer.post("cards", effect.audience.key, None, owe(owed_by))
+        self.erase_card(effect.audience.shopper_id, effect.audience.placement, owed_by)
+
+    def erase_card(self, shopper_id: str, placement: str, owed_by: Sequence[Entry]) -> None:
+        """A tombstone."""
+        self._producer.post("cards", f"{shopper_id}|{placement}", None, owe(owed_by))
 
 
 class AuditedKeeper(Keeper):
@@ -85,6 +91,17 @@ class AuditedKeeper(Keeper):
         if isinstance(effect, Drop):
             self.auditor.dropped(effect)
         super()._do(effect, owed_by, now_ms)
+
+
+class AuditedReact(ReactHandler):
+    """The first stage, with what it decides made known."""
+
+    auditor: Auditor
+    record: Record
+
+    def _carry_out(self, shopper_id: str, reaction: Reaction, partition: int, entry: Entry) -> None:
+        self.auditor.reacted(self.record, reaction)
+        super()._carry_out(shopper_id, reaction, partition, entry)
 
 
 class Worker:
@@ -108,6 +125,8 @@ class Worker:
         self.keeper = AuditedKeeper(setup.rules, setup.limits, self.store, self.outlet, self.desk)
         self.keeper.auditor = setup.auditor
         self.desk.reader = self.keeper
+        self.react = AuditedReact(setup.policy, self.store.profiles, self.outlet)
+        self.react.auditor = setup.auditor
         self.ledger: Ledger[TopicPartition] = Ledger(setup.ledger_limit, on_failed=self._failed)
         self._positions: dict[TopicPartition, int] = {}
         self._turn()
@@ -207,14 +226,8 @@ class Worker:
         try:
             match record.topic:
                 case "behaviour":
-                    behaviour = decode_behaviour(record.value, now_ms)
-                    origin = _origin(record, behaviour.event_id, behaviour.occurred_at_ms)
-                    shopper = behaviour.shopper_id
-                    reaction = react(
-                        self.store.profiles.get(shopper, record.partition), behaviour, origin, self._setup.policy
-                    )
-                    auditor.reacted(record, reaction)
-                    self._carry_out(shopper, reaction, record.partition, entry)
+                    self.react.record = record
+                    self.react.handle(_as_kafka(record), entry, now_ms)
                 case "inventory":
                     event = decode_inventory(record.value, now_ms)
                     self.keeper.inventory(event, _origin(record, event.event_id, event.occurred_at_ms), entry, now_ms)
@@ -225,17 +238,9 @@ class Worker:
             auditor.refused(record)
             self.producer.post("dead-letters", record.key, error.reason.encode(), owe([entry]))
 
-    def _carry_out(self, shopper: str, reaction: Reaction, partition: int, entry: Tracked) -> None:
-        """As the worker does. An erased profile goes last: until all else is delivered it is what a repeat needs."""
-        owed_by = (entry,)
-        if reaction.profile is not None:
-            self.store.profiles.put(shopper, reaction.profile, partition, owed_by)
-        for message in reaction.messages:
-            self.outlet.send(message, owed_by)
-        for placed in reaction.withdraw:
-            self.outlet.erase(Erase(Audience(shopper, placed.placement)), owed_by)
-        if reaction.profile is None:
-            self.store.profiles.put(shopper, None, partition, owed_by)
+
+def _as_kafka(record: Record) -> KafkaRecord:
+    return KafkaRecord(record.topic, record.partition, record.offset, record.key.encode(), record.value)
 
 
 def _origin(record: Record, event_id: str, at_ms: int) -> Origin:

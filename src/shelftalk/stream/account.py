@@ -1,6 +1,6 @@
 """Accounts of inputs: what must be done before their offsets may be committed."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 
@@ -62,3 +62,41 @@ class Together:
             self._failed = True
             for entry in self._entries:
                 entry.fail(error)
+
+
+class Then:
+    """One input's account with something to do when all else is done for it, and before it is settled.
+
+    It begins with one hold, that of whoever made it.
+    """
+
+    def __init__(self, entry: Entry, action: Callable[[], None]) -> None:
+        entry.hold()
+        self._entry = entry
+        self._action = action
+        self._holds = 1
+        self._failed = False
+
+    @property
+    def forgotten(self) -> bool:
+        """Whether its partition was taken away."""
+        return self._entry.forgotten
+
+    def hold(self) -> None:
+        """Something more is owed."""
+        self._holds += 1
+
+    def done(self) -> None:
+        """One hold less."""
+        self._holds -= 1
+        if self._holds == 0 and not self._failed:
+            if not self._entry.forgotten:
+                self._action()
+            self._entry.done()
+
+    def fail(self, error: Exception) -> None:
+        """One hold that cannot be done: the input fails, and the action never comes."""
+        self._holds -= 1
+        if not self._failed:
+            self._failed = True
+            self._entry.fail(error)

@@ -65,7 +65,7 @@ class _Behind(msgspec.Struct):
     """A product with live cards to refresh.
 
     Attributes:
-        left: the cards to go in this pass, the next one last.
+        left: the cards to go in this pass, the next one last; settled when the pass starts.
         account: of the inputs that this pass answers.
         again: publish even what did not change.
         started: whether inputs that come now need another pass.
@@ -73,9 +73,9 @@ class _Behind(msgspec.Struct):
         following_again: its `again`.
     """
 
-    left: list[str]
     account: Together
     again: bool
+    left: list[str] = msgspec.field(default_factory=list)
     started: bool = False
     following: Together | None = None
     following_again: bool = False
@@ -359,7 +359,7 @@ class Keeper:
             return
         behind = self._behind.get(sku)
         if behind is None:
-            self._behind[sku] = _Behind(list(self._live[sku]), Together(owed_by), again)
+            self._behind[sku] = _Behind(Together(owed_by), again)
             return
         self.counts["refresh_coalesced"] += 1
         if not behind.started:
@@ -377,7 +377,8 @@ class Keeper:
         while self._behind and budget > 0:
             sku = next(iter(self._behind))
             behind = self._behind[sku] = self._behind.pop(sku)  # to the end of the line
-            behind.started = True
+            if not behind.started:
+                behind.started, behind.left = True, list(self._live.get(sku, ()))
             for _ in range(min(budget, self.limits.refreshes_per_product, len(behind.left))):
                 key = behind.left.pop()
                 card = self._live.get(sku, {}).get(key)
@@ -393,7 +394,7 @@ class Keeper:
     def _pass_done(self, sku: str, behind: _Behind) -> None:
         del self._behind[sku]
         if behind.following is not None:
-            self._behind[sku] = _Behind(list(self._live.get(sku, ())), behind.following, behind.following_again)
+            self._behind[sku] = _Behind(behind.following, behind.following_again)
         behind.account.done()
 
     def _sweep_some(self, now_ms: int) -> None:

@@ -8,7 +8,7 @@ from shelftalk.core.messages import Message
 from shelftalk.core.profile import Profile
 from shelftalk.core.react import Policy, Reaction, react
 from shelftalk.events.codec import decode_behaviour
-from shelftalk.stream.keeper import Entry
+from shelftalk.stream.account import Entry, Then
 from shelftalk.stream.record import Record, origin_of, require_key
 
 
@@ -60,10 +60,27 @@ class ReactHandler:
 
     def _carry_out(self, shopper_id: str, reaction: Reaction, partition: int, entry: Entry) -> None:
         if reaction.profile is None:
-            self._profiles.delete(shopper_id, partition, entry)
-        else:
-            self._profiles.put(shopper_id, reaction.profile, partition, entry)
+            self._erase(shopper_id, reaction, partition, entry)
+            return
+        self._profiles.put(shopper_id, reaction.profile, partition, entry)
         for message in reaction.messages:
             self._outlet.send(message, (entry,))
+
+    def _erase(self, shopper_id: str, reaction: Reaction, partition: int, entry: Entry) -> None:
+        """Forget a shopper: first their cards, then where those were.
+
+        Were the profile's tombstone delivered first, a crash in between would leave cards that nobody knows of any more.
+        """
+        meanwhile = reaction.meanwhile or Profile()
+
+        def forget() -> None:
+            if self._profiles.get(shopper_id, partition) is meanwhile:  # else they came back: a new profile
+                self._profiles.delete(shopper_id, partition, entry)
+
+        after = Then(entry, forget)
+        self._profiles.put(shopper_id, meanwhile, partition, after)
+        for message in reaction.messages:
+            self._outlet.send(message, (after,))
         for placed in reaction.withdraw:
-            self._outlet.erase_card(shopper_id, placed.placement, (entry,))
+            self._outlet.erase_card(shopper_id, placed.placement, (after,))
+        after.done()
