@@ -49,6 +49,9 @@ def line_model(
     ] = None,
     out: Annotated[Path, typer.Option(help="The adapter folder to write.")] = Path("out/smollm2-135m-line"),
     work: Annotated[Path, typer.Option(help="Checkpoints; a run that was cut off goes on here.")] = Path("out/train"),
+    start: Annotated[
+        Path | None, typer.Option(help="Second course: go on from this adapter folder, on plain, grounded pairs.")
+    ] = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="About a minute: proves the path, not the words.")] = False,
     samples: Annotated[int, typer.Option(help="Texts to print for held-out briefs at the end.")] = 12,
 ) -> None:
@@ -67,7 +70,10 @@ def line_model(
         sys.stdout.flush()
 
     base = base or fetch_base(lambda what, _: print(what)).gguf
-    trainer = LineModel(base, Recipe.smoke() if smoke else Recipe())
+    recipe = Recipe.smoke() if smoke else Recipe() if start is None else Recipe.second()
+    trainer = LineModel(base, recipe)
+    if start is not None:
+        trainer.start_from(start)
     run = trainer.train(work / "smoke" if smoke else work, report)
     trainer.export(out, run)
     print(f"wrote {out}")

@@ -1,6 +1,8 @@
 """``shelftalk worker``, ``topics`` and ``config``."""
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +13,9 @@ from shelftalk.stream.settings import Settings, load, unknown_environment
 if TYPE_CHECKING:
     from shelftalk.engine import Engine
     from shelftalk.stream.topics import TopicSpec
+
+#: How much the model gives way to everything else in the worker.
+_NICENESS = 5
 
 topics = typer.Typer(help="Create, check and list the topics on the broker.")
 
@@ -42,18 +47,25 @@ def _keep(_pipeline: object) -> None:
 
 
 def _engine(settings: Settings) -> "Engine":
+    """The generator, in threads that yield to the event loop.
+
+    Where the model runs on the same cores, it would starve heartbeats and deadlines: on Linux niceness is a thread's own, and threads
+    inherit it, so the engine is made in a nicer thread.
+    """
     from shelftalk.engine import Device, Engine  # noqa: PLC0415
     from shelftalk.modelling.build import ensure_default_model  # noqa: PLC0415
 
     chosen = settings.engine
     folder = chosen.model_folder or ensure_default_model(_say)
-    return Engine(
-        folder,
-        device=Device(chosen.device),
-        rows=chosen.rows,
-        queue_limit=chosen.queue_limit,
-        threads=chosen.threads or None,
-    )
+    with ThreadPoolExecutor(1, initializer=os.nice, initargs=(_NICENESS,)) as nicer:
+        return nicer.submit(
+            Engine,
+            folder,
+            device=Device(chosen.device),
+            rows=chosen.rows,
+            queue_limit=chosen.queue_limit,
+            threads=chosen.threads or max(1, (os.cpu_count() or 2) - 1),
+        ).result()
 
 
 def _say(message: str, share: float | None) -> None:

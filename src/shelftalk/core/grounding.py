@@ -1,8 +1,8 @@
 """Grounding: a generated text says nothing that its brief does not hold.
 
-Stricter than the guard, which only knows what is *forbidden*: here every word must come from the facts (kind, points, anchor) or be a
-generic word of the trade. A small model's imagination is mostly nonsense ("the radiator in your cart has a castor on it"), so it is not
-given room for any. Hand-written lines need not pass this; they were read by people.
+Stricter than the guard, which only knows what is *forbidden*: here every word must come from the facts (kind, points, anchor) or be
+a generic word of the trade. A small model's imagination is mostly nonsense ("the radiator in your cart has a castor on it"), so it
+is given room for none. Hand-written lines need not pass this; people have read them.
 """
 
 import re
@@ -20,18 +20,19 @@ _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
 
 #: What may be said only for one reason: it is untrue for any other shopper.
 _ANGLE_WORDS: tuple[tuple[frozenset[Angle], re.Pattern[str]], ...] = (
-    (frozenset({Angle.IN_CART, Angle.PRICE_DROPPED}), re.compile(r"\b(?:cart|carted|basket|trolley)\b")),
+    (
+        frozenset({Angle.IN_CART, Angle.PRICE_DROPPED}),
+        re.compile(r"\b(?:(?:your|the) (?:cart|basket|trolley)|carted)\b"),
+    ),
     (frozenset({Angle.SEARCH_MATCH}), re.compile(r"\bsearch(?:ed|es)?\b")),
     (
         frozenset({Angle.POPULAR}),
-        re.compile(r"\b(?:people|shoppers|eyes|crowd|popular|queue|looked at|being looked|getting looks)\b"),
+        re.compile(r"\b(?:people|shoppers|eyes|crowd|popular|queue|being looked|getting looks)\b"),
     ),
-    (frozenset({Angle.LIKE_VIEWED, Angle.GOES_WITH}), re.compile(r"\b(?:viewed|you were looking)\b")),
+    (frozenset({Angle.LIKE_VIEWED, Angle.GOES_WITH}), re.compile(r"\b(?:you viewed|you were looking)\b")),
     (
         frozenset({Angle.REPLENISH}),
-        re.compile(
-            r"\b(?:running (?:low|out)|run out|restock|refilled|top up|you bought|last time|next (?:bag|box|pack))\b"
-        ),
+        re.compile(r"\b(?:running (?:low|out)|run out|top up|last time|next (?:bag|box|pack))\b"),
     ),
 )
 
@@ -39,9 +40,7 @@ _ANGLE_WORDS: tuple[tuple[frozenset[Angle], re.Pattern[str]], ...] = (
 _HAS = r"\b(?:has|have|having|with|includes|comes with)\s+(?:(?:a|an|the|its|some)\s+)?(?:[\w'-]+\s+){0,2}?"
 
 #: Joined wrongly: doubled slots, a slot after an article that it cannot follow, stray spaces.
-_BROKEN = re.compile(
-    r"\b(?:a|an) \{(?:name|brand|price|was_price)\}|\s{2,}|\s[,.]|\{name\} (?:are|left)\b", re.IGNORECASE
-)
+_BROKEN = re.compile(r"\b(?:a|an) \{(?:name|brand|price|was_price)\}|\s{2,}|\s[,.]|\{name\} left\b", re.IGNORECASE)
 
 
 @cache

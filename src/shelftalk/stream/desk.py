@@ -36,10 +36,10 @@ class DeskSettings(msgspec.Struct, frozen=True):
         background_limit: such requests that may queue here; beyond it the oldest are shed and keep their phrase.
     """
 
-    temperature: float = 0.7
+    temperature: float = 0.4
     top_p: float = 0.92
     give_up_ms: int = 15_000
-    background: int = 4
+    background: int = 2
     background_limit: int = 20_000
 
 

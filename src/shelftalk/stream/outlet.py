@@ -7,6 +7,7 @@ import msgspec
 from shelftalk.core.card import encode_card
 from shelftalk.core.effects import Erase, Hold, Publish
 from shelftalk.core.messages import Message, encode_message
+from shelftalk.stream.fence import encode_erasure
 from shelftalk.stream.keeper import Entry, card_key
 from shelftalk.stream.outbox import Outbox
 from shelftalk.stream.settings import Topics
@@ -19,15 +20,22 @@ class TopicOutlet:
     def __init__(self, outbox: Outbox, topics: Topics) -> None:
         self._outbox = outbox
         self._asks = topics.name("asks")
+        self._offers = topics.name("offers")
         self._cards = topics.name("cards")
         self._copy = topics.name("copy")
         self._review = topics.name("review")
 
     def publish(self, effect: Publish, owed_by: Sequence[Entry]) -> None:
-        """A card to its shopper, or copy for everybody."""
+        """A card to its shopper's fence, or copy for everybody."""
         audience, card = effect.audience, effect.card
-        topic = self._cards if audience.shopper_id else self._copy
-        self._outbox.post(topic, card_key(audience, card.sku), encode_card(card), entry=Joint(owed_by))
+        if audience.shopper_id:
+            self._outbox.post(self._offers, audience.shopper_id, encode_card(card), entry=Joint(owed_by))
+        else:
+            self._outbox.post(self._copy, card_key(audience, card.sku), encode_card(card), entry=Joint(owed_by))
+
+    def card(self, key: str, value: bytes | None, owed_by: Sequence[Entry]) -> None:
+        """A card that passed the fence, or a tombstone."""
+        self._outbox.post(self._cards, key, value, entry=Joint(owed_by))
 
     def send(self, message: Message, owed_by: Sequence[Entry]) -> None:
         """A message to a shelf or a board."""
@@ -43,7 +51,7 @@ class TopicOutlet:
 
     def erase_card(self, shopper_id: str, placement: str, owed_by: Sequence[Entry]) -> None:
         """A tombstone where a card was."""
-        self._outbox.post(self._cards, f"{shopper_id}|{placement}", None, entry=Joint(owed_by))
+        self._outbox.post(self._offers, shopper_id, encode_erasure(shopper_id, placement), entry=Joint(owed_by))
 
 
 def _review_record(effect: Hold) -> bytes:

@@ -15,6 +15,7 @@ from shelftalk.errors import BadInputError, CancelledRequestError, FatalError
 from shelftalk.events.codec import decode_inventory
 from shelftalk.stream.app import Worker
 from shelftalk.stream.desk import DeskSettings, EngineDesk, NoDesk
+from shelftalk.stream.fence import Fence
 from shelftalk.stream.keeper import Keeper, Limits
 from shelftalk.stream.outlet import TopicOutlet
 from shelftalk.stream.react_handler import ReactHandler
@@ -51,6 +52,7 @@ class Pipeline:
             rules, Limits(deadline_ms=settings.deadlines.card_ms), self.store, outlet, self.desk or NoDesk()
         )
         self.react = ReactHandler(settings.react_policy(), self.store.profiles, outlet)
+        self.fence = Fence(self.store.shown, outlet)
         self.engine = engine
         self._held: frozenset[int] = frozenset()
         self.store.live.on_recovered.append(self._recovered)
@@ -58,6 +60,7 @@ class Pipeline:
         worker.agent("react", "behaviour", self.behaviour)
         worker.agent("shelf_inventory", "inventory", self.inventory)
         worker.agent("shelf_asks", "asks", self.asks)
+        worker.agent("fence", "offers", self.fence.handle)
         worker.registry.register(_Collector(self))
         # Not a task of Faust's: it must go on while the worker drains.
         self._turning = asyncio.get_running_loop().create_task(self._turns(worker))
@@ -134,6 +137,10 @@ class _Collector:
         for what, count in pipeline.keeper.counts.items():
             shelf.add_metric([what], count)
         yield shelf
+        fence = CounterMetricFamily("shelftalk_fence", "Offers by outcome", labels=["outcome"])
+        for outcome, count in pipeline.fence.counts.items():
+            fence.add_metric([outcome], count)
+        yield fence
         for name, size in pipeline.keeper.gauges().items():
             yield GaugeMetricFamily(f"shelftalk_shelf_{name}", f"Shelves: {name.replace('_', ' ')}", size)
         if pipeline.desk is not None:

@@ -133,6 +133,7 @@ class Topics(_Part):
     behaviour: str = "behaviour"
     inventory: str = "inventory"
     asks: str = "asks"
+    offers: str = "offers"
     cards: str = "cards"
     copy_: str = Field(default="copy", alias="copy")
     review: str = "review"
@@ -161,7 +162,7 @@ class Topics(_Part):
 
 
 #: Every topic of `Topics`, by field.
-TOPIC_FIELDS = ("behaviour", "inventory", "asks", "cards", "copy_", "review", "dead_letters")
+TOPIC_FIELDS = ("behaviour", "inventory", "asks", "offers", "cards", "copy_", "review", "dead_letters")
 
 
 class Deadlines(_Part):
@@ -203,7 +204,7 @@ class Engine(_Part):
 
     Attributes:
         rows: texts written at once.
-        threads: of the session; 0 lets ONNX Runtime choose.
+        threads: of the session; 0 is one fewer than there are cores, which is the event loop's.
         queue_limit: requests that may wait.
     """
 

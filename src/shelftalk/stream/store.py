@@ -7,13 +7,14 @@ import msgspec
 
 from shelftalk.core.profile import Profile
 from shelftalk.core.state import Board, Copybook, LiveCard, Shelf
+from shelftalk.stream.fence import Shown
 from shelftalk.stream.keeper import Entry
 from shelftalk.stream.tables import StateTable
 
 Value = TypeVar("Value", bound=msgspec.Struct)
 
 #: The names of the tables, which name their changelogs.
-TABLES = ("profiles", "shelves", "copybooks", "boards", "live")
+TABLES = ("profiles", "shelves", "copybooks", "boards", "live", "shown")
 
 #: Between SKU and audience in the key of a live card; the schemas keep control characters out of both.
 _SEPARATOR = "\x1f"
@@ -64,6 +65,7 @@ class TableStore:
         self.copybooks: StateTable[Copybook] = table("copybooks", Copybook)
         self.boards: StateTable[Board] = table("boards", Board)
         self.live: StateTable[LiveCard] = table("live", LiveCard)
+        self.shown: StateTable[Shown] = table("shown", Shown)
 
     def shelf(self, sku: str, partition: int) -> Shelf | None:
         """The shelf of a product."""

@@ -58,7 +58,7 @@ def topic_specs(settings: Settings, tables: Iterable[str] = ()) -> list[TopicSpe
             "retention.ms": str(int(topics.dead_letter_retention_days * _DAY_MS)),
         },
     }
-    read = {"behaviour", "inventory", "asks"}
+    read = {"behaviour", "inventory", "asks", "offers"}
     specs = [
         TopicSpec(topics.name(name), topics.partitions, topics.replication_factor, name in read, configs.get(name, {}))
         for name in TOPIC_FIELDS

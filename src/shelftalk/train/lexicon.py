@@ -19,9 +19,22 @@ from shelftalk.train.lines import load_products
 MIN_KINDS = 10
 
 #: Said often, and yet a scene, a person or a thing of its own: in the wrong place they make nonsense.
-CONCRETE = frozenset(
-    ["bag", "bed", "book", "box", "boy", "cat", "chair", "child", "coat", "dog", "door", "drawer", "eye", "feet", "finger", "floor", "foot", "friend", "garden", "hair", "hand", "head", "hill", "house", "kitchen", "knee", "leg", "light", "lunch", "milk", "mug", "neck", "page", "phone", "pocket", "rain", "roof", "shoulder", "sleeve", "sofa", "sun", "table", "tea", "tongue", "tree", "wall", "water", "weather", "wind", "window", "wrist", "bread", "breakfast", "dinner", "coffee", "skin", "cup", "jacket", "shoe", "boot", "sock", "train", "bus", "desk", "battery", "charge", "cable", "screen", "bath", "bike", "pan", "pot", "plate", "fridge", "neighbour", "guest", "mouth", "nose", "ear", "face", "toe", "heel", "bottle", "cupboard", "counter", "stair", "cold", "warm", "heat", "dark", "wet", "dry", "ink", "film", "drink", "smell", "soft", "fresh", "quiet", "flat", "natural", "wash", "sunday", "sleep", "seat", "smooth", "bright", "thick", "thin"]
-)
+_CONCRETE = """
+bag bed book box boy cat chair child coat dog door drawer eye feet finger floor foot friend garden hair hand
+head hill house kitchen knee leg light lunch milk mug neck phone pocket rain roof shoulder sleeve sofa sun
+table tea tongue tree wall water weather wind window wrist bread breakfast dinner coffee skin cup jacket shoe
+boot sock train bus desk battery charge cable screen bath bike pan pot plate fridge neighbour guest mouth nose
+ear face heel bottle cupboard counter stair cold warm heat dark wet dry ink film drink smell soft fresh quiet
+flat natural wash sunday sleep seat smooth bright thick thin
+"""
+
+
+#: Generic in a shop, though the lines may not say them often enough.
+_ALWAYS = "page bought often together similar interest colour made price costs named details choose"
+
+
+def _stems(text: str) -> set[str]:
+    return {stem(word) for word in words_of(text)}
 
 
 def _phrases() -> Iterator[str]:
@@ -39,14 +52,14 @@ def generic_stems() -> list[str]:
     for product in load_products():
         for line in product.lines:
             facts = " ".join((product.kind, line.anchor or "", *product.points))
-            known = {stem(word) for word in words_of(facts)}
+            known = _stems(facts)
             for word in words_of(line.text):
                 if stem(word) not in known:
                     kinds[stem(word)].add(product.kind)
     generic = {word for word, of in kinds.items() if len(of) >= MIN_KINDS}
     for phrase in _phrases():
-        generic.update(stem(word) for word in words_of(phrase.replace("[", " ").replace("]", " ")))
-    return sorted(generic - {stem(word) for word in CONCRETE})
+        generic |= _stems(phrase.replace("[", " ").replace("]", " "))
+    return sorted((generic - _stems(_CONCRETE)) | _stems(_ALWAYS))
 
 
 def main() -> None:

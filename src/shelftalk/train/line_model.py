@@ -10,6 +10,7 @@ from typing import Any, Self
 os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_FP16")
 
 import numpy as np
+import safetensors.torch
 import torch
 from tokenizers import Tokenizer
 
@@ -21,6 +22,7 @@ from shelftalk.modelling.tokenizer import load_tokenizer_json, make_tokenizer, s
 from shelftalk.modelling.weights import Weights, load_weights
 from shelftalk.train.dataset import END, Example, Pair, augmented, encode, split_by_product
 from shelftalk.train.export import write_adapter
+from shelftalk.train.grounded import grounded_pairs
 from shelftalk.train.head import choose_head, unencodable
 from shelftalk.train.lines import LINES_DIR, Product, load_products
 from shelftalk.train.llama import Llama
@@ -41,6 +43,7 @@ class Recipe:
         held_out: share of the products that are only measured on.
         versions: augmented versions of the data set that the epochs take turns with.
         products: how many products to use at most; 0 is all (fewer for a smoke run).
+        grounded: whether this is the second course: plain, grounded pairs only.
     """
 
     lora: LoraSettings = dataclasses.field(default_factory=LoraSettings)
@@ -48,6 +51,12 @@ class Recipe:
     held_out: float = 0.08
     versions: int = 2
     products: int = 0
+    grounded: bool = False
+
+    @classmethod
+    def second(cls) -> Self:
+        """The second course: gentler, since it starts from an adapter."""
+        return cls(loop=LoopSettings(epochs=2, peak_rate=6e-4, patience=9), grounded=True)
 
     @classmethod
     def smoke(cls) -> Self:
@@ -97,8 +106,14 @@ class LineModel:
         attach(self.model, recipe.lora, seed)
 
     def _encoded(self, products: list[Product], version: int) -> list[Example]:
-        pairs = augmented(products, self.recipe.loop.seed, version)
+        make = grounded_pairs if self.recipe.grounded else augmented
+        pairs = make(products, self.recipe.loop.seed, version)
         return [encode(self.tokenizer, pair) for pair in pairs]
+
+    def start_from(self, adapter: Path) -> None:
+        """Go on from an adapter that was trained before."""
+        stored = safetensors.torch.load_file(adapter / "adapter.safetensors")
+        load_adapter(self.model, {name: tensor.float() for name, tensor in stored.items()})
 
     def train(self, folder: Path, report: Callable[[Mark], None]) -> Run:
         """Train, or go on where a run in the same folder was cut off; the model then holds the best adapter.
@@ -116,7 +131,7 @@ class LineModel:
         run.train(report)
         load_adapter(self.model, run.best)
         write_table(run.marks, folder / "loss.csv")
-        write_picture(run.marks, folder / "loss.png", f"{NAME}: {len(self.versions[0])} hand-written lines")
+        write_picture(run.marks, folder / "loss.png", f"{NAME}: {len(self.versions[0])} pairs")
         return run
 
     def export(self, folder: Path, run: Run) -> None:
@@ -133,7 +148,7 @@ class LineModel:
             training=self._figures(run),
         )
         write_table(run.marks, folder / "loss.csv")
-        write_picture(run.marks, folder / "loss.png", f"{NAME}: {len(self.versions[0])} hand-written lines")
+        write_picture(run.marks, folder / "loss.png", f"{NAME}: {len(self.versions[0])} pairs")
 
     def _figures(self, run: Run) -> dict[str, Any]:
         best = min((m for m in run.marks if m.held_out_loss is not None), key=lambda m: m.held_out_loss or 0.0)
