@@ -61,7 +61,6 @@ def _subscribe(facts: Facts, ask: Ask, now_ms: int, rules: ShelfRules) -> LiveCa
         exclude=ask.exclude,
         brands=ask.brands,
         hops=ask.hops,
-        replaces=placement in ask.replaces,
     )
 
 
