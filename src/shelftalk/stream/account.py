@@ -65,22 +65,21 @@ class Together:
 
 
 class Then:
-    """One input's account with something to do when all else is done for it, and before it is settled.
+    """The account of inputs with something to do when all else is done for them, and before they are settled.
 
     It begins with one hold, that of whoever made it.
     """
 
-    def __init__(self, entry: Entry, action: Callable[[], None]) -> None:
-        entry.hold()
-        self._entry = entry
+    def __init__(self, entries: Iterable[Entry], action: Callable[[], None]) -> None:
+        self._together = Together(entries)
         self._action = action
         self._holds = 1
         self._failed = False
 
     @property
     def forgotten(self) -> bool:
-        """Whether its partition was taken away."""
-        return self._entry.forgotten
+        """Whether the partition of every one of them was taken away."""
+        return self._together.forgotten
 
     def hold(self) -> None:
         """Something more is owed."""
@@ -90,13 +89,13 @@ class Then:
         """One hold less."""
         self._holds -= 1
         if self._holds == 0 and not self._failed:
-            if not self._entry.forgotten:
+            if not self.forgotten:
                 self._action()
-            self._entry.done()
+            self._together.done()
 
     def fail(self, error: Exception) -> None:
-        """One hold that cannot be done: the input fails, and the action never comes."""
+        """One hold that cannot be done: the inputs fail, and the action never comes."""
         self._holds -= 1
         if not self._failed:
             self._failed = True
-            self._entry.fail(error)
+            self._together.fail(error)

@@ -35,7 +35,7 @@ from shelftalk.core.shelf import (
 )
 from shelftalk.core.state import Board, Copybook, LiveCard, Shelf, ShelfState, Stage
 from shelftalk.events.types import InventoryEvent
-from shelftalk.stream.account import Entry, Together
+from shelftalk.stream.account import Entry, Then, Together
 from shelftalk.stream.ports import Desk, Outlet, Store
 
 
@@ -321,12 +321,19 @@ class Keeper:
         card = next((card for card in self._live[sku].values() if card.audience.shopper_id), None)
         if card is None:
             return False
-        step = let_go(self._state(sku), card, now_ms, self.rules)
-        answered = self._waiting.pop((sku, card.audience.key), [])
-        accounts = [*owed_by, *answered]
-        self._keep(sku, step, accounts)
+        step, key = let_go(self._state(sku), card, now_ms, self.rules), card.audience.key
+        answered = self._waiting.pop((sku, key), [])
+        del self._live[sku][key]
+
+        def forget() -> None:
+            if sku in self._partition and key not in self._live.get(sku, ()):
+                self._store.put_live(sku, key, None, self._partition[sku], [*owed_by, *answered])
+
+        # The record goes last: until the withdrawal is delivered, it is what a crash would need to repeat it.
+        after = Then([*owed_by, *answered], forget)
         for effect in step.effects:
-            self._do(effect, accounts, now_ms)
+            self._do(effect, [after], now_ms)
+        after.done()
         for entry in answered:
             entry.done()
         return True

@@ -77,7 +77,7 @@ class ReactHandler:
             if self._profiles.get(shopper_id, partition) is meanwhile:  # else they came back: a new profile
                 self._profiles.delete(shopper_id, partition, entry)
 
-        after = Then(entry, forget)
+        after = Then((entry,), forget)
         self._profiles.put(shopper_id, meanwhile, partition, after)
         for message in reaction.messages:
             self._outlet.send(message, (after,))
