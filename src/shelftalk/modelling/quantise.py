@@ -4,6 +4,9 @@ Weights have one scale for each output column. Activations have one scale for ea
 a scale for the whole tensor (DynamicQuantizeLinear) would let a neighbour's outlier change your text. Integers are
 multiplied exactly, so a row alone and a row in a batch agree to the last bit.
 
+On the CPU a step of 16 rows spends about half its time in the integer products, which ONNX Runtime does, and 5% in the
+quantising nodes; what is left to gain is attention, which an int8 cache makes three times faster (`variants`).
+
 Activations are unsigned around 128, as the CPU's dot-product instructions (VNNI) take unsigned times signed.
 """
 

@@ -34,6 +34,9 @@ class Variant:
         return self.smoothed or self.int8_cache
 
 
+#: Milliseconds of CPU for a decode step of the line model, 113 tokens a row, one Sapphire Rapids core, at 1, 4, 8, 16,
+#: 32 rows:
+#: w8a8 12.5, 18.8, 27.0, 41.5, 72.2; w8a8-kv8 12.3, 17.3, 23.5, 33.2, 53.9. Divergence from fp32: 0.012 and 0.017 nats.
 VARIANTS = {
     "fp32": Variant(FloatArithmetic),
     "fp16": Variant(lambda: FloatArithmetic(np.float16)),
