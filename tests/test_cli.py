@@ -140,3 +140,24 @@ def test_dash_m_runs_the_same_program() -> None:
     )
     assert done.returncode == 0
     assert "Commands:" in done.stdout
+
+
+def test_variables_of_ours_are_no_slips_of_the_pen(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SHELFTALK_DEBUG", "SHELFTALK_CACHE", "SHELFTALK_DATA"):
+        monkeypatch.setenv(name, "0")
+    monkeypatch.setenv("SHELFTALK_KAFAK__BOOTSTRAP_SERVERS", "x:1")
+    result = run("config")
+    assert result.code == 0
+    assert result.err.splitlines() == [
+        "shelftalk: SHELFTALK_KAFAK__BOOTSTRAP_SERVERS is set but means nothing here; a slip of the pen?"
+    ]
+
+
+def test_secrets_are_masked(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHELFTALK_KAFKA__SECURITY_PROTOCOL", "SASL_PLAINTEXT")
+    monkeypatch.setenv("SHELFTALK_KAFKA__SASL_USERNAME", "ada")
+    monkeypatch.setenv("SHELFTALK_KAFKA__SASL_PASSWORD", "hunter2")
+    result = run("config")
+    assert 'sasl_username = "ada"' in result.out
+    assert "hunter2" not in result.out + result.err
+    assert 'sasl_password = "**********"' in result.out

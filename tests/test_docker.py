@@ -11,11 +11,11 @@ import yaml
 
 from shelftalk.modelling.variants import VARIANTS
 from shelftalk.stream.settings import PREFIX, Settings, load, unknown_environment
+from shelftalk.stream.topics import topic_specs
 from tests.kafka.broker import POM
 
 ROOT = Path(__file__).parent.parent
 DOCKERFILES = ("Dockerfile", "Dockerfile.cuda")
-READ_TOPICS = ("behaviour", "inventory", "asks")
 
 
 def manifests(name: str) -> list[dict[str, Any]]:
@@ -134,7 +134,7 @@ def test_keda_watches_the_group_and_topics_of_the_worker(in_kubernetes: Settings
     assert spec["scaleTargetRef"]["name"] == one("deployment", "Deployment")["metadata"]["name"]
     assert spec["maxReplicaCount"] == in_kubernetes.topics.partitions
     watched = [trigger["metadata"] for trigger in spec["triggers"]]
-    assert [each["topic"] for each in watched] == [in_kubernetes.topics.name(topic) for topic in READ_TOPICS]
+    assert [each["topic"] for each in watched] == [spec.name for spec in topic_specs(in_kubernetes) if spec.exact]
     assert {each["consumerGroup"] for each in watched} == {in_kubernetes.app_id}
     assert {each["bootstrapServers"] for each in watched} == {in_kubernetes.kafka.bootstrap_servers}
 

@@ -384,6 +384,13 @@ def test_its_channels_are_the_topics(document: dict[str, Any]) -> None:
         assert policy == [spec.config.get("cleanup.policy")]
 
 
+def test_a_worker_receives_from_the_topics_that_it_reads(document: dict[str, Any]) -> None:
+    operations = document["operations"].values()
+    received = {each["channel"]["$ref"].rsplit("/", 1)[1] for each in operations if each["action"] == "receive"}
+    addresses = {document["channels"][name]["address"] for name in received}
+    assert addresses == {spec.name for spec in topic_specs(Settings()) if spec.exact}
+
+
 def test_its_messages_are_the_event_types(document: dict[str, Any]) -> None:
     assert messages_of(document, "behaviour") == BEHAVIOUR_TYPES
     assert messages_of(document, "inventory") == INVENTORY_TYPES

@@ -26,6 +26,9 @@ from shelftalk.core.rules import ShelfRules
 from shelftalk.errors import ConfigError
 
 CONFIG_VARIABLE = "SHELFTALK_CONFIG"
+
+#: Ours too, but no settings of a worker: this file, stack traces, the model's cache, the tests' real data.
+OTHER_VARIABLES = {CONFIG_VARIABLE, "SHELFTALK_DEBUG", "SHELFTALK_CACHE", "SHELFTALK_DATA"}
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 DEFAULT_FILE = Path("shelftalk.toml")
@@ -338,8 +341,8 @@ def load(**overrides: Any) -> Settings:
 
 def unknown_environment() -> list[str]:
     """Variables that begin like ours but set nothing: most likely a slip of the pen."""
-    known = {PREFIX + name.upper() for name in Settings.model_fields}
-    given = [name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() != CONFIG_VARIABLE]
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | OTHER_VARIABLES
+    given = [name for name in os.environ if name.upper().startswith(PREFIX)]
     return sorted(name for name in given if name.upper().split("__")[0] not in known)
 
 
