@@ -1,0 +1,1 @@
+"""The commands, one module each; `shelftalk.cli` loads only the one that was asked for."""

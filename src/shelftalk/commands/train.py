@@ -43,6 +43,7 @@ def lines(
 
 @app.command()
 def line_model(
+    *,
     base: Annotated[
         Path | None,
         typer.Option(help="The base weights, a .gguf file or a Hugging Face folder. Default: SmolLM2-135M-Instruct."),

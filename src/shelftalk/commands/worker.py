@@ -49,8 +49,8 @@ def _keep(_pipeline: object) -> None:
 def _engine(settings: Settings) -> "Engine":
     """The generator, in threads that yield to the event loop.
 
-    Where the model runs on the same cores, it would starve heartbeats and deadlines: on Linux niceness is a thread's own, and threads
-    inherit it, so the engine is made in a nicer thread.
+    Where the model runs on the same cores, it would starve heartbeats and deadlines. On Linux niceness is a thread's own and
+    inherited, so the engine is made in a nicer thread.
     """
     from shelftalk.engine import Device, Engine  # noqa: PLC0415
     from shelftalk.modelling.build import ensure_default_model  # noqa: PLC0415
