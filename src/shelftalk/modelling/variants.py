@@ -34,9 +34,11 @@ class Variant:
         return self.smoothed or self.int8_cache
 
 
-#: Milliseconds of CPU for a decode step of the line model, 113 tokens a row, one Sapphire Rapids core, at 1, 4, 8, 16,
-#: 32 rows:
-#: w8a8 12.5, 18.8, 27.0, 41.5, 72.2; w8a8-kv8 12.3, 17.3, 23.5, 33.2, 53.9. Divergence from fp32: 0.012 and 0.017 nats.
+#: The line model on one Sapphire Rapids core, milliseconds of CPU, w8a8 against w8a8-kv8. A step of 16 rows at 50, 75
+#: and 113
+#: tokens: 30.4 and 27.5, 33.6 and 29.3, 41.5 and 33.2; of 32 rows at 113: 72 and 54; reading a prompt of 50: 47 and 55.
+#: So an int8 cache pays for long rows and many of them; for lines of 25 tokens the slower prompt eats the gain.
+#: Divergence from fp32: 0.012 and 0.017 nats.
 VARIANTS = {
     "fp32": Variant(FloatArithmetic),
     "fp16": Variant(lambda: FloatArithmetic(np.float16)),
@@ -44,7 +46,7 @@ VARIANTS = {
     "w8a8-kv8": Variant(Int8Arithmetic, smoothed=True, int8_cache=True),
 }
 
-#: Smallest and fastest on a CPU, and exact integers: what a row gives can't depend on its batch.
+#: Small and fast on a CPU, and exact integers: what a row gives can't depend on its batch.
 DEFAULT_VARIANT = "w8a8"
 
 
