@@ -1,0 +1,70 @@
+"""What a model may say of a product, and what it may not."""
+
+import msgspec
+import pytest
+
+from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone
+from shelftalk.core.grounding import ungrounded
+
+BRIEF = Brief(
+    sku="A",
+    kind="oil-filled radiator",
+    points=("thermostat", "castors", "timer", "1500 W"),
+    channel=Channel.CARD,
+    angle=Angle.INTRODUCE,
+    anchor=None,
+    promotion=Promotion.NONE,
+    tone=Tone.PLAIN,
+    branded=True,
+    locale="en-GB",
+    variant="line-v1",
+    model="m",
+)
+
+
+def brief(**changes: object) -> Brief:
+    return msgspec.structs.replace(BRIEF, **changes)
+
+
+@pytest.mark.parametrize(
+    ("about", "text"),
+    [
+        (brief(), "Thermostat, timer, {p1}: {name} at {price}."),
+        (brief(), "An oil-filled radiator with a thermostat and castors."),
+        (brief(angle=Angle.IN_CART), "In your basket: the oil-filled radiator with a timer."),
+        (brief(angle=Angle.POPULAR), "Many people are looking at {name} now. Thermostat and timer."),
+        (
+            brief(angle=Angle.LIKE_VIEWED, anchor="fan heater"),
+            "Like the fan heater you viewed, with a thermostat as well.",
+        ),
+        (brief(points=(), angle=Angle.IN_CART), "The radiator in your cart is {price}."),
+    ],
+)
+def test_what_the_brief_holds_may_be_said(about: Brief, text: str) -> None:
+    assert ungrounded(about, text) == []
+
+
+@pytest.mark.parametrize(
+    ("about", "text", "why"),
+    [
+        (brief(), "A castor for the cat, and the heat stays under the table.", "invented"),
+        (brief(), "A radiator is a radiator. {name} has a timer.", "repeated"),
+        (brief(), "{name} has an oil-filled radiator.", "tautology"),
+        (brief(), "The radiator in your cart has a timer.", "untrue for this shopper"),
+        (brief(), "You searched for a radiator: {name}.", "untrue for this shopper"),
+        (brief(), "Many people want this radiator.", "untrue for this shopper"),
+        (brief(), "{price}, was {price}.", "slot twice"),
+        (brief(), "It is a {name}.", "broken"),
+        (
+            brief(angle=Angle.LIKE_VIEWED, anchor="pancake pan", kind="waffle maker"),
+            "A pancake pan is a pan.",
+            "repeated",
+        ),
+    ],
+)
+def test_what_it_does_not_hold_may_not(about: Brief, text: str, why: str) -> None:
+    assert why in {problem.split(":")[0] for problem in ungrounded(about, text)}
+
+
+def test_other_languages_are_not_judged_by_english_words() -> None:
+    assert ungrounded(brief(locale="zh-CN"), "这款电暖器带定时器。") == []

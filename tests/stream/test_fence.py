@@ -1,0 +1,80 @@
+"""The fence: revisions only grow, redeliveries pass again, erasure leaves a tombstone."""
+
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shelftalk.core.ledger import Ledger
+from shelftalk.errors import BadInputError
+from shelftalk.stream.account import Entry
+from shelftalk.stream.fence import Fence, Offer, Shown, encode_erasure
+from shelftalk.stream.record import Record
+
+
+class Table:
+    def __init__(self) -> None:
+        self.rows: dict[str, Shown] = {}
+
+    def get(self, key: str, _partition: int, /) -> Shown | None:
+        return self.rows.get(key)
+
+    def put(self, key: str, value: Shown, _partition: int, _entry: Entry, /) -> None:
+        self.rows[key] = value
+
+    def delete(self, key: str, _partition: int, _entry: Entry, /) -> None:
+        self.rows.pop(key, None)
+
+
+class Cards:
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, bytes | None]] = []
+
+    def card(self, key: str, value: bytes | None, owed_by: Sequence[Entry]) -> None:
+        assert owed_by, "somebody must wait for the delivery"
+        self.sent.append((key, value))
+
+
+def offered(values: Sequence[bytes]) -> tuple[Fence, Table, Cards]:
+    table, cards, ledger = Table(), Cards(), Ledger[int]()
+    fence = Fence(table, cards)
+    for offset, value in enumerate(values):
+        entry = ledger.open(0, offset)
+        assert entry is not None
+        fence.handle(Record("offers", 0, offset, b"s", value), entry)
+    return fence, table, cards
+
+
+def offer(revision: int, placement: str = "next_1") -> bytes:
+    return msgspec.json.encode(Offer("s", placement, revision))
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from(["next_1", "next_2"])), max_size=30))
+def test_what_passes_never_goes_back_and_ends_with_the_newest(offers: list[tuple[int, str]]) -> None:
+    _, _, cards = offered([offer(revision, placement) for revision, placement in offers])
+    for placement in {place for _, place in offers}:
+        passed = [
+            msgspec.json.decode(value)["revision"] for key, value in cards.sent if key == f"s|{placement}" and value
+        ]
+        assert passed == sorted(passed)
+        assert passed[-1] == max(revision for revision, place in offers if place == placement)
+
+
+def test_a_redelivered_card_passes_again_and_an_overtaken_one_ends_here() -> None:
+    fence, _, cards = offered([offer(5), offer(5), offer(4)])
+    assert [value for _, value in cards.sent] == [offer(5), offer(5)]
+    assert fence.counts == {"passed": 2, "overtaken": 1}
+
+
+def test_erasure_leaves_a_tombstone_and_no_trace() -> None:
+    _, table, cards = offered([offer(5), encode_erasure("s", "next_1")])
+    assert cards.sent[-1] == ("s|next_1", None)
+    assert not table.rows
+
+
+@pytest.mark.parametrize("value", [b"", b"{", b"[]", b'{"shopper_id": 1}'])
+def test_what_no_shelf_wrote_is_refused(value: bytes) -> None:
+    with pytest.raises(BadInputError):
+        offered([value])
