@@ -39,8 +39,13 @@ _ANGLE_WORDS: tuple[tuple[frozenset[Angle], re.Pattern[str]], ...] = (
 #: "{name} has a kettle": a thing does not have itself.
 _HAS = r"\b(?:has|have|having|with|includes|comes with)\s+(?:(?:a|an|the|its|some)\s+)?(?:[\w'-]+\s+){0,2}?"
 
-#: Joined wrongly: doubled slots, a slot after an article that it cannot follow, stray spaces.
-_BROKEN = re.compile(r"\b(?:a|an) \{(?:name|brand|price|was_price)\}|\s{2,}|\s[,.]|\{name\} left\b", re.IGNORECASE)
+#: Joined wrongly, each as seen: doubled spaces, an article before a title, a price that "has not changed" on sale, a name for a price.
+_BROKEN = re.compile(
+    r"\b(?:a|an) \{(?:name|brand|price|was_price)\}|\s{2,}|\s[,.]|(?<!of )\{name\} left\b|[,:;]\s*$"
+    r"|(?:not changed|as before|as it was):? \{(?:price|was_price|percent_off|stock_left)\}"
+    r"|(?:price is|costs|price:|cost is) (?:just )?\{(?:name|brand)\}|\{percent_off\} (?!off\b|less\b|cheaper\b|lower\b)",
+    re.IGNORECASE,
+)
 
 
 @cache
