@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from shelftalk.events.types import (
     ShopperErased,
     StockChanged,
 )
-from tests.stream.harness import ROOT, Seen, Site, WorkerProcess
+from tests.stream.harness import ROOT, Seen, Site, WorkerProcess, wait_for
 
 POISON: list[tuple[str, Any]] = [
     ("shopper-1", b"\xff\xfe not json"),
@@ -43,7 +42,8 @@ class Shop:
     def start(self, model: Path | None = None) -> WorkerProcess:
         """`shelftalk worker`, configured by a file as a user would."""
         engine = {"model_folder": str(model), "rows": 4, "threads": 1} if model else {}
-        settings = self.site.settings(engine=engine, deadlines={"card_ms": 300}).masked()
+        # The embedded broker gives a killed worker's partitions only to a member of the same name.
+        settings = self.site.settings(engine=engine, deadlines={"card_ms": 300}, instance_id="shop").masked()
         config = self.site.folder / "shelftalk.toml"
         config.write_text("\n".join(to_toml(settings)))
         log = self.site.folder / f"shop-{len(self.site.workers)}.log"
@@ -66,13 +66,25 @@ class Shop:
             key = event.sku if topic == "inventory" else event.shopper_id  # type: ignore[attr-defined]
             self.site.produce(topic, [(key, encode(event))])
 
+    def opens(self, *skus: str) -> None:
+        """Products go on sale; waits until their shelves have written about them and told the category's board."""
+        self.happens(*(self.product(sku) for sku in skus))
+        self.cards(lambda cards: len({(card["sku"], card["placement"]) for card in cards}) == 3 * len(skus), "copy")
+        wait_for(lambda: sum(self.site.committed("asks").values()) >= len(skus), 30, "the board knows the products")
+
     def stamp(self) -> dict[str, Any]:
         """What every event needs; each a little later than the one before."""
         self._number += 1
         return {"event_id": f"e{self._number}", "occurred_at_ms": time.time_ns() // 1_000_000 - 60_000 + self._number}
 
     def product(self, sku: str, **fields: Any) -> ProductUpserted:
-        facts: dict[str, Any] = {"name": f"Name {sku}", "category": "kettles", "price_minor": 4000, "currency": "GBP", "stock": 20}
+        facts: dict[str, Any] = {
+            "name": f"Name {sku}",
+            "category": "kettles",
+            "price_minor": 4000,
+            "currency": "GBP",
+            "stock": 20,
+        }
         return ProductUpserted(sku=sku, **self.stamp(), **(facts | fields))
 
     def view(self, shopper: str, sku: str, **fields: Any) -> ProductViewed:
@@ -88,15 +100,14 @@ class Shop:
 
 
 @pytest.fixture
-def shop(site: Site) -> Iterator[Shop]:
+def shop(site: Site) -> Shop:
     site.create_topics()
-    yield Shop(site)
+    return Shop(site)
 
 
 def test_views_become_cards_prices_refresh_them_and_poison_is_set_aside(shop: Shop) -> None:
-    shop.happens(*(shop.product(sku) for sku in ("A", "B")))
     worker = shop.start()
-    shop.cards(lambda cards: len({(card["sku"], card["placement"]) for card in cards}) == 6, "copy")
+    shop.opens("A", "B")
     shop.site.produce("behaviour", POISON)
     shop.happens(shop.view("shopper-1", "A"))
     [card, *_] = shop.cards(lambda cards: len(cards) >= 1)
@@ -118,9 +129,8 @@ def test_views_become_cards_prices_refresh_them_and_poison_is_set_aside(shop: Sh
 
 
 def test_sold_out_is_withdrawn_and_the_next_best_takes_its_place(shop: Shop) -> None:
-    shop.happens(*(shop.product(sku) for sku in ("A", "B", "C")))
     shop.start()
-    shop.cards(lambda cards: len({(card["sku"], card["placement"]) for card in cards}) == 9, "copy")
+    shop.opens("A", "B", "C")
     shop.happens(shop.view("shopper-1", "A"))
     first = {card["sku"]: card for card in shop.cards(lambda cards: len({card["sku"] for card in cards}) == 2)}
     shop.happens(StockChanged(sku="B", stock=0, **shop.stamp()))
@@ -131,9 +141,8 @@ def test_sold_out_is_withdrawn_and_the_next_best_takes_its_place(shop: Shop) -> 
 
 
 def test_a_kill_loses_no_card_and_live_cards_are_refreshed_after_it(shop: Shop) -> None:
-    shop.happens(*(shop.product(sku) for sku in ("A", "B")))
     worker = shop.start()
-    shop.cards(lambda cards: len(cards) >= 6, "copy")
+    shop.opens("A", "B")
     shoppers = [f"shopper-{number}" for number in range(60)]
     shop.happens(*(shop.view(shopper, "A") for shopper in shoppers[:40]))
     shop.cards(lambda cards: len(cards) >= 10)
@@ -153,9 +162,8 @@ def test_a_kill_loses_no_card_and_live_cards_are_refreshed_after_it(shop: Shop) 
 
 
 def test_an_erased_shopper_leaves_only_a_tombstone(shop: Shop) -> None:
-    shop.happens(*(shop.product(sku) for sku in ("A", "B")))
     shop.start()
-    shop.cards(lambda cards: len(cards) >= 6, "copy")
+    shop.opens("A", "B")
     shop.happens(shop.view("shopper-1", "A"))
     shop.cards(lambda cards: len(cards) >= 1)
     shop.happens(ShopperErased(shopper_id="shopper-1", **shop.stamp()))
@@ -164,9 +172,8 @@ def test_an_erased_shopper_leaves_only_a_tombstone(shop: Shop) -> None:
 
 
 def test_nonsense_of_a_model_never_reaches_a_card(shop: Shop, tiny_model: Path) -> None:
-    shop.happens(*(shop.product(sku) for sku in ("A", "B")))
     worker = shop.start(tiny_model)
-    shop.cards(lambda cards: len(cards) >= 6, "copy")
+    shop.opens("A", "B")
     shop.happens(shop.view("shopper-1", "A"))
     [card, *_] = shop.cards(lambda cards: len(cards) >= 1)
     assert card["provenance"]["rung"] == "phrasebook"

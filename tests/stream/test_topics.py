@@ -19,6 +19,7 @@ def test_what_a_worker_needs() -> None:
         "p.behaviour",
         "p.inventory",
         "p.asks",
+        "p.offers",
         "app-live-changelog",
     }
     assert int(specs["p.dead-letters"].config["retention.ms"]) == 90 * 86_400_000

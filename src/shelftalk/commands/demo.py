@@ -40,7 +40,15 @@ def demo(
     from shelftalk.demo.run import Options, run_demo  # noqa: PLC0415
 
     del log_format  # there is one
-    choice = Choice(seconds=seconds, rate_per_s=rate, seed=seed, events=events, catalog=catalog, speed=speed)
+    choice = Choice(
+        seconds=seconds,
+        rate_per_s=rate,
+        seed=seed,
+        events=events,
+        catalog=catalog,
+        speed=speed,
+        writing=not phrasebook_only,
+    )
     options = Options(choice=choice, out=out, bootstrap=bootstrap, phrasebook_only=phrasebook_only, rows=rows)
     raise typer.Exit(run_demo(options))
 

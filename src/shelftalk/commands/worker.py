@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from shelftalk.stream.topics import TopicSpec
 
 #: How much the model gives way to everything else in the worker.
-_NICENESS = 5
+_NICENESS = 10
 
 topics = typer.Typer(help="Create, check and list the topics on the broker.")
 
@@ -64,7 +64,7 @@ def _engine(settings: Settings) -> "Engine":
             device=Device(chosen.device),
             rows=chosen.rows,
             queue_limit=chosen.queue_limit,
-            threads=chosen.threads or max(1, (os.cpu_count() or 2) - 1),
+            threads=chosen.threads or None,
         ).result()
 
 

@@ -1,6 +1,6 @@
 """Asks: a shopper did something, and this shelf may have the card for it."""
 
-from shelftalk.core.brief import Angle, Promotion, Tone
+from shelftalk.core.brief import Angle, Promotion
 from shelftalk.core.card import Audience
 from shelftalk.core.effects import Drop, Step
 from shelftalk.core.facts import Facts, promotion, showable
@@ -56,7 +56,7 @@ def _subscribe(facts: Facts, ask: Ask, now_ms: int, rules: ShelfRules) -> LiveCa
         valid_until_ms=now_ms + rules.card_ttl_ms,
         angle=angle,
         anchor=anchor,
-        tone=rules.tones.get(placement, Tone.PLAIN),
+        tone=rules.tone(placement, facts.sku),
         seed=ask.seed,
         exclude=ask.exclude,
         brands=ask.brands,

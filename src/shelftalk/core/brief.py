@@ -47,7 +47,7 @@ class Promotion(enum.StrEnum):
 
 
 class Tone(enum.StrEnum):
-    """How it sounds. Placements on one page have different tones, so that no two cards open alike."""
+    """How it sounds."""
 
     PLAIN = "plain"
     WARM = "warm"
@@ -62,7 +62,8 @@ class Brief(msgspec.Struct, frozen=True, array_like=True):
         points: up to five short selling points, the only claims allowed.
         anchor: the kind of product that the angle refers to (``goes_with``, ``like_viewed``).
         branded: whether a brand is known, so that ``{brand}`` may be used.
-        locale: a BCP 47 tag; its first subtag is the language of the text.
+        locale: a BCP 47 tag; its first subtag is the language of the text. Shelves give the language alone, so that shoppers of
+            several countries share a text.
         variant: the prompt's name and version, so that experiments never share texts.
         model: identifies the generator (hash of its manifest), ``"phrasebook"`` where there is none.
     """

@@ -12,7 +12,7 @@ from importlib import resources
 
 import orjson
 
-from shelftalk.core.brief import Angle, Brief
+from shelftalk.core.brief import Angle, Brief, Promotion
 from shelftalk.core.guard import stem
 from shelftalk.core.render import SLOT
 
@@ -39,11 +39,25 @@ _ANGLE_WORDS: tuple[tuple[frozenset[Angle], re.Pattern[str]], ...] = (
 #: "{name} has a kettle": a thing does not have itself.
 _HAS = r"\b(?:has|have|having|with|includes|comes with)\s+(?:(?:a|an|the|its|some)\s+)?(?:[\w'-]+\s+){0,2}?"
 
-#: Joined wrongly, each as seen: doubled spaces, an article before a title, a price that "has not changed" on sale, a name for a price.
+#: Joined wrongly, each as seen: doubled spaces, an article before a title, a price that "has not changed", a price page.
 _BROKEN = re.compile(
     r"\b(?:a|an) \{(?:name|brand|price|was_price)\}|\s{2,}|\s[,.]|(?<!of )\{name\} left\b|[,:;]\s*$"
-    r"|(?:not changed|as before|as it was):? \{(?:price|was_price|percent_off|stock_left)\}"
+    r"|(?:not changed|as before|as it was|favour|in short|impression|you (?:get|see)):? "
+    r"\{(?:price|was_price|percent_off|stock_left)\}"
+    r"|\bprice (?:has|page|label|says)\b|\bnot been\b|\bbasket, and in your cart\b|\{brand\}, from\b"
     r"|(?:price is|costs|price:|cost is) (?:just )?\{(?:name|brand)\}|\{percent_off\} (?!off\b|less\b|cheaper\b|lower\b)",
+    re.IGNORECASE,
+)
+
+
+_PRICE = re.compile(r"\{price\}")
+_POINT_SLOT = re.compile(r"\{p\d\}")
+
+#: What may stand before a price: a sentence's beginning, a sign, or words that lead to an amount. Not "an oven safe to {price}".
+_BEFORE_PRICE = re.compile(
+    r"(?:^|[.,:;?!(-]\s*|\}\s|\b(?:at|for|now|is|it's|are|costs?|and|just|only|priced)\s"
+    r"|\b(?:reduced|down|dropped|come|comes|came|fell|fallen|cut|lowered|marked|gone|drops|falls|from \{was_price\})"
+    r"\s(?:\w+\s)?to\s)$",
     re.IGNORECASE,
 )
 
@@ -51,6 +65,19 @@ _BROKEN = re.compile(
 @cache
 def _generic() -> frozenset[str]:
     return frozenset(orjson.loads((resources.files("shelftalk.core") / "grounding.en.json").read_bytes()))
+
+
+def _says_nothing(brief: Brief, text: str, said: Counter[str], facts: Counter[str]) -> bool:
+    """Whether a text that has only the product to speak of does not: "{name}, {price}. Have a look." is no recommendation."""
+    has_reason = brief.promotion is not Promotion.NONE or brief.angle not in {
+        Angle.INTRODUCE,
+        Angle.POPULAR,
+        Angle.YOUR_BRAND,
+    }
+    if has_reason or not brief.points:
+        return False
+    points = {stem(word) for point in brief.points for word in words_of(point)} - _generic()
+    return not _POINT_SLOT.search(text) and points.isdisjoint(said) and not (facts.keys() - _generic() <= said.keys())
 
 
 def words_of(text: str) -> list[str]:
@@ -80,8 +107,12 @@ def ungrounded(brief: Brief, text: str) -> list[str]:
     head = words_of(brief.kind)[-1:]
     if head and re.search(rf"{_HAS}{re.escape(head[0])}\b", lower):
         problems.append(f"tautology: has {head[0]}")
+    if _says_nothing(brief, text, said, facts):
+        problems.append("empty: nothing about the product")
     slots = Counter(SLOT.findall(text))
     problems += [f"slot twice: {slot}" for slot, times in slots.items() if times > 1]
+    if any(not _BEFORE_PRICE.search(text[: match.start()]) for match in _PRICE.finditer(text)):
+        problems.append("broken: price out of place")
     if _BROKEN.search(text):
         problems.append("broken: spacing or article")
     return problems

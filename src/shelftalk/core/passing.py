@@ -10,6 +10,7 @@ from shelftalk.core.effects import Drop, Erase, Send, Step
 from shelftalk.core.messages import Ask, Mode, Release, Seed, board_key, is_board
 from shelftalk.core.neighbours import ranked
 from shelftalk.core.publish import emptied
+from shelftalk.core.react import CART_WEIGHT
 from shelftalk.core.rules import ShelfRules
 from shelftalk.core.state import LiveCard, Neighbour, ShelfState, Stage
 
@@ -58,7 +59,7 @@ def pass_on(state: ShelfState, ask: Ask, now_ms: int, rules: ShelfRules) -> Step
             key=neighbour.sku,
             placements=(place,),
             mode=Mode.SHOW,
-            because=Angle.GOES_WITH if neighbour.bought > 0 else Angle.LIKE_VIEWED,
+            because=Angle.GOES_WITH if neighbour.bought > CART_WEIGHT else Angle.LIKE_VIEWED,
         )
         for place, neighbour in targets.items()
     ]

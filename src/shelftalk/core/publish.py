@@ -27,7 +27,7 @@ def brief_for(facts: Facts, card: LiveCard, now_ms: int, rules: ShelfRules) -> B
         promotion=promotion(facts, now_ms, rules.facts),
         tone=card.tone,
         branded=facts.brand is not None,
-        locale=card.locale,
+        locale=language,  # how words are spelled; amounts and days follow the card's own locale
         variant=rules.variant,
         model=rules.model if language in rules.languages else PHRASEBOOK,
     )

@@ -1,5 +1,7 @@
 """How shelves decide: everything that a shop may want to set."""
 
+import zlib
+
 import msgspec
 
 from shelftalk.core.brief import Channel, Tone
@@ -19,7 +21,7 @@ class ShelfRules(msgspec.Struct, frozen=True):
         copy_ttl_ms: likewise for product copy, ads and posts.
         max_hops: how often an ask is passed on before it is dropped.
         max_attempts: generations per brief before the phrasebook has the last word.
-        tones: by placement; others take the plain tone.
+        tones: by placement, where a shop wants that; otherwise the voice is the product's own, so that placements share its texts.
         channels: what is written for everybody about each product, and in which locales.
         languages: what the model writes; other languages get the phrasebook.
         model: identifies the generator, or ``"phrasebook"`` where there is none.
@@ -30,9 +32,7 @@ class ShelfRules(msgspec.Struct, frozen=True):
     copy_ttl_ms: int = 7 * 24 * 60 * MINUTE_MS
     max_hops: int = 3
     max_attempts: int = 3
-    tones: dict[str, Tone] = msgspec.field(
-        default_factory=lambda: {"next_1": Tone.WARM, "next_2": Tone.PLAIN, "reminder": Tone.PLAYFUL}
-    )
+    tones: dict[str, Tone] = {}
     channels: dict[Channel, Tone] = msgspec.field(
         default_factory=lambda: {Channel.COPY: Tone.WARM, Channel.AD: Tone.PLAIN, Channel.SOCIAL: Tone.PLAYFUL}
     )
@@ -40,3 +40,8 @@ class ShelfRules(msgspec.Struct, frozen=True):
     languages: frozenset[str] = frozenset({"en"})
     variant: str = DEFAULT_VARIANT
     model: str = PHRASEBOOK
+
+    def tone(self, placement: str, sku: str) -> Tone:
+        """How a shopper's card about a product sounds."""
+        own = Tone.WARM if zlib.crc32(sku.encode()) % 2 else Tone.PLAIN
+        return self.tones.get(placement, own)

@@ -14,12 +14,14 @@ from collections.abc import Iterable
 import msgspec
 
 from shelftalk.core.asks import on_ask
+from shelftalk.core.brief import Promotion
 from shelftalk.core.card import Audience
-from shelftalk.core.effects import Send, Step
+from shelftalk.core.effects import Send, Step, Write
 from shelftalk.core.facts import Facts, fold, next_change_ms
 from shelftalk.core.messages import Followed, Heat, Origin, board_key
 from shelftalk.core.neighbours import note_visit
 from shelftalk.core.passing import on_release
+from shelftalk.core.publish import brief_for
 from shelftalk.core.refresh import refresh
 from shelftalk.core.rules import PHRASEBOOK, ShelfRules
 from shelftalk.core.state import UNSEEN_HEAT, LiveCard, ShelfState, Stage
@@ -41,6 +43,8 @@ def on_inventory(state: ShelfState, event: InventoryEvent, origin: Origin, rules
     for card in _copy_cards(origin, rules):
         if card.audience.key not in state.live:
             step.live[card.audience.key] = card
+    if facts.version > before.version:
+        step.effects += _first_words(state, facts, origin, rules)
     if is_repeat(before, origin):  # what it said when it came first may not have been delivered
         heat = max(state.shelf.heat, UNSEEN_HEAT) if facts.sellable else 0.0
         step.effects.append(_heat(facts, heat, origin.occurred_at_ms))
@@ -50,6 +54,28 @@ def on_inventory(state: ShelfState, event: InventoryEvent, origin: Origin, rules
             step.effects.append(_heat(before, 0.0, origin.occurred_at_ms))
         step.effects.append(_heat(facts, heat, origin.occurred_at_ms))
     return step
+
+
+def _first_words(state: ShelfState, facts: Facts, origin: Origin, rules: ShelfRules) -> Iterable[Write]:
+    """Have the words written that most shoppers will need, before the first of them comes.
+
+    Half of all cards present a product for no reason of the shopper's own; with these at hand they are answered at once.
+    """
+    for locale in rules.channel_locales:
+        card = LiveCard(
+            audience=Audience("", ""),
+            stage=Stage.AWAITING,
+            asked_revision=0,
+            revision=0,
+            origin=origin,
+            locale=locale,
+            valid_until_ms=0,
+            tone=rules.tone("", facts.sku),
+        )
+        brief = brief_for(facts, card, origin.occurred_at_ms, rules)
+        wanted = brief.model != PHRASEBOOK and brief.promotion is not Promotion.SOLD_OUT
+        if wanted and brief.brief_id not in state.copybook.texts:
+            yield Write(brief, urgent=False)
 
 
 def is_repeat(facts: Facts, origin: Origin) -> bool:

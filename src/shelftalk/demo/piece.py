@@ -15,6 +15,9 @@ from shelftalk.events.rees46 import describe
 #: Events a second where nothing is said: a busy small shop, and what two cores answer at ease.
 DEFAULT_RATE_PER_S = 25.0
 
+#: The doors stay closed for a third of the time, and no longer than this, while the first words are written.
+MAX_CLOSED_S = 20.0
+
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody wants played.
@@ -23,6 +26,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
         rate_per_s: events a second of the crowd; of a log, rows a second at most.
         events: a recorded log instead of the crowd.
         speed: of the log; ``None`` fits it into the seconds.
+        writing: whether a model writes, so that a crowd waits outside until the first words are there.
     """
 
     seconds: float = 60.0
@@ -31,6 +35,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     events: Path | None = None
     catalog: Path | None = None
     speed: float | None = None
+    writing: bool = False
 
 
 class Piece:
@@ -82,7 +87,8 @@ class Piece:
             return self._log
         searches = {} if choice.catalog is not None else load_searches()
         rate_per_s = choice.rate_per_s or DEFAULT_RATE_PER_S
-        return Crowd(self._products, searches, choice.seed, rate_per_s, start_ms)
+        closed_ms = round(min(MAX_CLOSED_S, choice.seconds / 3) * 1000) if choice.writing else 0
+        return Crowd(self._products, searches, choice.seed, rate_per_s, start_ms, closed_ms=closed_ms)
 
     def remarks(self) -> list[str]:
         """What is to be said about the input once it was played."""

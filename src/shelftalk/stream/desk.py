@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from shelftalk.core.brief import Brief, slots_for
+from shelftalk.core.brief import Brief, Channel, slots_for
 from shelftalk.core.effects import Write
 from shelftalk.core.prompt import MAX_NEW_TOKENS, prompt_for
 from shelftalk.core.shelf import Words
@@ -25,12 +25,17 @@ class Reader(Protocol):
     def failed(self, brief: Brief, now_ms: int) -> None:
         """It could not be written."""
 
+    def later(self, brief: Brief, now_ms: int) -> None:
+        """It will be written, but not while a shopper waits."""
+
 
 class DeskSettings(msgspec.Struct, frozen=True):
     """How the desk asks.
 
     Attributes:
         temperature: of sampling; the seed comes from the brief, so the same brief gives the same words.
+        urgent: texts for waiting shoppers in the engine at one time: as many as it finishes within the deadline. For one more the
+            phrasebook answers at once rather than after the deadline, and the text is written at leisure, for the next shopper.
         give_up_ms: after this nobody is helped by the words any more, and the request expires.
         background: requests that no shopper waits for, in the engine at one time: the other rows are kept for shoppers.
         background_limit: such requests that may queue here; beyond it the oldest are shed and keep their phrase.
@@ -38,8 +43,9 @@ class DeskSettings(msgspec.Struct, frozen=True):
 
     temperature: float = 0.4
     top_p: float = 0.92
-    give_up_ms: int = 15_000
-    background: int = 2
+    urgent: int = 4
+    give_up_ms: int = 5_000
+    background: int = 4
     background_limit: int = 20_000
 
 
@@ -52,32 +58,44 @@ class EngineDesk:
         self._settings = settings
         self._reader: Reader | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._background: deque[Write] = deque()
+        self._for_cards: deque[Write] = deque()
+        self._for_all: deque[Write] = deque()
         self._in_background = 0
+        self._urgent: set[str] = set()
 
     def serve(self, reader: Reader, loop: asyncio.AbstractEventLoop) -> None:
         """Answer this reader, on this loop."""
         self._reader, self._loop = reader, loop
 
     def write(self, effect: Write) -> None:
-        """Start writing at once if a shopper waits, else when there is room."""
-        if effect.urgent:
+        """Start writing at once if a shopper waits and there is room, else at leisure, the newest wish first."""
+        if effect.urgent and (len(self._urgent) < self._settings.urgent or effect.brief.brief_id in self._urgent):
+            self._urgent.add(effect.brief.brief_id)
             self._submit(effect)
             return
-        if len(self._background) >= self._settings.background_limit:
-            self._background.popleft()
+        if effect.urgent:
+            self._call(self._later, effect.brief)
+            effect = msgspec.structs.replace(effect, urgent=False)
+        line = self._for_cards if effect.brief.channel is Channel.CARD else self._for_all
+        if len(line) >= self._settings.background_limit:
+            line.popleft()
             self.shed += 1
-        self._background.append(effect)
+        line.append(effect)
         self._fill_background()
+
+    def _later(self, brief: Brief) -> None:
+        if self._reader is not None:
+            self._reader.later(brief, time.time_ns() // 1_000_000)
 
     def queued(self) -> int:
         """Background requests that wait here."""
-        return len(self._background)
+        return len(self._for_cards) + len(self._for_all)
 
     def _fill_background(self) -> None:
-        while self._background and self._in_background < self._settings.background:
+        """Cards before copy for everybody, which has a phrase meanwhile and nobody waiting; the newest wish first."""
+        while (self._for_cards or self._for_all) and self._in_background < self._settings.background:
             self._in_background += 1
-            self._submit(self._background.popleft())
+            self._submit((self._for_cards or self._for_all).pop())
 
     def _submit(self, effect: Write) -> None:
         brief = effect.brief
@@ -104,7 +122,9 @@ class EngineDesk:
             self._loop.call_soon_threadsafe(function, *args)  # type: ignore[arg-type]
 
     def _finished(self, effect: Write, completion: Completion | None, error: BaseException | None) -> None:
-        if not effect.urgent:
+        if effect.urgent:
+            self._urgent.discard(effect.brief.brief_id)
+        else:
             self._in_background -= 1
         reader = self._reader
         if reader is not None:

@@ -149,6 +149,14 @@ class Keeper:
         """The desk could not write it."""
         self._answered(brief, now_ms, None)
 
+    def later(self, brief: Brief, now_ms: int) -> None:
+        """The desk is too busy for a shopper to wait: the phrasebook answers now, and the words improve the card when they come."""
+        live = self._live.get(brief.sku, {})
+        cards = [live[key] for key in self._wanting.get(brief.brief_id, ()) if key in live]
+        if brief.sku in self._partition:
+            self.counts["too_busy"] += len(cards)
+            self._apply(brief.sku, no_words(self._state(brief.sku), cards, brief, now_ms, self.rules), [], now_ms)
+
     def _answered(self, brief: Brief, now_ms: int, words: Words | None) -> None:
         sku = brief.sku
         self._writing.pop(brief.brief_id, None)
