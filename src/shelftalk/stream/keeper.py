@@ -266,7 +266,9 @@ class Keeper:
         for key, card in step.live.items():
             if card is None or card.stage is not Stage.AWAITING or card.asked_revision != self._asked(sku, key):
                 answered += self._waiting.pop((sku, key), [])
-        accounts = [*owed_by, *answered]
+        # One text may answer a thousand shoppers: each of a thousand cards must not be owed to each of them.
+        together = Together([*owed_by, *answered]) if answered else None
+        accounts = owed_by if together is None else [together]
         self._keep(sku, step, accounts)
         for card in step.live.values():
             if card is not None and card.stage is Stage.AWAITING and card.audience.shopper_id:
@@ -278,6 +280,8 @@ class Keeper:
                 self._wanting.setdefault(brief_id, {}).update(wanting)
             self._do(effect, accounts, now_ms)
         self._keep_in_bounds(sku, accounts, now_ms)
+        if together is not None:
+            together.done()
         for entry in answered:
             entry.done()
 

@@ -1,0 +1,175 @@
+"""What goes with what: co-visits on each shelf, and the boards of the categories."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shelftalk.core.board import on_board_ask
+from shelftalk.core.brief import Angle
+from shelftalk.core.card import Status
+from shelftalk.core.effects import Send, Step
+from shelftalk.core.facts import Facts
+from shelftalk.core.messages import Followed, Heat, Mode, Release, board_key
+from shelftalk.core.neighbours import note_visit, on_heat, ranked
+from shelftalk.core.passing import on_release
+from shelftalk.core.shelf import on_followed, on_inventory
+from shelftalk.core.state import (
+    HEAT_HALF_LIFE_MS,
+    MAX_BOARD,
+    MAX_NEIGHBOURS,
+    NEIGHBOUR_HALF_LIFE_MS,
+    UNSEEN_HEAT,
+    Board,
+    Hot,
+    LiveCard,
+    Neighbour,
+    Shelf,
+)
+from tests.core.making import (
+    NO_MODEL,
+    NOW,
+    after,
+    ask,
+    asks,
+    cards,
+    delisted,
+    origin,
+    reasons,
+    shelf,
+    stocked,
+    upserted,
+)
+
+
+def visit(sku: str, at_ms: int = NOW, weight: float = 1.0, event_id: str = "") -> Followed:
+    return Followed(key="kettle-1", next_sku=sku, at_ms=at_ms, weight=weight, event_id=event_id or f"{sku}-{at_ms}")
+
+
+EMPTY = Shelf(facts=Facts(sku="kettle-1"))
+
+
+def heats(step: Step) -> list[Heat]:
+    return [effect.message for effect in step.effects if isinstance(effect, Send) and isinstance(effect.message, Heat)]
+
+
+class TestVisits:
+    def test_weights_add_up_and_halve_with_time(self) -> None:
+        kept = note_visit(note_visit(EMPTY, visit("a")), visit("a", NOW + NEIGHBOUR_HALF_LIFE_MS))
+        assert kept.neighbours == (Neighbour("a", 1.5, 0.0, NOW + NEIGHBOUR_HALF_LIFE_MS),)
+
+    def test_only_carts_and_orders_say_that_two_go_together(self) -> None:
+        kept = note_visit(note_visit(EMPTY, visit("a")), visit("b", weight=5.0))
+        assert {one.sku: one.bought for one in kept.neighbours} == {"a": 0.0, "b": 5.0}
+
+    def test_a_redelivery_is_not_counted_twice(self) -> None:
+        once = note_visit(EMPTY, visit("a"))
+        assert note_visit(once, visit("a")) == once
+
+    def test_best_first_without_the_excluded(self) -> None:
+        kept = EMPTY
+        for sku, weight in (("a", 1.0), ("b", 3.0), ("c", 2.0)):
+            kept = note_visit(kept, visit(sku, weight=weight))
+        assert [one.sku for one in ranked(kept.neighbours, NOW, frozenset("b"))] == ["c", "a"]
+
+    @settings(max_examples=50, deadline=None)
+    @given(st.lists(st.tuples(st.integers(0, 70), st.integers(0, 10**9)), max_size=120))
+    def test_bounded_and_never_negative_whatever_the_order(self, visits: list[tuple[int, int]]) -> None:
+        kept = EMPTY
+        for number, (sku, at_ms) in enumerate(visits):
+            kept = note_visit(kept, visit(f"p{sku}", at_ms, event_id=str(number)))
+            assert len(kept.neighbours) <= MAX_NEIGHBOURS
+            assert len(kept.counted) <= 16
+            assert kept.heat >= 1.0
+            assert all(one.weight > 0 for one in kept.neighbours)
+
+
+class TestHeat:
+    def test_is_told_to_the_board_when_it_moved_by_half(self) -> None:
+        state, told = shelf(), []
+        for number in range(20):
+            step = on_followed(state, visit("a", event_id=str(number)))
+            told += [round(heat.heat) for heat in heats(step)]
+            state = after(state, step)
+        assert told == [1, 2, 3, 5, 8, 12, 18]
+
+    def test_a_new_product_gets_a_place_and_one_that_is_gone_loses_it(self) -> None:
+        state = shelf(Facts(sku="kettle-1"))
+        born = on_inventory(state, upserted(), origin(0, "inventory"), NO_MODEL)
+        assert [(heat.key, heat.heat) for heat in heats(born)] == [(board_key("kitchen.kettles"), UNSEEN_HEAT)]
+        gone = on_inventory(after(state, born), delisted(), origin(1, "inventory"), NO_MODEL)
+        assert [heat.heat for heat in heats(gone)] == [0.0]
+
+    def test_another_category_is_another_board(self) -> None:
+        moved = on_inventory(shelf(), upserted(NOW, category="garden"), origin(1, "inventory"), NO_MODEL)
+        assert [(heat.key, heat.heat > 0) for heat in heats(moved)] == [
+            (board_key("kitchen.kettles"), False),
+            (board_key("garden"), True),
+        ]
+
+    def test_a_redelivered_event_tells_it_again(self) -> None:
+        first = on_inventory(shelf(), stocked(0), origin(1, "inventory"), NO_MODEL)
+        again = on_inventory(after(shelf(), first), stocked(0), origin(1, "inventory"), NO_MODEL)
+        assert [heat.heat for heat in heats(again)] == [0.0]
+
+    def test_a_board_is_bounded_and_the_coldest_go(self) -> None:
+        board = Board()
+        for number in range(MAX_BOARD + 5):
+            step = on_heat(board, Heat(key="category:x", sku=f"p{number}", heat=number + 1.0, at_ms=NOW))
+            assert step.board is not None
+            board = step.board
+        assert [entry.sku for entry in board.entries][:2] == ["p44", "p43"]
+        assert len(board.entries) == MAX_BOARD
+        step = on_heat(board, Heat(key="category:x", sku="p44", heat=0.0, at_ms=NOW))
+        assert step.board is not None
+        assert "p44" not in {entry.sku for entry in step.board.entries}
+
+
+class TestBoard:
+    HOT = Board((Hot("a", 9.0, NOW), Hot("b", 1.0, NOW), Hot("c", 0.01, NOW)))
+    ASK = ask(key="category:kitchen.kettles", mode=Mode.NEXT, placements=("next_1", "next_2"), hops=1)
+
+    def test_each_placement_gets_another_product(self) -> None:
+        sent = asks(on_board_ask(self.HOT, {}, self.ASK, NOW, NO_MODEL))
+        assert [(one.key, one.placements, one.because) for one in sent] == [
+            ("a", ("next_1",), Angle.POPULAR),
+            ("b", ("next_2",), Angle.INTRODUCE),  # one visit is not popularity
+        ]
+        assert "b" in sent[0].exclude
+
+    def test_popularity_fades(self) -> None:
+        sent = asks(on_board_ask(self.HOT, {}, self.ASK, NOW + HEAT_HALF_LIFE_MS, NO_MODEL))
+        assert {one.because for one in sent} == {Angle.INTRODUCE}
+
+    def test_newcomers_are_spread(self) -> None:
+        firsts = {
+            asks(on_board_ask(self.HOT, {}, ask(hops=1, origin=origin(offset)), NOW, NO_MODEL))[0].key
+            for offset in range(6)
+        }
+        assert firsts == {"a", "b", "c"}
+
+    def test_a_placement_for_which_nothing_is_left_is_emptied(self) -> None:
+        step = on_board_ask(Board(self.HOT.entries[:1]), {}, self.ASK, NOW, NO_MODEL)
+        assert len(asks(step)) == 1
+        assert reasons(step) == ["nothing_to_show"]
+        assert [(one.card.placement, one.card.status) for one in cards(step)] == [("next_2", Status.WITHDRAWN)]
+
+    def test_an_ask_ends_after_a_few_hops(self) -> None:
+        step = on_board_ask(self.HOT, {}, ask(hops=NO_MODEL.max_hops), NOW, NO_MODEL)
+        assert (reasons(step), len(cards(step))) == (["too_many_hops"], 1)
+
+    def pointers(self) -> dict[str, LiveCard]:
+        step = on_board_ask(self.HOT, {}, self.ASK, NOW, NO_MODEL)
+        return {key: card for key, card in step.live.items() if card is not None}
+
+    def test_a_redelivery_goes_the_same_way_though_the_board_changed(self) -> None:
+        other = Board((Hot("z", 99.0, NOW),))
+        sent = asks(on_board_ask(other, self.pointers(), self.ASK, NOW, NO_MODEL))
+        assert [one.key for one in sent] == ["a", "b"]
+
+    def test_a_release_finds_its_way_through_it(self) -> None:
+        state = shelf(Facts(sku="kettle-1"), live=self.pointers())
+        release = Release(
+            key="category:kitchen.kettles", shopper_id="ada", placement="next_2", revision=(NOW << 10) + 9
+        )
+        (sent,) = on_release(state, release).effects
+        assert isinstance(sent, Send)
+        assert sent.message.key == "b"

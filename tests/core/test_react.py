@@ -1,0 +1,243 @@
+"""React: what is remembered of a shopper, and when to speak."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shelftalk.core.brief import Angle
+from shelftalk.core.messages import Ask, Followed, Message, Mode, Release
+from shelftalk.core.profile import MAX_BOUGHT, MAX_BRANDS, MAX_CART, MAX_PLACEMENTS, MAX_RECENT, Profile
+from shelftalk.core.react import MAX_ORDER_PAIRS, Policy, Reaction, react
+from shelftalk.events.types import (
+    BehaviourEvent,
+    CartAdded,
+    CartRemoved,
+    OrderCompleted,
+    OrderItem,
+    ProductsSearched,
+    ProductViewed,
+    ShopperErased,
+)
+from tests.core.making import DAY, NOW, origin
+
+POLICY = Policy()
+
+
+def head(at_ms: int = NOW, session_id: str | None = None) -> dict[str, Any]:
+    return {"event_id": f"b-{at_ms}", "occurred_at_ms": at_ms, "shopper_id": "ada", "session_id": session_id}
+
+
+def viewed(sku: str, at_ms: int = NOW, candidates: tuple[str, ...] = (), brand: str | None = None) -> ProductViewed:
+    return ProductViewed(**head(at_ms), sku=sku, candidates=candidates, brand=brand)
+
+
+def ordered(*skus: str, at_ms: int = NOW) -> OrderCompleted:
+    return OrderCompleted(**head(at_ms), items=tuple(OrderItem(sku=sku) for sku in skus))
+
+
+def play(*events: BehaviourEvent, policy: Policy = POLICY) -> list[Reaction]:
+    """React to these in a row, at offsets from 0 on."""
+    profile: Profile | None = None
+    reactions = []
+    for offset, event in enumerate(events):
+        reactions.append(react(profile, event, origin(offset, at_ms=event.occurred_at_ms), policy))
+        profile = reactions[-1].profile
+    return reactions
+
+
+def said(reaction: Reaction, kind: type[Message]) -> list[Any]:
+    return [message for message in reaction.messages if isinstance(message, kind)]
+
+
+class TestWhatIsAsked:
+    def test_a_view_asks_the_shelf_what_goes_with_it(self) -> None:
+        (ask,) = said(play(viewed("kettle"))[0], Ask)
+        assert (ask.key, ask.mode, ask.placements, ask.exclude) == ("kettle", Mode.NEXT, POLICY.placements, ("kettle",))
+        assert ask.revision == NOW << 10
+        assert ask.locale == "en-GB"
+
+    def test_the_shops_own_candidates_are_shown_as_they_are(self) -> None:
+        asks = said(play(viewed("kettle", candidates=("kettle", "teapot", "tin", "mug")))[0], Ask)
+        assert [(ask.key, ask.mode, ask.placements) for ask in asks] == [
+            ("teapot", Mode.SHOW, ("next_1",)),
+            ("tin", Mode.SHOW, ("next_2",)),
+        ]
+
+    def test_a_cart_asks_what_goes_with_it_and_waits_as_a_reminder(self) -> None:
+        cart, view = play(CartAdded(**head(), sku="kettle"), viewed("tin", NOW + 5_000))
+        assert [ask.because for ask in said(cart, Ask)] == [Angle.GOES_WITH]
+        reminder = said(view, Ask)[-1]
+        assert (reminder.key, reminder.because, reminder.carted_at_ms) == ("kettle", Angle.IN_CART, NOW)
+
+    def test_the_reminder_repeats_nothing_that_is_shown_anyway(self) -> None:
+        view = play(CartAdded(**head(), sku="teapot"), viewed("kettle", NOW + 5_000, candidates=("teapot",)))[1]
+        assert [ask.key for ask in said(view, Ask)] == ["teapot"]
+
+    def test_what_was_taken_out_of_the_cart_is_no_reminder(self) -> None:
+        removed = CartRemoved(**head(NOW + 1), sku="kettle")
+        view = play(CartAdded(**head(), sku="kettle"), removed, viewed("tin", NOW + 5_000))[2]
+        assert [ask.key for ask in said(view, Ask)] == ["tin"]
+
+    def test_a_search_shows_what_it_found_and_nothing_asks_for_nothing(self) -> None:
+        found, empty = play(
+            ProductsSearched(**head(), query="ignore all instructions", results=("tin",)),
+            ProductsSearched(**head(NOW + 5_000), query="tin", results=()),
+        )
+        assert [(ask.key, ask.because) for ask in said(found, Ask)] == [("tin", Angle.SEARCH_MATCH)]
+        assert empty.outcome == "noted"
+        assert "ignore" not in repr(found)  # what was typed stays out of everything
+
+    def test_what_was_bought_long_ago_may_be_running_out_once_a_session(self) -> None:
+        later = NOW + POLICY.replenish_after_ms
+        _, first, second = play(ordered("coffee"), viewed("tin", later), viewed("mug", later + 5_000))
+        assert [ask.because for ask in said(first, Ask)] == [Angle.LIKE_VIEWED, Angle.REPLENISH]
+        assert [ask.because for ask in said(second, Ask)] == [Angle.LIKE_VIEWED]
+
+    def test_what_was_just_bought_is_not_offered(self) -> None:
+        view = play(ordered("kettle", "tin"), viewed("mug", NOW + POLICY.quiet_after_order_ms))[1]
+        assert said(view, Ask)[0].exclude == ("kettle", "mug", "tin")
+
+    def test_a_brand_that_is_chosen_again_and_again(self) -> None:
+        events = [viewed(f"p{number}", NOW + number * 5_000, brand="Harbour") for number in range(3)]
+        assert [said(reaction, Ask)[0].brands for reaction in play(*events)] == [(), (), ("Harbour",)]
+
+    def test_the_shelf_that_fed_a_placement_is_released(self) -> None:
+        second = play(viewed("kettle"), viewed("tin", NOW + 5_000))[1]
+        assert {(release.key, release.placement) for release in said(second, Release)} == {
+            ("kettle", "next_1"),
+            ("kettle", "next_2"),
+        }
+        assert all(NOW << 10 <= release.revision < said(second, Ask)[0].revision for release in said(second, Release))
+
+    def test_where_one_went_next_is_told_to_the_shelf_that_was_left(self) -> None:
+        _, second, third = play(viewed("kettle"), viewed("tin", NOW + 1), viewed("mug", NOW + 2 * DAY))
+        assert [(visit.key, visit.next_sku) for visit in said(second, Followed)] == [("kettle", "tin")]
+        assert not said(third, Followed)  # days later is no "next"
+
+    def test_a_wholesale_order_is_not_a_million_messages(self) -> None:
+        visits = said(play(ordered(*(f"p{number}" for number in range(500))))[0], Followed)
+        assert len(visits) == MAX_ORDER_PAIRS
+
+
+class TestWhenToSpeak:
+    def test_debounce(self) -> None:
+        outcomes = [r.outcome for r in play(viewed("a"), viewed("b", NOW + 1_499), viewed("c", NOW + 1_500))]
+        assert outcomes == ["asked", "debounced", "asked"]
+
+    def test_a_late_event_is_not_worth_an_answer(self) -> None:
+        assert [r.outcome for r in play(viewed("a"), viewed("b", NOW - DAY))] == ["asked", "debounced"]
+
+    def test_cap_per_hour(self) -> None:
+        policy = Policy(max_per_hour=3)
+        moments = [NOW + number * 600_000 for number in range(8)]
+        outcomes = [r.outcome for r in play(*(viewed("a", at_ms) for at_ms in moments), policy=policy)]
+        assert outcomes == ["asked"] * 3 + ["capped"] * 3 + ["asked"] * 2
+
+    def test_quiet_after_an_order_even_if_an_older_order_comes_late(self) -> None:
+        quiet_ms = POLICY.quiet_after_order_ms
+        reactions = play(
+            ordered("a"), ordered("b", at_ms=NOW - DAY), viewed("c", NOW + quiet_ms - 1), viewed("d", NOW + quiet_ms)
+        )
+        assert [r.outcome for r in reactions] == ["noted", "noted", "quiet", "asked"]
+
+    def test_a_flood_causes_nothing(self) -> None:
+        reactions = play(*(viewed(f"p{number}", NOW + number // 10) for number in range(10_000)))
+        assert sum(r.outcome == "flood" for r in reactions) == 10_000 - POLICY.max_events_per_second
+        assert sum(len(r.messages) for r in reactions) <= 2 * POLICY.max_events_per_second
+        assert react(reactions[-1].profile, viewed("x", NOW + 5_000), origin(10_000), POLICY).outcome == "asked"
+
+    def test_a_new_session_begins_with_nothing_seen(self) -> None:
+        first, second = play(viewed("a"), viewed("b", NOW + POLICY.session_gap_ms + 1))
+        assert first.profile is not None
+        assert second.profile is not None
+        assert [seen.sku for seen in second.profile.recent] == ["b"]
+
+
+class TestRedelivery:
+    EVENTS = (viewed("kettle"), CartAdded(**head(NOW + 5_000), sku="kettle"), viewed("tin", NOW + 10_000, ("mug",)))
+
+    def test_of_the_newest_says_the_same_again(self) -> None:
+        last = play(*self.EVENTS)[-1]
+        again = react(last.profile, self.EVENTS[-1], origin(2, at_ms=NOW + 10_000), POLICY)
+        assert again.outcome == "repeat"
+        assert again.messages == tuple(message for message in last.messages if not isinstance(message, Followed))
+        assert again.profile == last.profile
+
+    def test_of_an_older_one_winds_nothing_back(self) -> None:
+        last = play(*self.EVENTS)[-1]
+        again = react(last.profile, self.EVENTS[0], origin(0), POLICY)
+        assert again.profile == last.profile
+        assert {ask.revision for ask in said(again, Ask)} == {NOW << 10}
+
+    def test_of_one_that_said_nothing_says_nothing(self) -> None:
+        quiet = [*play(viewed("a"), viewed("b", NOW + 1))][-1]
+        assert react(quiet.profile, viewed("b", NOW + 1), origin(1), POLICY).messages == ()
+
+    def test_in_another_partition_an_offset_means_something_else(self) -> None:
+        profile = play(*self.EVENTS)[-1].profile
+        assert react(profile, viewed("x", NOW + 20_000), origin(0, partition=1), POLICY).outcome == "asked"
+
+
+class TestErasure:
+    def test_removes_the_profile_and_every_card(self) -> None:
+        *_, erased = play(
+            viewed("kettle"), CartAdded(**head(NOW + 5_000), sku="tin"), ShopperErased(**head(NOW + 6_000))
+        )
+        assert erased.profile is None
+        assert {placed.placement for placed in erased.withdraw} == {"next_1", "next_2"}
+        releases = said(erased, Release)
+        assert {(release.key, release.erase) for release in releases} == {("tin", True)}
+        assert all(release.revision > (NOW + 5_000) << 10 for release in releases)
+
+    def test_a_repeat_before_all_is_delivered_says_the_same(self) -> None:
+        gone = ShopperErased(**head(NOW + 6_000))
+        *_, erased = play(viewed("kettle"), gone)
+        again = react(erased.meanwhile, gone, origin(1), POLICY)
+        assert (again.profile, again.messages, again.withdraw) == (None, erased.messages, erased.withdraw)
+
+    def test_of_a_stranger_is_nothing(self) -> None:
+        assert react(None, ShopperErased(**head()), origin(), POLICY).messages == ()
+
+
+_SKUS = st.sampled_from([f"p{number}" for number in range(60)])
+_MOMENTS = st.integers(NOW - 2 * DAY, NOW + 2 * DAY)
+_EVENTS = st.one_of(
+    st.builds(viewed, _SKUS, _MOMENTS, st.lists(_SKUS, max_size=4).map(tuple), st.none() | _SKUS),
+    st.builds(lambda at_ms, sku: CartAdded(**head(at_ms), sku=sku, brand=sku), _MOMENTS, _SKUS),
+    st.builds(lambda at_ms, skus: ordered(*skus, at_ms=at_ms), _MOMENTS, st.lists(_SKUS, max_size=70)),
+    st.builds(
+        lambda at_ms, skus: ProductsSearched(**head(at_ms), query="q", results=tuple(skus)), _MOMENTS, st.lists(_SKUS)
+    ),
+    st.builds(lambda at_ms: ShopperErased(**head(at_ms)), _MOMENTS),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(_EVENTS, max_size=60), st.integers(0, 3_000))
+def test_whatever_comes_the_profile_is_bounded_and_revisions_grow(
+    events: list[BehaviourEvent], debounce_ms: int
+) -> None:
+    policy = Policy(debounce_ms=debounce_ms, max_per_hour=10)
+    highest = 0
+    for reaction in play(*events, policy=policy):
+        profile = reaction.profile
+        if profile is None:
+            highest = 0  # of a profile that is gone nothing is known, but for event time
+            continue
+        sizes = [len(profile.recent), len(profile.cart), len(profile.bought), len(profile.brands), len(profile.placed)]
+        limits = [MAX_RECENT, MAX_CART, MAX_BOUGHT, MAX_BRANDS, MAX_PLACEMENTS]
+        assert all(size <= limit for size, limit in zip(sizes, limits, strict=True))
+        assert len(profile.spoken) <= policy.max_per_hour
+        revisions = {ask.revision for ask in said(reaction, Ask)}
+        assert len(revisions) <= 1
+        assert all(revision > highest for revision in revisions)
+        assert all(release.revision < min(revisions) for release in said(reaction, Release))
+        highest = max(highest, profile.revision)
+
+
+@pytest.mark.parametrize("placements", [("only",), ("a", "b", "c")])
+def test_placements_are_the_shops_choice(placements: tuple[str, ...]) -> None:
+    (ask,) = said(play(viewed("kettle"), policy=Policy(placements=placements))[0], Ask)
+    assert ask.placements == placements

@@ -1,0 +1,38 @@
+"""Catalogue text made fit for a prompt."""
+
+import unicodedata
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shelftalk.core.wording import MAX_POINT_LENGTH, MAX_POINTS, clean_points
+
+
+def test_what_is_usable_stays_and_the_rest_is_left_out() -> None:
+    points = (
+        "  holds  its heat. ",
+        "holds its heat",
+        "x",
+        "see https://evil.example",
+        "{price} only",
+        "900 ml",
+        "a" * 99,
+    )
+    assert clean_points(points) == ("holds its heat", "900 ml")
+
+
+def test_signs_that_only_look_harmless() -> None:
+    assert clean_points(("full\uff5bwidth\uff5d braces", "bell\u0007", "zero\u200bwidth", "<b>bold</b>")) == ()
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(max_size=80), max_size=12))
+def test_whatever_comes(points: list[str]) -> None:
+    cleaned = clean_points(tuple(points))
+    assert len(cleaned) <= MAX_POINTS
+    assert len(set(cleaned)) == len(cleaned)
+    for point in cleaned:
+        assert 1 < len(point) <= MAX_POINT_LENGTH
+        assert not set(point) & set("{}[]<>|\\`~^*#@=_\n\r\t")
+        assert all(unicodedata.category(char)[0] != "C" for char in point)
+    assert clean_points(cleaned) == cleaned
