@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shelftalk.core.card import Status
 from shelftalk.core.ledger import Ledger
 from shelftalk.errors import BadInputError
 from shelftalk.stream.account import Entry
@@ -66,6 +67,15 @@ def test_a_redelivered_card_passes_again_and_an_overtaken_one_ends_here() -> Non
     fence, _, cards = offered([offer(5), offer(5), offer(4)])
     assert [value for _, value in cards.sent] == [offer(5), offer(5)]
     assert fence.counts == {"passed": 2, "overtaken": 1}
+
+
+def test_what_was_never_shown_is_not_withdrawn() -> None:
+    def gone(revision: int) -> bytes:
+        return msgspec.json.encode(Offer("s", "next_1", revision, Status.WITHDRAWN))
+
+    fence, _, cards = offered([gone(1), offer(2), gone(3), gone(4), offer(3)])
+    assert [value for _, value in cards.sent] == [offer(2), gone(3)]
+    assert fence.counts == {"nothing_to_withdraw": 2, "passed": 2, "overtaken": 1}
 
 
 def test_erasure_leaves_a_tombstone_and_no_trace() -> None:

@@ -11,15 +11,17 @@ from typing import Protocol
 
 import msgspec
 
+from shelftalk.core.card import Status
 from shelftalk.errors import BadInputError
 from shelftalk.stream.keeper import Entry
 from shelftalk.stream.record import Record
 
 
 class Shown(msgspec.Struct, frozen=True, array_like=True):
-    """The newest card of a placement."""
+    """The newest card of a placement, and whether there is anything to see of it."""
 
     revision: int
+    live: bool = True
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -28,6 +30,7 @@ class Offer(msgspec.Struct, frozen=True):
     shopper_id: str
     placement: str
     revision: int | None = None
+    status: Status = Status.LIVE
 
 
 class ShownTable(Protocol):
@@ -86,7 +89,11 @@ class Fence:
         if newest is not None and offer.revision < newest.revision:
             self.counts["overtaken"] += 1
             return
+        live = offer.status is Status.LIVE
         if newest is None or offer.revision > newest.revision:
-            self._shown.put(key, Shown(offer.revision), record.partition, entry)
+            self._shown.put(key, Shown(offer.revision, live), record.partition, entry)
+            if not live and (newest is None or not newest.live):
+                self.counts["nothing_to_withdraw"] += 1
+                return
         self._outlet.card(key, record.value, (entry,))
         self.counts["passed"] += 1
