@@ -9,7 +9,7 @@ from shelftalk.core.facts import Facts
 from shelftalk.core.messages import Mode, Release, board_key
 from shelftalk.core.passing import on_release
 from shelftalk.core.publish import brief_for
-from shelftalk.core.shelf import on_ask
+from shelftalk.core.shelf import on_ask, refresh
 from shelftalk.core.state import Copybook, Neighbour, Stage, Text
 from tests.core.making import (
     HOUR,
@@ -167,6 +167,16 @@ class TestAgain:
         for older in (ask(revision=1), ask(revision=1, mode=Mode.NEXT)):
             step = on_ask(state, older, NOW, NO_MODEL)
             assert (reasons(step), cards(step), step.live) == (["superseded"], [], {})
+
+    def test_an_ask_whose_card_no_consumer_would_take_is_too_late(self) -> None:
+        """The card was refreshed since, so its revision is higher: after a crash two chains of one ask may meet here."""
+        state = after(shelf(), on_ask(shelf(), ask(), NOW, NO_MODEL))
+        state = with_facts(state, priced(3_000))
+        state = after(state, refresh(state, state.live["ada|next_1"], NOW + 500, NO_MODEL))
+        assert state.live["ada|next_1"].revision == (NOW << 10) + 500
+        for mode in (Mode.SHOW, Mode.NEXT):
+            assert reasons(on_ask(state, ask(revision=(NOW << 10) + 499, mode=mode), NOW, NO_MODEL)) == ["superseded"]
+            assert not reasons(on_ask(state, ask(revision=(NOW << 10) + 501, mode=mode), NOW, NO_MODEL))
 
     def test_a_newer_ask_takes_the_place_of_one_that_waits(self) -> None:
         state = after(shelf(), on_ask(shelf(), ask(), NOW, RULES))

@@ -99,6 +99,11 @@ class TestAnyOrder:
         facts = folded(upserted(), first, second, stocked(3, NOW + 1), first)
         assert facts.price_minor == 900
 
+    def test_of_one_moment_in_the_past_the_lower_price_is_the_prior_one(self) -> None:
+        for first, second in ((3_000, 3_500), (3_500, 3_000)):
+            facts = folded(priced(2_000), priced(first, NOW - DAY), priced(second, NOW - DAY))
+            assert prior_price_minor(facts) == 3_000
+
     def test_a_redelivery_undoes_nothing_however_long_ago_it_was(self) -> None:
         many = [priced(700 + number) for number in range(20)]  # all of one millisecond
         facts = folded(upserted(), *many)

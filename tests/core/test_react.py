@@ -171,6 +171,12 @@ class TestRedelivery:
         assert again.profile == last.profile
         assert {ask.revision for ask in said(again, Ask)} == {NOW << 10}
 
+    def test_asks_for_nothing_that_was_not_asked_then(self) -> None:
+        """The cart filled up meanwhile. An erasure would not know of a reminder that only the repeat asked for."""
+        profile = play(viewed("kettle"), CartAdded(**head(NOW + 100), sku="tin"))[-1].profile
+        again = react(profile, viewed("kettle"), origin(0), POLICY)
+        assert [ask.placements for ask in said(again, Ask)] == [POLICY.placements]
+
     def test_of_one_that_said_nothing_says_nothing(self) -> None:
         quiet = [*play(viewed("a"), viewed("b", NOW + 1))][-1]
         assert react(quiet.profile, viewed("b", NOW + 1), origin(1), POLICY).messages == ()

@@ -18,7 +18,7 @@ def on_ask(state: ShelfState, ask: Ask, now_ms: int, rules: ShelfRules) -> Step:
         return pass_on(state, ask, now_ms, rules)
     facts = state.shelf.facts
     held = state.live.get(f"{ask.shopper_id}|{ask.placements[0]}")
-    if held is not None and held.asked_revision > ask.revision:
+    if held is not None and held.outdates(ask.revision):
         return Step(effects=[Drop("superseded", ask.origin)])
     if held is not None and held.asked_revision == ask.revision:
         return _redelivered(state, held, ask, now_ms, rules)

@@ -222,6 +222,9 @@ def _fold_price(facts: Facts, point: PricePoint, currency: str) -> Facts:
         else:
             since_ms, prices = max(since_ms, prices[-1].at_ms), (point,)
     elif point.at_ms > since_ms:
+        tied = next((held for held in prices[:-1] if held.at_ms == point.at_ms), None)
+        if tied is not None and tied.price_minor < point.price_minor:
+            point = tied  # of the past, where nobody can tell which was the repeat, the lower is the fairer "was"
         prices = _compact({held.at_ms: held for held in prices} | {point.at_ms: point})
     return msgspec.structs.replace(
         facts, currency=currency, currency_since_ms=since_ms, prices=prices, sale_ends_at_ms=_ends_ms(prices)

@@ -74,7 +74,7 @@ def pass_on(state: ShelfState, ask: Ask, now_ms: int, rules: ShelfRules) -> Step
 def superseded(step: Step, live: Mapping[str, LiveCard], ask: Ask, placement: str) -> bool:
     """Whether a newer ask has the placement already; said so in the step."""
     held = live.get(f"{ask.shopper_id}|{placement}")
-    if held is None or held.asked_revision <= ask.revision:
+    if held is None or not held.outdates(ask.revision):
         return False
     step.effects.append(Drop("superseded", ask.origin))
     return True
@@ -146,7 +146,7 @@ def nothing(state: ShelfState, ask: Ask, reason: str, now_ms: int, rules: ShelfR
     step = Step(effects=[Drop(reason, ask.origin)])
     for placement in ask.placements:
         held = state.live.get(f"{ask.shopper_id}|{placement}")
-        if held is not None and held.asked_revision > ask.revision:
+        if held is not None and held.outdates(ask.revision):
             continue
         if held is not None:
             leave(step, held, ask.revision)

@@ -193,7 +193,7 @@ def _speak(profile: Profile, event: BehaviourEvent, origin: Origin, policy: Poli
     revision = next_revision(profile, at_ms)
     said = Spoken(at_ms, origin.offset, revision)
     profile = msgspec.structs.replace(profile, revision=revision, spoken=(*spoken, said)[-policy.max_per_hour :])
-    return _ask(profile, event, origin, policy, revision)
+    return _ask(profile, event, origin, policy, revision, wanted=wanted)
 
 
 class _Want(msgspec.Struct, frozen=True):
@@ -242,8 +242,15 @@ def _reminder(profile: Profile, event: ProductViewed, policy: Policy, shown: fro
     return ()
 
 
-def _ask(profile: Profile, event: BehaviourEvent, origin: Origin, policy: Policy, revision: int) -> Reaction:
-    wanted = _wanted(profile, event, policy)
+def _ask(
+    profile: Profile,
+    event: BehaviourEvent,
+    origin: Origin,
+    policy: Policy,
+    revision: int,
+    *,
+    wanted: tuple[_Want, ...],
+) -> Reaction:
     taken = {place: want.key for want in wanted for place in want.placements}
     shown = frozenset(want.key for want in wanted if want.mode is Mode.SHOW)
     bought = tuple(seen.sku for seen in profile.bought[-MAX_RECENT:])
@@ -288,7 +295,19 @@ def _repeat(profile: Profile, event: BehaviourEvent, origin: Origin, policy: Pol
     So it says it again, with the same revision and so the same ids. Co-visits are not repeated: they are statistics.
     """
     said = next((said for said in profile.spoken if said.offset == origin.offset), None)
-    messages = () if said is None else _ask(profile, event, origin, policy, said.revision).messages
+    if said is None:
+        return Reaction(profile, (), "repeat")
+    # The cart may have changed since: nothing is asked that was not asked then, or an erasure would not know of it.
+    placed = {old.placement: old for old in profile.placed}
+    wanted = tuple(
+        want
+        for want in _wanted(profile, event, policy)
+        if all(
+            place in placed and (placed[place].revision > said.revision or placed[place].key == want.key)
+            for place in want.placements
+        )
+    )
+    messages = _ask(profile, event, origin, policy, said.revision, wanted=wanted).messages
     return Reaction(profile, messages, "repeat")  # what was placed since is not wound back
 
 

@@ -141,6 +141,10 @@ class LiveCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     hops: int = 0
     published_at_ms: int = 0
 
+    def outdates(self, revision: int) -> bool:
+        """Whether an ask of this revision comes too late: a consumer who has this card would not take what it brings."""
+        return self.asked_revision != revision and self.revision >= revision
+
     def raised(self, now_ms: int) -> int:
         """The revision of its next publication.
 

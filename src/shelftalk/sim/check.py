@@ -192,8 +192,10 @@ class Auditor:
         """What a shopper reads was true at the inventory offset that the card names."""
         facts, truth = card.facts, self.books[card.sku].upto(card.facts.source_offset)
         claims = (facts.name, facts.price_minor, facts.was_price_minor, facts.stock)
+        # Of two prices of one past moment the lower is kept: a sale may look smaller than the oracle has it, never larger.
+        fair = facts.was_price_minor == truth.was_minor or (facts.was_price_minor or 0) < (truth.was_minor or 0)
         self.require(
-            claims == (truth.name, truth.price_minor, truth.was_minor, truth.stock),
+            (facts.name, facts.price_minor, facts.stock) == (truth.name, truth.price_minor, truth.stock) and fair,
             "wrong_price",
             f"{where} says {claims}; the shop says {truth}",
         )

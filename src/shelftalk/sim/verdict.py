@@ -116,8 +116,8 @@ def _shown(records: list[Record]) -> dict[str, Card | None]:
 
 def _card_is_true(world: World, auditor: Auditor, means: Promotion, key: str, card: Card) -> None:
     truth, facts = auditor.books[card.sku].now(), card.facts
-    claims = (facts.name, facts.price_minor, facts.was_price_minor, facts.stock)
-    known = (truth.name, truth.price_minor, truth.was_minor, truth.stock)
+    claims = (facts.name, facts.price_minor, facts.stock)
+    known = (truth.name, truth.price_minor, truth.stock)
     auditor.require(claims == known, "stale", f"{key} still shows {card.sku} with {claims}; true is {known}: {card}")
     auditor.require(truth.showable(world.now_ms), "stale", f"{key} still offers {card.sku}: {truth}")
     auditor.require(facts.promotion == means, "stale", f"{key}: {card.sku} is told as {facts.promotion}, it is {means}")
