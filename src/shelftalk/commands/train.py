@@ -78,6 +78,8 @@ def line_model(
     run = trainer.train(work / "smoke" if smoke else work, report)
     trainer.export(out, run)
     print(f"wrote {out}")
+    if not samples:
+        return
     pairs = trainer.held_out_pairs()[:samples]
     for pair, text in zip(pairs, trainer.write([pair.brief for pair in pairs]), strict=True):
         brief = pair.brief

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from shelftalk.stream.topics import TopicSpec
 
 #: How much the model gives way to everything else in the worker.
-_NICENESS = 10
+_NICENESS = 3
 
 topics = typer.Typer(help="Create, check and list the topics on the broker.")
 

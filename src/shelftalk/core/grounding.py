@@ -44,6 +44,7 @@ _BROKEN = re.compile(
     r"\b(?:a|an) \{(?:name|brand|price|was_price)\}|\s{2,}|\s[,.]|(?<!of )\{name\} left\b|[,:;]\s*$"
     r"|(?:not changed|as before|as it was|favour|in short|impression|you (?:get|see)):? "
     r"\{(?:price|was_price|percent_off|stock_left)\}"
+    r"|\{name\} is an? \{p\d\}|\bin (?:an? )?[\w-]+ lined\b|\ban? (?:\w+[^sSuUiI\W]s)\b(?! of\b)"
     r"|\bprice (?:has|page|label|says)\b|\bnot been\b|\bbasket, and in your cart\b|\{brand\}, from\b"
     r"|(?:price is|costs|price:|cost is) (?:just )?\{(?:name|brand)\}|\{percent_off\} (?!off\b|less\b|cheaper\b|lower\b)",
     re.IGNORECASE,
@@ -105,6 +106,8 @@ def ungrounded(brief: Brief, text: str) -> list[str]:
         if brief.angle not in angles and (match := pattern.search(lower))
     ]
     head = words_of(brief.kind)[-1:]
+    if head and head[0].endswith("s") and re.search(rf"\ban? (?:[\w-]+ ){{0,3}}{re.escape(head[0])}\b", lower):
+        problems.append(f"grammar: a {head[0]}")
     if head and re.search(rf"{_HAS}{re.escape(head[0])}\b", lower):
         problems.append(f"tautology: has {head[0]}")
     if _says_nothing(brief, text, said, facts):

@@ -41,7 +41,7 @@ class DeskSettings(msgspec.Struct, frozen=True):
         background_limit: such requests that may queue here; beyond it the oldest are shed and keep their phrase.
     """
 
-    temperature: float = 0.4
+    temperature: float = 0.6
     top_p: float = 0.92
     urgent: int = 4
     give_up_ms: int = 5_000

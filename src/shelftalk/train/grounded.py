@@ -5,9 +5,12 @@ lines that pass the grounding rule, and the phrasebook's lines for the same prod
 """
 
 import random
+import re
 from collections.abc import Iterable, Sequence
 
-from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone
+import msgspec
+
+from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone, point_slots
 from shelftalk.core.grounding import ungrounded
 from shelftalk.core.guard import Outcome, judge
 from shelftalk.core.phrasebook import phrase
@@ -19,7 +22,46 @@ from shelftalk.train.lines import Product
 PLAIN = "en-plain"
 
 #: Phrasebook texts a product. Too many and the model is the phrasebook again; none and it forgets what plain is.
-PHRASES = 3
+PHRASES = 1
+
+#: Texts that only join points, in forms whose grammar holds whatever the points are: where there is no other reason, what a product
+#: is and has must do. ``[a]`` and ``[b]`` are points; at a sentence's beginning they get a capital.
+_JOINED: dict[Angle, tuple[str, ...]] = {
+    Angle.INTRODUCE: (
+        "[a]. [b]. {name}, {price}.",
+        "[a], [b]: {name}.",
+        "{name}: [a], [b].",
+        "{name}, {price}: [a], [b].",
+        "{name}. [a], [b], {price}.",
+        "Noted on the card for {name}: [a].",
+        "Worth knowing about {name}: [a], [b].",
+        "[a], for a start. {name}, {price}.",
+        "On the label: [a]. {name}, {price}.",
+        "A reason to open the page: [a]. {name}.",
+        "The details of {name}, in short: [a], [b].",
+        "[kind], [a], [b]. {price}.",
+        "By {brand}: {name}. [a], [b].",
+        "What stands out about {name}: [a].",
+    ),
+    Angle.POPULAR: (
+        "Many people are looking at {name} now. [a], [b].",
+        "Being looked at a lot: {name}. [a].",
+        "[a], [b]: {name} has many people looking.",
+    ),
+    Angle.YOUR_BRAND: (
+        "{brand} again: {name}. [a], [b].",
+        "More from {brand}: {name}. [a].",
+        "[a], [b]. {name}, by {brand}.",
+    ),
+    Angle.SEARCH_MATCH: (
+        "For your search: {name}. [a], [b].",
+        "It fits your search: [kind], [a]. {price}.",
+        "[a], [b]: a match for your search.",
+    ),
+}
+
+#: Such texts a product.
+JOINED = 4
 
 _PROMOTIONS = (
     [Promotion.NONE] * 4
@@ -40,7 +82,7 @@ def grounded_pairs(products: Sequence[Product], seed: int, version: int) -> list
     plain = [product for product in products if product.source.startswith(PLAIN)]
     pairs += [pair for pair in augmented(plain, seed, version + 1) if _plain(pair)]
     rng = random.Random(f"{seed}:{version}:phrases")
-    return pairs + list(_phrases(products, rng))
+    return [*pairs, *_phrases(products, rng), *_joined(products, rng)]
 
 
 def _plain(pair: Pair) -> bool:
@@ -53,8 +95,41 @@ def _phrases(products: Sequence[Product], rng: random.Random) -> Iterable[Pair]:
         for _ in range(PHRASES):
             brief = _draw(product, kinds, rng)
             text = phrase(brief)
-            if judge(brief, text).outcome is Outcome.PASS:
-                yield Pair(brief, text)
+            pair = Pair(brief, text)
+            if _plain(pair):
+                yield pair
+
+
+def _joined(products: Sequence[Product], rng: random.Random) -> Iterable[Pair]:
+    for product in products:
+        if not product.points:
+            continue
+        slots = {point: f"{{{slot}}}" for slot, point in point_slots(product.points).items()}
+        for _ in range(JOINED):
+            angle = rng.choices(list(_JOINED), [5, 1, 1, 1])[0]
+            form = rng.choice(_JOINED[angle])
+            first, second = rng.choices(product.points, k=2)
+            if "[b]" in form and first == second:
+                continue
+            text = form.replace("[kind]", product.kind)
+            text = text.replace("[a]", slots.get(first, first)).replace("[b]", slots.get(second, second))
+            text = _SENTENCE.sub(lambda match: match[0].upper(), text)
+            brief = _draw(product, [""], rng)
+            brief = msgspec.structs.replace(
+                brief,
+                channel=Channel.CARD,
+                angle=angle,
+                anchor=None,
+                promotion=Promotion.NONE,
+                branded=brief.branded or "{brand}" in text,
+            )
+            pair = Pair(brief, text)
+            if _plain(pair):
+                yield pair
+
+
+#: A letter that begins a sentence.
+_SENTENCE = re.compile(r"(?:^|[.] )[a-z]")
 
 
 def _draw(product: Product, kinds: Sequence[str], rng: random.Random) -> Brief:
