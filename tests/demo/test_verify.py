@@ -283,6 +283,9 @@ def test_a_redelivered_card_is_no_finding_and_a_tombstone_ends_it() -> None:
         ("\uffe51,500", "JPY", 1_500),
         ("KWD\u00a01.250", "KWD", 1_250),
         ("GBP 7.05", "GBP", 705),
+        ("At £74.82. 5 left.", "GBP", 7_482),
+        ("Three sizes of tip, £74.82. X, 5% off.", "GBP", 7_482),
+        ("£74.82 5 times", "GBP", 7_482),
     ],
 )
 def test_amounts_are_read_as_they_are_written(text: str, currency: str, minor: int) -> None:

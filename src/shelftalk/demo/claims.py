@@ -32,7 +32,8 @@ _SIGNS = {
 _NO_DECIMALS = {"JPY", "KRW", "CLP", "VND", "ISK"}
 _THREE_DECIMALS = {"KWD", "BHD", "OMR", "JOD", "TND"}
 
-_NUMBER = r"\d[\d.,\u00a0\u202f' ]*\d|\d"
+#: Signs inside a number stand alone and before digits, a space only before three: "£74.82. 5 left" is no number of seven digits.
+_NUMBER = r"\d+(?:[.,]\d+|[\u00a0\u202f' ]\d{3}(?!\d))*"
 _SIGN = "|".join(re.escape(sign) for sign in sorted(_SIGNS, key=len, reverse=True)) + r"|\b[A-Z]{3}\b"
 _AMOUNT = re.compile(
     rf"(?P<before>{_SIGN})[\s\u00a0]?(?P<after_sign>{_NUMBER})|(?P<alone>{_NUMBER})[\s\u00a0]?(?P<behind>{_SIGN})"

@@ -200,8 +200,9 @@ def _text(record: Record, card: Record, truth: Truth, report: Report) -> None:
         )
         return
     allowed = [minor for minor in (price, truth.was_minor) if minor is not None]
-    # A product may have an amount in its name ("Gift card £20"); that is no price.
-    for amount in amounts_in(text.replace(card["facts"]["name"], ""), currency):
+    # A product may have an amount in its name ("Gift card £20"); that is no price. Left out without a trace, it would join its
+    # neighbours ("£74.82. Earbuds, 5% off" is not "£74.82. , 5").
+    for amount in amounts_in(text.replace(card["facts"]["name"], "(name)"), currency):
         if not any(amount.is_amount(minor, currency) for minor in allowed):
             report.add(
                 "text_amount",
