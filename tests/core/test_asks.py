@@ -149,6 +149,13 @@ class TestAgain:
         again = on_ask(after(shelf(), step), ask(), NOW + 500, NO_MODEL)
         assert cards(again)[0].card.card_id == cards(step)[0].card.card_id
 
+    def test_a_card_that_was_refreshed_since_does_not_go_back(self) -> None:
+        state = after(shelf(), on_ask(shelf(), ask(), NOW, NO_MODEL))
+        state = with_facts(state, priced(3_000))
+        moved = refresh(state, state.live["ada|next_1"], NOW + 500, NO_MODEL)
+        again = on_ask(after(state, moved), ask(), NOW + 900, NO_MODEL)
+        assert cards(again)[0].card.card_id == cards(moved)[0].card.card_id
+
     def test_it_goes_the_same_way_even_if_the_neighbours_changed(self) -> None:
         going = ask(mode=Mode.NEXT, placements=("next_1", "next_2"))
         step = on_ask(shelf(neighbours=TWO), going, NOW, NO_MODEL)

@@ -99,6 +99,15 @@ class TestAnyOrder:
         facts = folded(upserted(), first, second, stocked(3, NOW + 1), first)
         assert facts.price_minor == 900
 
+    def test_of_one_moment_the_later_stock_counts(self) -> None:
+        assert folded(upserted(), stocked(3), stocked(0)).stock == 0
+        assert folded(upserted(), stocked(0), stocked(3)).restocked_at_ms == NOW
+
+    def test_a_late_price_falls_between_repeats_of_another(self) -> None:
+        late = priced(1_200, NOW - 3)
+        repeats = [priced(900, NOW - 4), priced(900, NOW - 2), priced(900, NOW - 1)]
+        assert folded(*repeats, late).price_since_ms == NOW - 2
+
     def test_of_one_moment_in_the_past_the_lower_price_is_the_prior_one(self) -> None:
         for first, second in ((3_000, 3_500), (3_500, 3_000)):
             facts = folded(priced(2_000), priced(first, NOW - DAY), priced(second, NOW - DAY))
@@ -168,6 +177,10 @@ class TestPriorPrice:
         known = truth(events).was_minor
         assert len(facts.prices) <= MAX_PRICE_POINTS
         assert (prior_price_minor(facts) or 0) <= (known or 0)
+
+    def test_the_lowest_is_remembered_however_many_follow(self) -> None:
+        many = [priced(4_000 + number % 2, NOW - 9_000 + number) for number in range(2 * MAX_PRICE_POINTS)]
+        assert prior_price_minor(folded(priced(500, NOW - 10_000), *many, priced(900))) is None
 
     def test_a_feed_that_repeats_the_price_for_years_costs_nothing(self) -> None:
         facts = folded(*(priced(900, NOW - (2_000 - number) * HOUR) for number in range(2_000)))

@@ -135,6 +135,10 @@ class TestBoard:
         ]
         assert "b" in sent[0].exclude
 
+    def test_the_excluded_are_not_shown(self) -> None:
+        step = on_board_ask(self.HOT, {}, ask(hops=1, exclude=("a", "c")), NOW, NO_MODEL)
+        assert [one.key for one in asks(step)] == ["b"]
+
     def test_popularity_fades(self) -> None:
         sent = asks(on_board_ask(self.HOT, {}, self.ASK, NOW + HEAT_HALF_LIFE_MS, NO_MODEL))
         assert {one.because for one in sent} == {Angle.INTRODUCE}

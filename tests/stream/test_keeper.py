@@ -388,6 +388,16 @@ class TestPartitions:
         bench.keeper.words(Words(bench.tray.wanted[-1].brief, GOOD), bench.now_ms)
         assert len(bench.tray.cards) == before
 
+    def test_what_comes_back_wakes_in_time(self) -> None:
+        bench = Bench()
+        bench.inventory(upserted(), priced(3_000, NOW, NOW + 60_000))
+        bench.turn()
+        bench.keeper.revoked(0)
+        bench.keeper.recovered(0, bench.now_ms)
+        bench.turn()
+        bench.turn(60_000)
+        assert {card.status for card in bench.tray.cards[-3:]} == {Status.WITHDRAWN}
+
     def test_what_went_out_just_before_a_crash_goes_out_again_the_same(self) -> None:
         bench = Bench()
         bench.inventory(upserted())
