@@ -45,7 +45,7 @@ class DeskSettings(msgspec.Struct, frozen=True):
     top_p: float = 0.92
     urgent: int = 4
     give_up_ms: int = 5_000
-    background: int = 4
+    background: int = 8
     background_limit: int = 20_000
 
 
