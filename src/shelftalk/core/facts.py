@@ -126,12 +126,17 @@ def _run_start(prices: tuple[PricePoint, ...]) -> int:
     return start
 
 
+#: Nouns that say nothing: better none than "the product you were looking at".
+_VAGUE = frozenset({"product", "item", "article", "other", "misc"})
+
+
 def plain_kind(kind: str | None, category: str) -> str:
     """The noun of a product: as given, else the last part of its category, such as ``"water heater"``."""
     if kind:
         return kind
     last = category.replace("/", ".").replace(">", ".").rsplit(".", 1)[-1]
-    return last.replace("_", " ").replace("-", " ").strip().lower()
+    noun = last.replace("_", " ").replace("-", " ").strip().lower()
+    return "" if noun in _VAGUE else noun
 
 
 def fold(facts: Facts, event: InventoryEvent, origin: Origin) -> Facts:

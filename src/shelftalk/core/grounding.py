@@ -45,6 +45,7 @@ _BROKEN = re.compile(
     r"|(?:not changed|as before|as it was|favour|in short|impression|you (?:get|see)):? "
     r"\{(?:price|was_price|percent_off|stock_left)\}"
     r"|\{name\} is an? \{p\d\}|\bin (?:an? )?[\w-]+ lined\b|\ban? (?:\w+[^sSuUiI\W]s)\b(?! of\b)"
+    r"|\bwith a price\b|\bunder \{brand\}"
     r"|\bprice (?:has|page|label|says)\b|\bnot been\b|\bbasket, and in your cart\b|\{brand\}, from\b"
     r"|(?:price is|costs|price:|cost is) (?:just )?\{(?:name|brand)\}|\{percent_off\} (?!off\b|less\b|cheaper\b|lower\b)",
     re.IGNORECASE,
@@ -90,7 +91,10 @@ def ungrounded(brief: Brief, text: str) -> list[str]:
     """Why a text is not grounded in its brief; empty if it is. English only; other languages pass."""
     if brief.language != "en":
         return []
-    facts = Counter(stem(word) for word in words_of(" ".join((brief.kind, brief.anchor or "", *brief.points))))
+    # As often as the one source that names it most: "You viewed a watch. This is a watch" says nothing.
+    facts: Counter[str] = Counter()
+    for source in (brief.kind, brief.anchor or "", *brief.points):
+        facts |= Counter(stem(word) for word in words_of(source))
     said = Counter(stem(word) for word in words_of(text))
     problems = [f"invented: {word}" for word in said if word not in facts and word not in _generic()]
     # "A pancake pan is a pan": a thing named more often than the facts name it says nothing.

@@ -29,7 +29,8 @@ def brief_for(facts: Facts, card: LiveCard, now_ms: int, rules: ShelfRules) -> B
         branded=facts.brand is not None,
         locale=language,  # how words are spelled; amounts and days follow the card's own locale
         variant=rules.variant,
-        model=rules.model if language in rules.languages else PHRASEBOOK,
+        # Of a product that has not even a kind the model knows nothing to say.
+        model=rules.model if facts.kind and language in rules.languages else PHRASEBOOK,
     )
 
 
