@@ -133,7 +133,7 @@ _VAGUE = frozenset({"product", "item", "article", "other", "misc"})
 def plain_kind(kind: str | None, category: str) -> str:
     """The noun of a product: as given, else the last part of its category, such as ``"water heater"``."""
     if kind:
-        return kind
+        return "" if kind.lower() in _VAGUE else kind
     last = category.replace("/", ".").replace(">", ".").rsplit(".", 1)[-1]
     noun = last.replace("_", " ").replace("-", " ").strip().lower()
     return "" if noun in _VAGUE else noun
