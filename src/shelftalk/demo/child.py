@@ -1,10 +1,8 @@
 """The worker as a child process: started, watched, and ended with us in every case."""
 
 import contextlib
-import ctypes
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,9 +15,9 @@ import orjson
 from prometheus_client.parser import text_string_to_metric_families
 
 from shelftalk.errors import ShelftalkError
+from shelftalk.stream.processes import die_with_parent, free_port
 from shelftalk.stream.settings import Kafka, Topics
 
-_PR_SET_PDEATHSIG = 1
 _ANSWER_S = 2.0
 _LAST_LINES = 12
 
@@ -134,7 +132,7 @@ def worker_process(
         folder: for its log, ``worker.log``.
         stop_timeout_s: how long it may drain.
     """
-    port = _free_port()
+    port = free_port()
     log = folder / "worker.log"
     settings = dict(environment) | {"SHELFTALK_WEB__HOST": "127.0.0.1", "SHELFTALK_WEB__PORT": str(port)}
     with log.open("wb") as output:
@@ -145,7 +143,7 @@ def worker_process(
             stderr=subprocess.STDOUT,
             env=settings,
             start_new_session=True,
-            preexec_fn=_die_with_parent(),  # noqa: PLW1509  only async-signal-safe calls in it
+            preexec_fn=die_with_parent(),  # noqa: PLW1509  only async-signal-safe calls in it
         )
     worker = WorkerProcess(process, port, log)
     try:
@@ -170,23 +168,3 @@ def worker_environment(
     if model is not None:
         ours["SHELFTALK_ENGINE__MODEL_FOLDER"] = str(model)
     return ours
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _die_with_parent() -> Callable[[], None] | None:
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    parent = os.getpid()
-
-    def ask() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before we asked
-            os._exit(1)
-
-    return ask

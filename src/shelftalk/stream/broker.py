@@ -8,15 +8,12 @@ beyond 100 MB) only a real Kafka has.
 """
 
 import contextlib
-import ctypes
 import os
-import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -25,8 +22,8 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from shelftalk.errors import BrokerError
+from shelftalk.stream.processes import die_with_parent, free_port
 
-_PR_SET_PDEATHSIG = 1
 _PACKAGE = "noida_db"
 _BINARY = "noida-db"
 
@@ -57,7 +54,7 @@ def embedded_broker(start_timeout_s: float = 15.0, stop_timeout_s: float = 5.0) 
     """
     with tempfile.TemporaryDirectory(prefix="shelftalk-broker-", ignore_cleanup_errors=True) as folder:
         log = Path(folder) / "broker.log"
-        port = _free_port()
+        port = free_port()
         with log.open("wb") as output:
             process = _start(Path(folder) / "data", port, output.fileno())
         try:
@@ -78,7 +75,7 @@ def _start(data: Path, port: int, output: int) -> subprocess.Popen[bytes]:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_die_with_parent(),  # noqa: PLW1509  only async-signal-safe calls in it
+            preexec_fn=die_with_parent(),  # noqa: PLW1509  only async-signal-safe calls in it
         )
     except OSError as error:
         raise BrokerError(f"the embedded broker cannot be started ({binary}): {error}") from error
@@ -94,27 +91,6 @@ def _find_binary() -> Path:
     if not os.access(binary, os.X_OK):
         binary.chmod(0o755)
     return binary
-
-
-def _die_with_parent() -> Callable[[], None] | None:
-    """What the child does before it becomes the broker: ask the kernel to be killed when its parent dies."""
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    parent = os.getpid()
-
-    def ask() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before we asked
-            os._exit(1)
-
-    return ask
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_until_it_answers(process: "subprocess.Popen[bytes]", bootstrap: str, log: Path, deadline: float) -> None:
