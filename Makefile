@@ -50,7 +50,7 @@ $(VENV)/run.stamp: $(LOCKS)/run.txt pyproject.toml | $(BIN)/python
 
 # The dev lock holds the whole run lock at the same versions.
 $(VENV)/dev.stamp: $(LOCKS)/dev.txt pyproject.toml | $(BIN)/python
-	@echo "==> Installing what shelftalk and its tests run on, some 800 MB unpacked; a minute or so, once"
+	@echo "==> Installing what shelftalk and its tests run on, some 1.2 GB unpacked; a minute or so, once"
 	@$(INSTALL) $(QUIET) --require-hashes -r $(LOCKS)/dev.txt
 	@$(INSTALL) --quiet --no-build-isolation --editable .
 	@touch $@ $(VENV)/run.stamp
@@ -68,6 +68,7 @@ lock: .venv-lock/bin/uv ## Write the lock files again after pyproject.toml chang
 	$(COMPILE) $(ARGS) --constraint $(LOCKS)/run.txt --extra cuda --output-file $(LOCKS)/cuda.txt
 	$(COMPILE) $(ARGS) --constraint $(LOCKS)/run.txt --extra train --output-file $(LOCKS)/train.txt
 	$(COMPILE) $(ARGS) --extra bench --output-file $(LOCKS)/bench.txt
+	$(filter-out pyproject.toml,$(COMPILE)) $(ARGS) $(LOCKS)/bench-pipeline.in --output-file $(LOCKS)/bench-pipeline.txt
 	@! grep -nE '://|file:| /' $(LOCKS)/*.txt || { echo "an address or a path got into a lock" >&2; exit 1; }
 
 .venv-lock/bin/uv:
