@@ -22,6 +22,8 @@ DEBUG_VARIABLE = "SHELFTALK_DEBUG"
 _EXTRA_OF = {
     "torch": "train",
     "matplotlib": "train",
+    "implicit": "evaluate",
+    "scipy": "evaluate",
     "transformers": "bench",
     "onnxruntime_genai": "bench",
     "llama_cpp": "bench",
@@ -44,6 +46,7 @@ COMMANDS = {
     "topics": _Entry("worker", "Create, check and list the topics on the broker."),
     "config": _Entry("worker", "Print the settings in force, secrets masked."),
     "model": _Entry("model", "Build and inspect the generator's model folder."),
+    "evaluate": _Entry("evaluate", "Judge recommendations by a log, and texts by figures."),
     "train": _Entry("train", "Fine-tune the generator (needs the train extra)."),
 }
 
