@@ -84,5 +84,5 @@ def raising(worker: Worker) -> None:
 
 if __name__ == "__main__":
     settings = load(**json.loads(sys.argv[2]))
-    set_up_logging(settings.log)
+    set_up_logging(settings.log, settings.privacy.pseudonyms())
     exit_now(run_worker(Worker(settings, globals()[sys.argv[1]], create_topics=True)))

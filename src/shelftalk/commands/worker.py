@@ -32,7 +32,7 @@ def worker(
     from shelftalk.stream.pipeline import Pipeline  # noqa: PLC0415
 
     settings = load()
-    set_up_logging(settings.log)
+    set_up_logging(settings.log, settings.privacy.pseudonyms())
     with ExitStack() as stack:
         engine = None if phrasebook_only else stack.enter_context(_engine(settings))
         process = Worker(settings, lambda ready: _keep(Pipeline(ready, engine)), create_topics=create_topics)

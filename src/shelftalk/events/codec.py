@@ -19,6 +19,9 @@ from shelftalk.resources import schemas_dir
 #: A product with twenty points and a long description stays under 20 kB; ten times that is a mistake or an attack.
 MAX_EVENT_BYTES = 200_000
 
+#: No type has a longer name.
+_LONGEST_TYPE = 40
+
 #: How far a producer's clock may run ahead of ours.
 MAX_CLOCK_SKEW_MS = 5 * 60 * 1000
 
@@ -26,7 +29,9 @@ MAX_CLOCK_SKEW_MS = 5 * 60 * 1000
 @cache
 def _validator(event_type: str) -> jsonschema_rs.Validator:
     schema = orjson.loads((schemas_dir() / f"{event_type}.schema.json").read_bytes())
-    return jsonschema_rs.validator_for(schema)
+    return jsonschema_rs.validator_for(
+        schema, mask="the value"
+    )  # what it is may be private, and stands in the dead letter
 
 
 def _parse(raw: bytes | None, types: frozenset[str], now_ms: int) -> dict[str, Any]:
@@ -42,7 +47,9 @@ def _parse(raw: bytes | None, types: frozenset[str], now_ms: int) -> dict[str, A
         raise BadInputError("not_an_object", f"a JSON {type(fields).__name__}")
     event_type = fields.get("type")
     if not isinstance(event_type, str) or event_type not in types:
-        raise BadInputError("unknown_type", f"type is {event_type!r}; this topic takes {', '.join(sorted(types))}")
+        raise BadInputError(
+            "unknown_type", f"type is {_short(event_type)}; this topic takes {', '.join(sorted(types))}"
+        )
     problem = next(_validator(event_type).iter_errors(fields), None)
     if problem is not None:
         where = "/".join(str(part) for part in problem.instance_path) or "the event"
@@ -52,6 +59,11 @@ def _parse(raw: bytes | None, types: frozenset[str], now_ms: int) -> dict[str, A
             "time_in_future", f"occurred_at_ms is {fields['occurred_at_ms'] - now_ms} ms ahead of this clock"
         )
     return fields
+
+
+def _short(value: Any) -> str:
+    """A name to read, or what stands in its place: it may be anything."""
+    return repr(value[:_LONGEST_TYPE]) if isinstance(value, str) else f"a JSON {type(value).__name__}"
 
 
 def _decoder(types: frozenset[str], union: Any) -> Callable[[bytes | None, int], Any]:

@@ -15,6 +15,7 @@ from shelftalk.core.ledger import Entry, Ledger
 from shelftalk.errors import BadInputError, CancelledRequestError, DeliveryError, FatalError, RetryableError
 from shelftalk.stream.dead_letters import DeadLetter, DeadLetters
 from shelftalk.stream.outbox import Outbox
+from shelftalk.stream.privacy import speaking_of
 from shelftalk.stream.record import Record
 from shelftalk.stream.settings import Retry
 
@@ -121,7 +122,8 @@ class Intake:
                     return "revoked"
                 if not _worth_retrying(error) or attempt >= self._retry.attempts:
                     return self._give_up(name, record, entry, error, attempt)
-                log.warning("will try again", agent=name, attempt=attempt, error=str(error))
+                with speaking_of(record):
+                    log.warning("will try again", agent=name, attempt=attempt, error=str(error))
             else:
                 entry.done()
                 return "handled"
@@ -134,6 +136,10 @@ class Intake:
 
     def _give_up(self, name: str, record: Record, entry: Entry, error: Exception, attempts: int) -> str:
         """Stop the worker, or let the dead-letter topic have the event; that takes over one obligation of the entry."""
+        with speaking_of(record):
+            return self._sorted(name, record, entry, error, attempts)
+
+    def _sorted(self, name: str, record: Record, entry: Entry, error: Exception, attempts: int) -> str:
         if isinstance(error, FatalError | DeliveryError):
             self._halted = True
             self._on_fatal(error)

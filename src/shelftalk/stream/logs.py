@@ -6,14 +6,22 @@ from typing import TextIO
 
 import structlog
 
+from shelftalk.core.pseudonym import Pseudonyms
+from shelftalk.stream.privacy import Scrubber
 from shelftalk.stream.settings import Log
 
 #: They tell their whole life at INFO, in tables.
 _CHATTY = ("faust", "mode", "aiokafka", "librdkafka", "asyncio", "aiohttp", "kafka")
 
 
-def set_up_logging(settings: Log, stream: TextIO = sys.stderr) -> None:
-    """Send everything to one stream. Standard output is not touched: it belongs to whoever runs us."""
+def set_up_logging(settings: Log, pseudonyms: Pseudonyms, stream: TextIO = sys.stderr) -> None:
+    """Send everything to one stream. Standard output is not touched: it belongs to whoever runs us.
+
+    Args:
+        settings: how it looks.
+        pseudonyms: what shoppers are called.
+        stream: where it goes.
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -21,13 +29,13 @@ def set_up_logging(settings: Log, stream: TextIO = sys.stderr) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
+    # Tracebacks as plain text: structlog's pretty ones print every local variable, passwords and shoppers' ids among them.
+    last: list[structlog.typing.Processor] = [structlog.processors.format_exc_info, Scrubber(pseudonyms)]
     if settings.form == "json":
-        last: list[structlog.typing.Processor] = [
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ]
+        last.append(structlog.processors.JSONRenderer())
     else:
-        last = [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+        plain = structlog.dev.plain_traceback
+        last.append(structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=plain))
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

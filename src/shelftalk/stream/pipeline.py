@@ -103,7 +103,7 @@ class Pipeline:
                 log.info("a partition was taken away during a turn")
             except Exception as error:  # a rule that fails here would fail again: better a restart than silence
                 log.exception("the keeper failed")
-                worker.fatal(FatalError(f"the keeper failed: {error!r}"))
+                worker.fatal(FatalError(f"the keeper failed: {type(error).__name__}; the traceback is in the log"))
                 return
             await asyncio.sleep(0 if more else TURN_S)
 

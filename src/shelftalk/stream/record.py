@@ -50,4 +50,6 @@ def require_key(record: Record, key: str) -> None:
         BadInputError: the record's key is not what its event says.
     """
     if record.key is None or record.key.decode(errors="replace") != key:
-        raise BadInputError("key_mismatch", f"the record's key is {record.key!r}, its event is about {key!r}")
+        raise BadInputError(
+            "key_mismatch", "the record's key is not whom or what its event is about"
+        )  # neither is for the log

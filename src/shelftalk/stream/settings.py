@@ -6,6 +6,7 @@ it is there. Units are the last word of a name.
 
 import enum
 import os
+import secrets
 import ssl
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
@@ -21,6 +22,7 @@ from pydantic_settings import (
 )
 
 from shelftalk.core.prompt import DEFAULT_VARIANT, variants
+from shelftalk.core.pseudonym import Pseudonyms
 from shelftalk.core.react import Policy
 from shelftalk.core.rules import ShelfRules
 from shelftalk.errors import ConfigError
@@ -33,6 +35,9 @@ Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 DEFAULT_FILE = Path("shelftalk.toml")
 PREFIX = "SHELFTALK_"
+
+#: 128 bits in hexadecimal, at the least.
+_SHORTEST_KEY = 32
 
 
 class Security(enum.StrEnum):
@@ -225,6 +230,29 @@ class Log(_Part):
     form: Literal["json", "console"] = "console"
 
 
+class Privacy(_Part):
+    """What is known of shoppers outside of the topics.
+
+    Attributes:
+        pseudonym_key: the secret behind the pseudonyms in logs and recordings: the same for all workers whose logs are
+            read together (``openssl rand -hex 32``). Without it each process makes one up, and nobody can follow a
+            shopper from one to the next.
+    """
+
+    pseudonym_key: SecretStr = SecretStr("")
+
+    @field_validator("pseudonym_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < _SHORTEST_KEY:
+            raise ValueError(f"at least {_SHORTEST_KEY} characters, such as `openssl rand -hex 32` prints")
+        return value
+
+    def pseudonyms(self) -> Pseudonyms:
+        """What shoppers are called."""
+        return Pseudonyms(self.pseudonym_key.get_secret_value().encode() or secrets.token_bytes(32))
+
+
 class Settings(BaseSettings):
     """All settings of a worker.
 
@@ -253,6 +281,7 @@ class Settings(BaseSettings):
     web: Web = Web()
     engine: Engine = Engine()
     log: Log = Log()
+    privacy: Privacy = Privacy()
     policy: dict[str, Any] = {}
     rules: dict[str, Any] = {}
 
