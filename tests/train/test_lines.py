@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from shelftalk.core.brief import Angle, Promotion
+from shelftalk.core.guard import Outcome, judge
 from shelftalk.core.prompt import prompt_for
 from shelftalk.errors import ConfigError
 from shelftalk.train.checks import problems
@@ -10,9 +11,10 @@ from shelftalk.train.lines import brief_for, load_products, read_products
 from tests.train.made import line, product
 
 
-def test_every_committed_line_keeps_the_writers_guide() -> None:
-    products = load_products()
-    assert sum(len(product.lines) for product in products) > 2000
+@pytest.mark.parametrize(("language", "count"), [("en", 2000), ("zh", 500)])
+def test_every_committed_line_keeps_the_writers_guide(language: str, count: int) -> None:
+    products = load_products(language=language)
+    assert sum(len(product.lines) for product in products) > count
     breaches = [
         f"{product.source}: {what}: {line.text}"
         for product in products
@@ -22,8 +24,19 @@ def test_every_committed_line_keeps_the_writers_guide() -> None:
     assert not breaches, "\n".join(breaches)
 
 
-def test_every_angle_and_promotion_has_lines() -> None:
-    lines = [line for product in load_products() for line in product.lines]
+def test_every_chinese_line_passes_the_guard() -> None:
+    refused = [
+        f"{product.source}: {verdict.reasons}: {line.text}"
+        for product in load_products(language="zh")
+        for line in product.lines
+        if (verdict := judge(brief_for(product, line, branded=True), line.text)).outcome is not Outcome.PASS
+    ]
+    assert not refused, "\n".join(refused)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_angle_and_promotion_has_lines(language: str) -> None:
+    lines = [line for product in load_products(language=language) for line in product.lines]
     assert {line.angle for line in lines} == set(Angle)
     assert {line.promo for line in lines} == set(Promotion) - {Promotion.SOLD_OUT}
 

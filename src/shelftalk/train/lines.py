@@ -1,4 +1,7 @@
-"""The hand-written lines: one product a JSON line, several texts a product (see ``lines/GUIDE.md``)."""
+"""The hand-written lines: one product a JSON line, several texts a product (see ``lines/GUIDE.md``).
+
+A file's name begins with the language of its lines: ``en-home.jsonl``, ``zh-home.jsonl``.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +13,9 @@ from shelftalk.core.prompt import DEFAULT_VARIANT
 from shelftalk.errors import ConfigError
 
 LINES_DIR = Path(__file__).with_name("lines")
+
+#: The locale of each language's lines; Chinese is written in simplified characters.
+LOCALES = {"en": "en-GB", "zh": "zh-CN"}
 
 
 class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -28,12 +34,14 @@ class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         source: where it was read, ``"en-home.jsonl:12"``; empty in a product made by hand.
+        language: of its texts, from the file's name.
     """
 
     kind: str
     points: tuple[str, ...]
     lines: tuple[Line, ...]
     source: str = ""
+    language: str = "en"
 
 
 def read_products(path: Path) -> Iterator[Product]:
@@ -43,6 +51,7 @@ def read_products(path: Path) -> Iterator[Product]:
         ConfigError: a line of the file is not a product; the message names file, line and field.
     """
     decoder = msgspec.json.Decoder(Product)
+    language = path.name.split("-", 1)[0]
     for number, row in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if not row.strip():
             continue
@@ -51,11 +60,11 @@ def read_products(path: Path) -> Iterator[Product]:
             product = decoder.decode(row)
         except msgspec.MsgspecError as error:
             raise ConfigError(f"{source}: {error}") from error
-        yield msgspec.structs.replace(product, source=source)
+        yield msgspec.structs.replace(product, source=source, language=language)
 
 
 def load_products(folder: Path = LINES_DIR, language: str = "en") -> list[Product]:
-    """Every product of one language, in file order."""
+    """Every product of one language (``"*"``: of all), in file order."""
     return [product for path in sorted(folder.glob(f"{language}-*.jsonl")) for product in read_products(path)]
 
 
@@ -71,7 +80,7 @@ def brief_for(product: Product, line: Line, *, branded: bool, variant: str = DEF
         promotion=line.promo,
         tone=line.tone,
         branded=branded,
-        locale="en-GB",
+        locale=LOCALES[product.language],
         variant=variant,
         model="",
     )
