@@ -200,11 +200,89 @@ class TestErasure:
     def test_a_repeat_before_all_is_delivered_says_the_same(self) -> None:
         gone = ShopperErased(**head(NOW + 6_000))
         *_, erased = play(viewed("kettle"), gone)
-        again = react(erased.meanwhile, gone, origin(1), POLICY)
+        again = react(erased.meanwhile, gone, origin(1), POLICY, erased=erased.erased, now_ms=NOW + 99_000)
         assert (again.profile, again.messages, again.withdraw) == (None, erased.messages, erased.withdraw)
+        assert again.erased == erased.erased
 
-    def test_of_a_stranger_is_nothing(self) -> None:
-        assert react(None, ShopperErased(**head()), origin(), POLICY).messages == ()
+    def test_a_repeat_leaves_who_came_back_alone(self) -> None:
+        gone, back = ShopperErased(**head(NOW + 6_000)), viewed("pot", NOW + 7_000)
+        *_, erased = play(viewed("kettle"), gone)
+        returned = react(erased.meanwhile, back, origin(2), POLICY, erased=erased.erased)
+        again = react(returned.profile, gone, origin(1), POLICY, erased=erased.erased)
+        assert again.profile == returned.profile
+        (ask,) = said(returned, Ask)
+        assert all(release.revision < ask.revision for release in said(again, Release))
+
+    def test_late_by_its_own_clock_it_is_above_every_card_all_the_same(self) -> None:
+        """A request to be forgotten may have waited for hours in another system, while cards were refreshed each second."""
+        *_, erased = play(viewed("kettle"), ShopperErased(**head(NOW - DAY)))
+        refreshed = (NOW << 10) + 30 * 60_000
+        later = react(
+            play(viewed("kettle"))[0].profile, ShopperErased(**head(NOW - DAY)), origin(1), POLICY, now_ms=NOW
+        )
+        for reaction in (erased, later):
+            assert reaction.erased is not None
+            assert reaction.erased.at_ms == NOW
+        assert later.erased is not None
+        assert later.erased.revision > (NOW << 10) + 1024
+        assert play(viewed("kettle"))[0].profile is not None
+        assert refreshed < ((NOW + 30 * 60_000) << 10)
+
+    def test_what_happened_before_it_and_comes_late_brings_nobody_back(self) -> None:
+        *_, erased = play(viewed("kettle"), ShopperErased(**head(NOW + 6_000)))
+        for profile in (None, erased.meanwhile):
+            late = react(profile, viewed("pot", NOW + 3_000), origin(2), POLICY, erased=erased.erased)
+            assert (late.profile, late.messages, late.outcome) == (profile, (), "forgotten")
+
+    def test_who_comes_back_starts_anew_above_what_was(self) -> None:
+        *_, erased = play(
+            viewed("kettle"), CartAdded(**head(NOW + 5_000), sku="tin"), ShopperErased(**head(NOW + 6_000))
+        )
+        assert erased.erased is not None
+        back = react(None, viewed("pot", NOW + 6_001), origin(3), POLICY, erased=erased.erased)
+        assert back.profile is not None
+        assert not back.profile.cart
+        (ask,) = said(back, Ask)
+        assert ask.revision > erased.erased.revision
+
+    def test_of_a_stranger_is_nothing_but_remembered(self) -> None:
+        reaction = react(None, ShopperErased(**head()), origin(), POLICY)
+        assert reaction.messages == ()
+        assert reaction.erased is not None
+
+    def test_a_placement_that_falls_out_of_the_profile_is_taken_back(self) -> None:
+        """Or a later erasure would not know of its card."""
+        profile: Profile | None = None
+        taken: list[Any] = []
+        for number in range(MAX_PLACEMENTS + 3):
+            policy = Policy(placements=(f"place_{number}",), debounce_ms=0)
+            reaction = react(profile, viewed("kettle", NOW + number), origin(number), policy)
+            profile = reaction.profile
+            taken += [
+                (old.placement, release.erase)
+                for old, release in zip(
+                    reaction.withdraw, [each for each in said(reaction, Release) if each.erase], strict=True
+                )
+            ]
+        assert taken == [("place_0", True), ("place_1", True), ("place_2", True)]
+
+
+def test_what_is_sent_twice_counts_once() -> None:
+    """Or re-driven from the dead letters: another offset, the same id."""
+    first, *_ = play(viewed("kettle", brand="Harbour"))
+    twice = react(first.profile, viewed("kettle", brand="Harbour"), origin(7), POLICY)
+    assert first.profile is not None
+    assert twice.profile is not None
+    assert (twice.messages, twice.outcome) == ((), "duplicate")
+    assert (twice.profile.brands, twice.profile.spoken) == (first.profile.brands, first.profile.spoken)
+
+
+def test_shelves_are_not_told_the_ids_of_events() -> None:
+    """They remember some, and a shop may make them from its shoppers' names."""
+    before = play(viewed("a"))[0].profile
+    event = ProductViewed(event_id="ada-lovelace-17", occurred_at_ms=NOW + 10, shopper_id="ada", sku="b")
+    (followed,) = said(react(before, event, origin(1), POLICY), Followed)
+    assert "ada" not in followed.event_id
 
 
 _SKUS = st.sampled_from([f"p{number}" for number in range(60)])
@@ -230,7 +308,7 @@ def test_whatever_comes_the_profile_is_bounded_and_revisions_grow(
     for reaction in play(*events, policy=policy):
         profile = reaction.profile
         if profile is None:
-            highest = 0  # of a profile that is gone nothing is known, but for event time
+            highest = 0  # of a profile that is gone nothing is known here, but for event time
             continue
         sizes = [len(profile.recent), len(profile.cart), len(profile.bought), len(profile.brands), len(profile.placed)]
         limits = [MAX_RECENT, MAX_CART, MAX_BOUGHT, MAX_BRANDS, MAX_PLACEMENTS]

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
 from shelftalk.stream.settings import Settings, load
 from shelftalk.stream.topics import TopicAdmin, topic_specs
@@ -144,6 +144,40 @@ class Site:
                 return seen
         raise AssertionError(f"{topic}: not enough within {timeout_s:g} s, saw {len(seen.messages)}")
 
+    def everything(self, name: str) -> list[Message]:
+        """Every record that a topic, by its full name, holds at this moment, each partition in its order."""
+        config = {"group.id": uuid.uuid4().hex, "enable.auto.commit": False, "enable.partition.eof": True}
+        consumer = Consumer(self._consumer_config | config)
+        try:
+            left = set(consumer.list_topics(name, timeout=10).topics[name].partitions)
+            consumer.assign([TopicPartition(name, number, 0) for number in left])
+            found: list[Message] = []
+            deadline = time.monotonic() + 30
+            while left:
+                assert time.monotonic() < deadline, f"{name} cannot be read to its end"
+                message = consumer.poll(0.1)
+                if message is not None and message.error() is None:
+                    found.append(message)
+                elif message is not None and message.error().code() == KafkaError._PARTITION_EOF:
+                    left.discard(message.partition())
+            return found
+        finally:
+            consumer.close()
+
+    def settled(self) -> bool:
+        """Whether the workers have done and committed all that their topics hold."""
+        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": self.name, "log_level": 2})
+        try:
+            for topic in ("behaviour", "inventory", "asks", "offers"):
+                places = [TopicPartition(self.topic(topic), number) for number in range(self.partitions)]
+                for place in consumer.committed(places, timeout=10):
+                    low, high = consumer.get_watermark_offsets(TopicPartition(place.topic, place.partition), timeout=10)
+                    if max(place.offset, low) < high:
+                        return False
+        finally:
+            consumer.close()
+        return True
+
     def committed(self, topic: str) -> dict[int, int]:
         """Committed offsets of the workers' group; partitions without one are left out."""
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": self.name, "log_level": 2})
@@ -168,6 +202,13 @@ class Seen:
         self.messages: list[Message] = []
         self.numbers: set[int] = set()
         self.pids: set[int] = set()
+
+    @classmethod
+    def of(cls, messages: Iterable[Message]) -> Self:
+        seen = cls()
+        for message in messages:
+            seen.add(message)
+        return seen
 
     def add(self, message: Message) -> None:
         self.messages.append(message)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shelftalk.core.card import Status
+from shelftalk.core.erasure import Erased, erased_key
 from shelftalk.core.ledger import Ledger
 from shelftalk.errors import BadInputError
 from shelftalk.stream.account import Entry
@@ -29,6 +30,14 @@ class Table:
         self.rows.pop(key, None)
 
 
+class Erasures:
+    def __init__(self, *erased: tuple[str, int]) -> None:
+        self._revisions = {erased_key(shopper): revision for shopper, revision in erased}
+
+    def get(self, key: str, _partition: int, /) -> Erased | None:
+        return Erased(0, self._revisions[key], 0, 0) if key in self._revisions else None
+
+
 class Cards:
     def __init__(self) -> None:
         self.sent: list[tuple[str, bytes | None]] = []
@@ -38,9 +47,9 @@ class Cards:
         self.sent.append((key, value))
 
 
-def offered(values: Sequence[bytes]) -> tuple[Fence, Table, Cards]:
+def offered(values: Sequence[bytes], *erased: tuple[str, int]) -> tuple[Fence, Table, Cards]:
     table, cards, ledger = Table(), Cards(), Ledger[int]()
-    fence = Fence(table, cards)
+    fence = Fence(table, Erasures(*erased), cards)
     for offset, value in enumerate(values):
         entry = ledger.open(0, offset)
         assert entry is not None
@@ -79,9 +88,25 @@ def test_what_was_never_shown_is_not_withdrawn() -> None:
 
 
 def test_erasure_leaves_a_tombstone_and_no_trace() -> None:
-    _, table, cards = offered([offer(5), encode_erasure("s", "next_1")])
+    _, table, cards = offered([offer(5), encode_erasure("s", "next_1", 5)])
     assert cards.sent[-1] == ("s|next_1", None)
     assert not table.rows
+
+
+def test_a_card_from_before_an_erasure_does_not_come_after_it() -> None:
+    fence, table, cards = offered([offer(5), encode_erasure("s", "next_1", 7), offer(6), offer(7)], ("s", 7))
+    assert cards.sent == [("s|next_1", None)]
+    assert not table.rows
+    assert fence.counts["forgotten"] == 3
+
+
+def test_an_old_erasure_leaves_who_came_back_alone() -> None:
+    """Re-driven from the dead letters, say, or redelivered."""
+    order = encode_erasure("s", "next_1", 7)
+    fence, table, cards = offered([offer(5), order, offer(8), order], ("s", 7))
+    assert [value for _, value in cards.sent] == [None, offer(8)]
+    assert table.rows["s|next_1"].revision == 8
+    assert fence.counts["came_back"] == 1
 
 
 @pytest.mark.parametrize("value", [b"", b"{", b"[]", b'{"shopper_id": 1}'])

@@ -43,9 +43,14 @@ class Hold(msgspec.Struct, frozen=True):
 
 
 class Erase(msgspec.Struct, frozen=True):
-    """Leave a tombstone where a card of a forgotten shopper was."""
+    """Leave a tombstone where a card of a forgotten shopper was.
+
+    Attributes:
+        revision: cards up to it; a later one is of a shopper who came back.
+    """
 
     audience: Audience
+    revision: int
 
 
 class Drop(msgspec.Struct, frozen=True):

@@ -173,5 +173,5 @@ def on_release(state: ShelfState, release: Release) -> Step:
     elif held.stage is Stage.AWAITING:
         step.effects.append(Drop("superseded", held.origin))
     if release.erase:
-        step.effects.append(Erase(held.audience))
+        step.effects.append(Erase(held.audience, release.revision))
     return step

@@ -1,5 +1,7 @@
 """What is remembered of a shopper: bounded, decaying, and nothing that names them."""
 
+import hashlib
+
 import msgspec
 
 from shelftalk.core.messages import Origin
@@ -9,6 +11,9 @@ MAX_CART = 20
 MAX_BOUGHT = 50
 MAX_BRANDS = 12
 MAX_PLACEMENTS = 8
+MAX_EVENTS = 12
+
+_FINGERPRINT_BYTES = 6
 
 #: An interest halves in a day, so that the present session outweighs last week.
 BRAND_HALF_LIFE_MS = 24 * 3_600_000
@@ -61,6 +66,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         brands: affinities.
         spoken: when cards were asked for within the last hour, newest last.
         window: start and count of the present one-second window, against floods.
+        events: fingerprints of the newest events folded in, oldest first: what a shop sends twice, or re-drives, counts once.
         newest: the newest event folded in; a redelivery of it or of an older one is recognised by partition and offset.
     """
 
@@ -76,6 +82,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     quiet_until_ms: int = 0
     window: tuple[int, int] = (0, 0)
     placed: tuple[Placed, ...] = ()
+    events: bytes = b""
     newest: Origin | None = None
 
 
@@ -109,3 +116,21 @@ def raise_interest(interests: tuple[Interest, ...], name: str, at_ms: int, weigh
 def decayed(interest: Interest, at_ms: int) -> float:
     """The weight as of a moment."""
     return float(interest.weight * 0.5 ** (max(at_ms - interest.at_ms, 0) / BRAND_HALF_LIFE_MS))
+
+
+def fingerprint(event_id: str) -> bytes:
+    """What is kept of an event's id: enough to know it again, too little to read."""
+    return hashlib.blake2b(event_id.encode(errors="surrogatepass"), digest_size=_FINGERPRINT_BYTES).digest()
+
+
+def was_event(events: bytes, event_id: str) -> bool:
+    """Whether an event is among these."""
+    wanted = fingerprint(event_id)
+    return any(
+        events[start : start + _FINGERPRINT_BYTES] == wanted for start in range(0, len(events), _FINGERPRINT_BYTES)
+    )
+
+
+def remember_event(events: bytes, event_id: str) -> bytes:
+    """With one more, and the oldest dropped beyond the limit."""
+    return (events + fingerprint(event_id))[-MAX_EVENTS * _FINGERPRINT_BYTES :]

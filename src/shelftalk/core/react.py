@@ -6,6 +6,7 @@ A pure function from profile and event to profile and messages. It knows no prod
 import msgspec
 
 from shelftalk.core.brief import Angle
+from shelftalk.core.erasure import MEMORY_MS, Erased
 from shelftalk.core.messages import Ask, Followed, Message, Mode, Origin, Release
 from shelftalk.core.profile import (
     MAX_BOUGHT,
@@ -16,10 +17,13 @@ from shelftalk.core.profile import (
     Profile,
     Spoken,
     decayed,
+    fingerprint,
     forget,
     next_revision,
     raise_interest,
     remember,
+    remember_event,
+    was_event,
 )
 from shelftalk.events.types import (
     BehaviourEvent,
@@ -38,6 +42,10 @@ VIEW_WEIGHT, CART_WEIGHT, ORDER_WEIGHT = 1.0, 3.0, 5.0
 
 #: Products bought together that are paired at most: a wholesale order of 500 lines must not become 250,000 messages.
 MAX_ORDER_PAIRS = 12
+
+#: A card that is refreshed counts its revisions up by one a millisecond at most; those of asks grow 1,024 times as fast. An erasure
+#: that comes late by its own clock must still be above every card: by this, and by the worker's clock.
+_ABOVE_REFRESHES = 1 << 20
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -71,11 +79,12 @@ class Reaction(msgspec.Struct, frozen=True):
     """What an event led to.
 
     Attributes:
-        profile: the profile after it; ``None`` erases it.
+        profile: the profile after it; ``None`` where there is none.
         messages: for the shelves.
         outcome: ``"asked"``, or why nothing is said: ``"debounced"``, ``"capped"``, ``"quiet"``, ``"noted"``, ``"flood"``,
-            ``"repeat"``, ``"erased"``.
-        withdraw: placements whose cards must be tombstoned (erasure).
+            ``"repeat"`` (a redelivery), ``"duplicate"`` (sent twice), ``"forgotten"`` (from before an erasure), ``"erased"``.
+        withdraw: placements whose cards must be tombstoned.
+        erased: the erasure, to be remembered.
         meanwhile: what to keep of an erased profile until all that is delivered: should the event come again after a crash,
             it still says where the cards are.
     """
@@ -84,19 +93,41 @@ class Reaction(msgspec.Struct, frozen=True):
     messages: tuple[Message, ...]
     outcome: str
     withdraw: tuple[Placed, ...] = ()
+    erased: Erased | None = None
     meanwhile: Profile | None = None
 
 
-def react(profile: Profile | None, event: BehaviourEvent, origin: Origin, policy: Policy) -> Reaction:
-    """Fold one event into a profile and decide whether to speak."""
-    profile = profile or Profile()
+def react(
+    profile: Profile | None,
+    event: BehaviourEvent,
+    origin: Origin,
+    policy: Policy,
+    *,
+    erased: Erased | None = None,
+    now_ms: int = 0,
+) -> Reaction:
+    """Fold one event into a profile and decide whether to speak.
+
+    Args:
+        profile: of its shopper, if there is one.
+        event: what they did.
+        origin: where it stood.
+        policy: when to speak.
+        erased: what is remembered of an earlier erasure.
+        now_ms: the worker's clock; only an erasure looks at it.
+    """
     if isinstance(event, ShopperErased):
-        return _erase(profile, event, origin)
-    if _is_repeat(profile, origin):
+        return _erase(profile or Profile(), event, origin, erased, now_ms)
+    if profile is not None and _is_repeat(profile, origin):
         return _repeat(profile, event, origin, policy)
+    if erased is not None and event.occurred_at_ms <= erased.at_ms:
+        return Reaction(profile, (), "forgotten")
+    profile = profile or Profile(revision=0 if erased is None else erased.revision)
     window = _count(profile.window, event.occurred_at_ms)
     if window[1] > policy.max_events_per_second:
         return Reaction(msgspec.structs.replace(profile, window=window, newest=origin), (), "flood")
+    if was_event(profile.events, event.event_id):
+        return Reaction(msgspec.structs.replace(profile, window=window), (), "duplicate")
     followed = _followed(profile, event)
     profile = _remember(profile, event, origin, policy)
     profile = msgspec.structs.replace(profile, window=window)
@@ -132,8 +163,9 @@ def _followed(profile: Profile, event: BehaviourEvent) -> tuple[Message, ...]:
             pairs = [(a, b, ORDER_WEIGHT) for a in skus for b in skus if a != b][:MAX_ORDER_PAIRS]
         case _:
             return ()
+    mark = fingerprint(event.event_id).hex()  # shelves remember it, and an id may name the shopper
     return tuple(
-        Followed(key=left, next_sku=right, at_ms=event.occurred_at_ms, weight=weight, event_id=event.event_id)
+        Followed(key=left, next_sku=right, at_ms=event.occurred_at_ms, weight=weight, event_id=mark)
         for left, right, weight in pairs
     )
 
@@ -148,6 +180,7 @@ def _remember(profile: Profile, event: BehaviourEvent, origin: Origin, policy: P
     )
     changes: dict[str, object] = {
         "newest": origin,
+        "events": remember_event(profile.events, event.event_id),
         "last_seen_ms": max(profile.last_seen_ms, at_ms),
         "session_id": event.session_id or profile.session_id,
         "locale": event.locale or profile.locale,
@@ -285,8 +318,18 @@ def _ask(
     placed = (
         *(old for old in profile.placed if old.placement not in taken),
         *(Placed(place, key, revision, before.get(place, "")) for place, key in taken.items()),
-    )[-MAX_PLACEMENTS:]
-    return Reaction(msgspec.structs.replace(profile, placed=placed), (*asks, *releases), "asked")
+    )
+    # A card whose placement is not remembered could not be taken back when its shopper asks to be forgotten.
+    unplaced, placed = placed[:-MAX_PLACEMENTS], placed[-MAX_PLACEMENTS:]
+    messages: tuple[Message, ...] = (*asks, *releases, *_taken_back(unplaced, event.shopper_id, revision - 1))
+    return Reaction(msgspec.structs.replace(profile, placed=placed), messages, "asked", withdraw=unplaced)
+
+
+def _taken_back(placed: tuple[Placed, ...], shopper_id: str, revision: int) -> tuple[Release, ...]:
+    return tuple(
+        Release(key=old.key, shopper_id=shopper_id, placement=old.placement, revision=revision, erase=True)
+        for old in placed
+    )
 
 
 def _repeat(profile: Profile, event: BehaviourEvent, origin: Origin, policy: Policy) -> Reaction:
@@ -311,17 +354,19 @@ def _repeat(profile: Profile, event: BehaviourEvent, origin: Origin, policy: Pol
     return Reaction(profile, messages, "repeat")  # what was placed since is not wound back
 
 
-def _erase(profile: Profile, event: ShopperErased, origin: Origin) -> Reaction:
-    at_ms = event.occurred_at_ms
-    releases = tuple(
-        Release(
-            key=old.key,
-            shopper_id=event.shopper_id,
-            placement=old.placement,
-            revision=next_revision(profile, at_ms),
-            erase=True,
-        )
-        for old in profile.placed
-    )
-    meanwhile = Profile(revision=profile.revision, placed=profile.placed, newest=origin)
-    return Reaction(None, releases, "erased", profile.placed, meanwhile)
+def _erase(profile: Profile, event: ShopperErased, origin: Origin, before: Erased | None, now_ms: int) -> Reaction:
+    """Forget a shopper, and remember that.
+
+    A redelivery does it again as it was done, and leaves alone what the shopper did since.
+    """
+    at_ms = max(event.occurred_at_ms, profile.last_seen_ms)
+    revision = max(profile.revision + _ABOVE_REFRESHES, max(at_ms, now_ms) << 10)
+    erased = Erased(at_ms, revision, origin.offset, max(at_ms, now_ms) + MEMORY_MS)
+    again = before is not None and before.offset >= origin.offset
+    if before is not None and again:
+        erased = before
+    messages = _taken_back(profile.placed, event.shopper_id, erased.revision)
+    if again and profile.newest is not None and profile.newest.offset > origin.offset:
+        return Reaction(profile, messages, "erased", withdraw=profile.placed, erased=erased)
+    meanwhile = Profile(revision=erased.revision, placed=profile.placed, newest=origin)
+    return Reaction(None, messages, "erased", withdraw=profile.placed, erased=erased, meanwhile=meanwhile)

@@ -5,6 +5,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from shelftalk.core.erasure import Erased
 from shelftalk.core.profile import Profile
 from shelftalk.core.state import Board, Copybook, LiveCard, Shelf
 from shelftalk.sim.broker import Broker, Producer
@@ -84,11 +85,19 @@ class SimStore:
 
     def __init__(self, broker: Broker, producer: Producer) -> None:
         self.profiles = Table("profiles", Profile, broker, producer)
+        self.erased = Table("erased", Erased, broker, producer)
         self.shelves = Table("shelves", Shelf, broker, producer)
         self.copybooks = Table("copybooks", Copybook, broker, producer)
         self.boards = Table("boards", Board, broker, producer)
         self.live = Table("live", LiveCard, broker, producer)
-        self._tables: tuple[Table[Any], ...] = (self.profiles, self.shelves, self.copybooks, self.boards, self.live)
+        self._tables: tuple[Table[Any], ...] = (
+            self.profiles,
+            self.erased,
+            self.shelves,
+            self.copybooks,
+            self.boards,
+            self.live,
+        )
 
     def recover(self, partition: int) -> None:
         """Read all tables of a partition."""

@@ -75,9 +75,9 @@ class Outlet:
 
     def erase(self, effect: Erase, owed_by: Sequence[Entry]) -> None:
         """A tombstone."""
-        self.erase_card(effect.audience.shopper_id, effect.audience.placement, owed_by)
+        self.erase_card(effect.audience.shopper_id, effect.audience.placement, effect.revision, owed_by)
 
-    def erase_card(self, shopper_id: str, placement: str, owed_by: Sequence[Entry]) -> None:
+    def erase_card(self, shopper_id: str, placement: str, _revision: int, owed_by: Sequence[Entry]) -> None:
         """A tombstone."""
         self._producer.post("cards", f"{shopper_id}|{placement}", None, owe(owed_by))
 
@@ -125,7 +125,7 @@ class Worker:
         self.keeper = AuditedKeeper(setup.rules, setup.limits, self.store, self.outlet, self.desk)
         self.keeper.auditor = setup.auditor
         self.desk.reader = self.keeper
-        self.react = AuditedReact(setup.policy, self.store.profiles, self.outlet)
+        self.react = AuditedReact(setup.policy, self.store.profiles, self.store.erased, self.outlet)
         self.react.auditor = setup.auditor
         self.ledger: Ledger[TopicPartition] = Ledger(setup.ledger_limit, on_failed=self._failed)
         self._positions: dict[TopicPartition, int] = {}

@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 
 from shelftalk.core.card import Status
+from shelftalk.core.erasure import Erased, erased_key
 from shelftalk.errors import BadInputError
 from shelftalk.stream.keeper import Entry
 from shelftalk.stream.record import Record
@@ -25,12 +26,17 @@ class Shown(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """What the fence reads of a card; a card without a revision is an order to leave a tombstone."""
+    """What the fence reads of a card; a card without a revision is an order to leave a tombstone.
+
+    Attributes:
+        upto: the order is about cards up to this revision; a later one is of a shopper who came back.
+    """
 
     shopper_id: str
     placement: str
     revision: int | None = None
     status: Status = Status.LIVE
+    upto: int = 0
 
 
 class ShownTable(Protocol):
@@ -46,6 +52,13 @@ class ShownTable(Protocol):
         """Forget, with a tombstone."""
 
 
+class Erasures(Protocol):
+    """Where it is remembered who was forgotten."""
+
+    def get(self, key: str, partition: int, /) -> Erased | None:
+        """What is remembered of an erasure."""
+
+
 class CardsOutlet(Protocol):
     """The cards topic."""
 
@@ -56,17 +69,18 @@ class CardsOutlet(Protocol):
 _decoder = msgspec.json.Decoder(Offer)
 
 
-def encode_erasure(shopper_id: str, placement: str) -> bytes:
-    """The order to leave a tombstone."""
-    return msgspec.json.encode(Offer(shopper_id, placement))
+def encode_erasure(shopper_id: str, placement: str, upto: int) -> bytes:
+    """The order to leave a tombstone where a card up to this revision is."""
+    return msgspec.json.encode(Offer(shopper_id, placement, upto=upto))
 
 
 class Fence:
     """Handles the offers topic."""
 
-    def __init__(self, shown: ShownTable, outlet: CardsOutlet) -> None:
+    def __init__(self, shown: ShownTable, erasures: Erasures, outlet: CardsOutlet) -> None:
         self.counts: Counter[str] = Counter()
         self._shown = shown
+        self._erasures = erasures
         self._outlet = outlet
 
     def handle(self, record: Record, entry: Entry) -> None:
@@ -80,14 +94,20 @@ class Fence:
         except ValueError as error:
             raise BadInputError("not_an_offer", str(error)) from None
         key = f"{offer.shopper_id}|{offer.placement}"
+        newest = self._shown.get(key, record.partition)
         if offer.revision is None:
+            if newest is not None and newest.revision > offer.upto:
+                self.counts["came_back"] += 1
+                return
             self._shown.delete(key, record.partition, entry)
             self._outlet.card(key, None, (entry,))
             self.counts["erased"] += 1
             return
-        newest = self._shown.get(key, record.partition)
         if newest is not None and offer.revision < newest.revision:
             self.counts["overtaken"] += 1
+            return
+        if newest is None and self._is_straggler(offer, record.partition):
+            self.counts["forgotten"] += 1
             return
         live = offer.status is Status.LIVE
         if newest is None or offer.revision > newest.revision:
@@ -97,3 +117,8 @@ class Fence:
                 return
         self._outlet.card(key, record.value, (entry,))
         self.counts["passed"] += 1
+
+    def _is_straggler(self, offer: Offer, partition: int) -> bool:
+        """Whether a card is of before its shopper was forgotten: a crash may have had it written again."""
+        erased = self._erasures.get(erased_key(offer.shopper_id), partition)
+        return erased is not None and offer.revision is not None and offer.revision <= erased.revision

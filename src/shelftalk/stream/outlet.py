@@ -47,11 +47,12 @@ class TopicOutlet:
 
     def erase(self, effect: Erase, owed_by: Sequence[Entry]) -> None:
         """A tombstone where a card was."""
-        self.erase_card(effect.audience.shopper_id, effect.audience.placement, owed_by)
+        self.erase_card(effect.audience.shopper_id, effect.audience.placement, effect.revision, owed_by)
 
-    def erase_card(self, shopper_id: str, placement: str, owed_by: Sequence[Entry]) -> None:
-        """A tombstone where a card was."""
-        self._outbox.post(self._offers, shopper_id, encode_erasure(shopper_id, placement), entry=Joint(owed_by))
+    def erase_card(self, shopper_id: str, placement: str, revision: int, owed_by: Sequence[Entry]) -> None:
+        """A tombstone where a card up to this revision was."""
+        value = encode_erasure(shopper_id, placement, revision)
+        self._outbox.post(self._offers, shopper_id, value, entry=Joint(owed_by))
 
 
 def _review_record(effect: Hold) -> bytes:

@@ -27,6 +27,9 @@ log = structlog.get_logger(__name__)
 #: How often the keeper has a turn when nothing presses: a tenth of the shortest deadline that anybody would set.
 TURN_S = 0.01
 
+#: How often what is remembered of erasures is looked through.
+TIDY_MS = 60_000
+
 
 def now_ms() -> int:
     """Wall clock, UTC milliseconds."""
@@ -51,8 +54,8 @@ class Pipeline:
         self.keeper = Keeper(
             rules, Limits(deadline_ms=settings.deadlines.card_ms), self.store, outlet, self.desk or NoDesk()
         )
-        self.react = ReactHandler(settings.react_policy(), self.store.profiles, outlet)
-        self.fence = Fence(self.store.shown, outlet)
+        self.react = ReactHandler(settings.react_policy(), self.store.profiles, self.store.erased, outlet)
+        self.fence = Fence(self.store.shown, self.store.erased, outlet)
         self.engine = engine
         self._held: frozenset[int] = frozenset()
         self.store.live.on_recovered.append(self._recovered)
@@ -94,11 +97,16 @@ class Pipeline:
         """Give the keeper its turns, for ever: deadlines, refreshes, what time alone changes."""
         if self.desk is not None:
             self.desk.serve(self.keeper, asyncio.get_running_loop())
+        tidied_ms = 0
         while True:
             more = False
             try:
                 await worker.outbox.room()
-                more = self.keeper.tick(now_ms())
+                at_ms = now_ms()
+                more = self.keeper.tick(at_ms)
+                if at_ms - tidied_ms > TIDY_MS:
+                    tidied_ms = at_ms
+                    self.store.forget_erasures(at_ms)
             except CancelledRequestError:
                 log.info("a partition was taken away during a turn")
             except Exception as error:  # a rule that fails here would fail again: better a restart than silence

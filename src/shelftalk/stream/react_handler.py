@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
+from shelftalk.core.erasure import Erased, erased_key
 from shelftalk.core.messages import Message
 from shelftalk.core.profile import Profile
 from shelftalk.core.react import Policy, Reaction, react
@@ -25,21 +26,32 @@ class Profiles(Protocol):
         """Forget, with a tombstone."""
 
 
+class Erasures(Protocol):
+    """Where it is remembered who was forgotten."""
+
+    def get(self, key: str, partition: int, /) -> Erased | None:
+        """What is remembered of an erasure."""
+
+    def put(self, key: str, value: Erased, partition: int, entry: Entry, /) -> None:
+        """Remember."""
+
+
 class ReactOutlet(Protocol):
     """Where messages and tombstones go."""
 
     def send(self, message: Message, owed_by: Sequence[Entry]) -> None:
         """A message to a shelf."""
 
-    def erase_card(self, shopper_id: str, placement: str, owed_by: Sequence[Entry]) -> None:
-        """A tombstone for a card."""
+    def erase_card(self, shopper_id: str, placement: str, revision: int, owed_by: Sequence[Entry]) -> None:
+        """A tombstone for a card up to this revision."""
 
 
 class ReactHandler:
     """Handles the behaviour topic. One record at a time for a shopper: the profile is read, folded and written in one go."""
 
-    def __init__(self, policy: Policy, profiles: Profiles, outlet: ReactOutlet) -> None:
+    def __init__(self, policy: Policy, profiles: Profiles, erasures: Erasures, outlet: ReactOutlet) -> None:
         self.counts: Counter[str] = Counter()
+        self._erasures = erasures
         self._policy = policy
         self._profiles = profiles
         self._outlet = outlet
@@ -54,17 +66,27 @@ class ReactHandler:
         require_key(record, event.shopper_id)
         origin = origin_of(record, event.event_id, event.occurred_at_ms)
         profile = self._profiles.get(event.shopper_id, record.partition)
-        reaction = react(profile, event, origin, self._policy)
+        erased = self._erasures.get(erased_key(event.shopper_id), record.partition)
+        reaction = react(profile, event, origin, self._policy, erased=erased, now_ms=now_ms)
         self.counts[f"{event.__struct_config__.tag}_{reaction.outcome}"] += 1
         self._carry_out(event.shopper_id, reaction, record.partition, entry)
 
     def _carry_out(self, shopper_id: str, reaction: Reaction, partition: int, entry: Entry) -> None:
-        if reaction.profile is None:
-            self._erase(shopper_id, reaction, partition, entry)
-            return
-        self._profiles.put(shopper_id, reaction.profile, partition, entry)
+        if reaction.erased is not None:
+            self._erasures.put(erased_key(shopper_id), reaction.erased, partition, entry)
+            if reaction.profile is None:
+                self._erase(shopper_id, reaction, partition, entry)
+                return
+        if reaction.profile is not None:
+            self._profiles.put(shopper_id, reaction.profile, partition, entry)
+        self._say(shopper_id, reaction, entry)
+
+    def _say(self, shopper_id: str, reaction: Reaction, entry: Entry) -> None:
         for message in reaction.messages:
             self._outlet.send(message, (entry,))
+        for placed in reaction.withdraw:
+            revision = placed.revision if reaction.erased is None else reaction.erased.revision
+            self._outlet.erase_card(shopper_id, placed.placement, revision, (entry,))
 
     def _erase(self, shopper_id: str, reaction: Reaction, partition: int, entry: Entry) -> None:
         """Forget a shopper: first their cards, then where those were.
@@ -79,8 +101,5 @@ class ReactHandler:
 
         after = Then((entry,), forget)
         self._profiles.put(shopper_id, meanwhile, partition, after)
-        for message in reaction.messages:
-            self._outlet.send(message, (after,))
-        for placed in reaction.withdraw:
-            self._outlet.erase_card(shopper_id, placed.placement, (after,))
+        self._say(shopper_id, reaction, after)
         after.done()

@@ -135,7 +135,12 @@ class Kafka(_Part):
 
 
 class Topics(_Part):
-    """Topic names, each with `prefix` before it."""
+    """Topic names, each with `prefix` before it.
+
+    Attributes:
+        internal_retention_days: how long *asks* and *offers* are kept, which name shoppers: longer than any worker is down.
+        dead_letter_retention_days: likewise; an erased shopper's events may be among them, and the law (GDPR, article 12) gives a month.
+    """
 
     prefix: str = "shelftalk."
     behaviour: str = "behaviour"
@@ -148,7 +153,8 @@ class Topics(_Part):
     dead_letters: str = "dead-letters"
     partitions: int = Field(default=4, ge=1, le=1000)
     replication_factor: int = Field(default=1, ge=1, le=10)
-    dead_letter_retention_days: float = Field(default=90, gt=0)
+    internal_retention_days: float = Field(default=7, gt=0)
+    dead_letter_retention_days: float = Field(default=28, gt=0)
 
     def name(self, topic: str) -> str:
         """The full name of one of the fields, such as ``"cards"``."""

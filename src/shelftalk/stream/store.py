@@ -5,6 +5,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from shelftalk.core.erasure import Erased
 from shelftalk.core.profile import Profile
 from shelftalk.core.state import Board, Copybook, LiveCard, Shelf
 from shelftalk.stream.fence import Shown
@@ -14,7 +15,7 @@ from shelftalk.stream.tables import StateTable
 Value = TypeVar("Value", bound=msgspec.Struct)
 
 #: The names of the tables, which name their changelogs.
-TABLES = ("profiles", "shelves", "copybooks", "boards", "live", "shown")
+TABLES = ("profiles", "erased", "shelves", "copybooks", "boards", "live", "shown")
 
 #: Between SKU and audience in the key of a live card; the schemas keep control characters out of both.
 _SEPARATOR = "\x1f"
@@ -61,11 +62,19 @@ class TableStore:
 
     def __init__(self, table: MakeTable) -> None:
         self.profiles: StateTable[Profile] = table("profiles", Profile)
+        self.erased: StateTable[Erased] = table("erased", Erased)
         self.shelves: StateTable[Shelf] = table("shelves", Shelf)
         self.copybooks: StateTable[Copybook] = table("copybooks", Copybook)
         self.boards: StateTable[Board] = table("boards", Board)
         self.live: StateTable[LiveCard] = table("live", LiveCard)
         self.shown: StateTable[Shown] = table("shown", Shown)
+
+    def forget_erasures(self, now_ms: int) -> None:
+        """Forget those that nothing under way can be about any more."""
+        for partition in self.erased.ready:
+            for key, erased in self.erased.items(partition):
+                if erased.forget_at_ms <= now_ms:
+                    self.erased.delete(key, partition, Joint(()))
 
     def shelf(self, sku: str, partition: int) -> Shelf | None:
         """The shelf of a product."""

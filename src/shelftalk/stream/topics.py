@@ -50,13 +50,12 @@ def topic_specs(settings: Settings, tables: Iterable[str] = ()) -> list[TopicSpe
     """
     topics = settings.topics
     configs: dict[str, dict[str, str]] = {
+        "asks": _kept_for(topics.internal_retention_days),
+        "offers": _kept_for(topics.internal_retention_days),
         "cards": _COMPACT,
         "copy_": _COMPACT,
         "review": _COMPACT,
-        "dead_letters": {
-            "cleanup.policy": "delete",
-            "retention.ms": str(int(topics.dead_letter_retention_days * _DAY_MS)),
-        },
+        "dead_letters": _kept_for(topics.dead_letter_retention_days),
     }
     read = {"behaviour", "inventory", "asks", "offers"}
     specs = [
@@ -68,6 +67,10 @@ def topic_specs(settings: Settings, tables: Iterable[str] = ()) -> list[TopicSpe
         for table in tables
     ]
     return specs + changelogs
+
+
+def _kept_for(days: float) -> dict[str, str]:
+    return {"cleanup.policy": "delete", "retention.ms": str(int(days * _DAY_MS))}
 
 
 class TopicAdmin:
