@@ -22,7 +22,7 @@ def test_what_a_worker_needs() -> None:
         "p.offers",
         "app-live-changelog",
     }
-    assert int(specs["p.dead-letters"].config["retention.ms"]) == 90 * 86_400_000
+    assert int(specs["p.dead-letters"].config["retention.ms"]) == 28 * 86_400_000
 
 
 def test_missing_topics_are_created_once_and_checked(bootstrap: str) -> None:

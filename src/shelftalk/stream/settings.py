@@ -139,7 +139,7 @@ class Topics(_Part):
 
     Attributes:
         internal_retention_days: how long *asks* and *offers* are kept, which name shoppers: longer than any worker is down.
-        dead_letter_retention_days: likewise; an erased shopper's events may be among them, and the law (GDPR, article 12) gives a month.
+        dead_letter_retention_days: likewise. An erased shopper's events may be among them, and GDPR's article 12 gives a month.
     """
 
     prefix: str = "shelftalk."
