@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -50,9 +51,9 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}{more_listeners}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{more_advertised}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{more_protocols}
 log.dirs={data}
 # Topics are declared, never made by a slip of the pen.
 auto.create.topics.enable=false
@@ -171,13 +172,23 @@ class KafkaBroker:
     Attributes:
         folder: holds configuration, data and log; survives `stop`, so a second `start` finds the data.
         bootstrap: ``host:port`` once started; the same after a restart.
+        behind: the ports of further listeners by name, once started.
     """
 
-    def __init__(self, folder: Path, port: int | None = None) -> None:
+    def __init__(self, folder: Path, port: int | None = None, *, proxies: Mapping[str, int] | None = None) -> None:
+        """A broker that is not running yet.
+
+        Args:
+            folder: see above.
+            port: for clients; a free one if not given.
+            proxies: further listeners by name (capitals), each with the port of the proxy that clients are told to use.
+        """
         self.folder = folder
         self.log = folder / "broker.log"
         self._config = folder / "server.properties"
+        self.behind: dict[str, int] = {}
         self._wanted_port = port
+        self._proxies = dict(proxies or {})
         self._port: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -225,12 +236,22 @@ class KafkaBroker:
 
     def _prepare(self, command: list[str]) -> None:
         """Write the configuration and format the storage, as a KRaft node wants before its first start."""
-        port, controller_port = _free_ports(2)
+        port, controller_port, *more = _free_ports(2 + len(self._proxies))
+        self.behind = dict(zip(self._proxies, more, strict=True))
         self._port = self._wanted_port or port
         data = self.folder / "data"
         shutil.rmtree(data, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._config.write_text(CONFIG.format(port=self._port, controller_port=controller_port, data=data))
+        self._config.write_text(
+            CONFIG.format(
+                port=self._port,
+                controller_port=controller_port,
+                data=data,
+                more_listeners="".join(f",{name}://127.0.0.1:{own}" for name, own in self.behind.items()),
+                more_advertised="".join(f",{name}://127.0.0.1:{shown}" for name, shown in self._proxies.items()),
+                more_protocols="".join(f",{name}:PLAINTEXT" for name in self._proxies),
+            )
+        )
         (self.folder / "log4j2.properties").write_text(LOGGING)
         cluster_id = (
             base64.urlsafe_b64encode(b"\0" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
