@@ -12,7 +12,7 @@ from shelftalk.demo.log import LEAD_MS, Log, plan_log
 from shelftalk.demo.mapping import Mapping
 from shelftalk.demo.plan import Planned
 from shelftalk.errors import ConfigError
-from shelftalk.events.rees46 import Row
+from shelftalk.events.log_events import Row
 from shelftalk.events.types import Behaviour, ProductUpserted, ProductViewed
 
 DATA = Path(os.environ.get("SHELFTALK_DATA", Path(__file__).parents[2].parent / "shared" / "data"))

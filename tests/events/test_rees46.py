@@ -10,7 +10,8 @@ import pytest
 
 from shelftalk.errors import ConfigError
 from shelftalk.events.codec import decode_behaviour, decode_inventory, encode
-from shelftalk.events.rees46 import ASSUMED_STOCK, RESTOCK_AT, Facts, Rees46, Tally, read_rows
+from shelftalk.events.log_events import ASSUMED_STOCK, RESTOCK_AT, Facts, Tally
+from shelftalk.events.rees46 import Rees46, read_rows
 from shelftalk.events.rees46_names import kind_of, name_of, spell_brand
 from shelftalk.events.types import (
     Behaviour,

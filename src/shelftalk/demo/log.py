@@ -10,7 +10,8 @@ import msgspec
 
 from shelftalk.demo.plan import Planned, planned
 from shelftalk.errors import ConfigError
-from shelftalk.events.rees46 import Describe, Rees46, Row, Tally, describe, read_rows
+from shelftalk.events.log_events import Describe, Row, Tally
+from shelftalk.events.rees46 import Rees46, describe, read_rows
 from shelftalk.events.types import ProductUpserted
 
 #: Without a given rate no more rows a second are played than this, which two cores answer at ease; a log of a month has 42 million.

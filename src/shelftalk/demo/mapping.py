@@ -7,11 +7,24 @@ from collections.abc import Sequence
 from hashlib import blake2b
 
 from shelftalk.demo.catalogue import Product
-from shelftalk.events.rees46 import Facts, Row
+from shelftalk.events.log_events import Facts, Row
 from shelftalk.events.rees46_names import kind_of
 
 #: Among the products of the closest kind, one of this many whose price is nearest.
 NEAREST = 8
+
+
+def facts_of(product: Product) -> Facts:
+    """What is said about a product of the catalogue."""
+    return Facts(
+        name=product.name,
+        category=product.category,
+        brand=product.brand,
+        kind=product.kind,
+        points=product.points,
+        description=product.description,
+        consumable=product.consumable,
+    )
 
 
 class Mapping:
@@ -36,16 +49,7 @@ class Mapping:
 
     def __call__(self, row: Row) -> Facts:
         """The facts of the product that a row is about."""
-        product = self.product(row)
-        return Facts(
-            name=product.name,
-            category=product.category,
-            brand=product.brand,
-            kind=product.kind,
-            points=product.points,
-            description=product.description,
-            consumable=product.consumable,
-        )
+        return facts_of(self.product(row))
 
     def product(self, row: Row) -> Product:
         """The catalogue's product for a row."""
