@@ -21,7 +21,10 @@ DEBUG_VARIABLE = "SHELFTALK_DEBUG"
 #: Import names that only an extra installs, and the extra.
 _EXTRA_OF = {
     "torch": "train",
-    "matplotlib": "train",
+    "pyarrow": "replay",
+    "hdrh": "replay",
+    "psutil": "replay",
+    "matplotlib": "replay",
     "implicit": "evaluate",
     "scipy": "evaluate",
     "transformers": "bench",
@@ -42,6 +45,7 @@ COMMANDS = {
         "demo", "Run the whole thing here: a broker, a worker, a simulated shop, cards live in the terminal."
     ),
     "verify": _Entry("demo", "Check a demo's recorded cards against its recorded events, trusting neither."),
+    "replay": _Entry("replay", "Load-test with recorded event streams: record, import, run, diff, capacity."),
     "worker": _Entry("worker", "Consume events from Kafka and publish cards, until SIGTERM."),
     "topics": _Entry("worker", "Create, check and list the topics on the broker."),
     "config": _Entry("worker", "Print the settings in force, secrets masked."),

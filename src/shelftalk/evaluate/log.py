@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 
 from shelftalk.errors import ConfigError
-from shelftalk.events.rees46 import Row, Tally, read_rows
+from shelftalk.events.log_events import Row, Tally
+from shelftalk.events.rees46 import read_rows
 
 
 class Part(msgspec.Struct, frozen=True):

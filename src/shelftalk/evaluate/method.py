@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from shelftalk.events.rees46 import Row
+from shelftalk.events.log_events import Row
 
 
 class Session:

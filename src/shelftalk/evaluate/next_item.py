@@ -18,7 +18,7 @@ import msgspec
 
 from shelftalk.evaluate.method import Method, Session
 from shelftalk.evaluate.score import CUTS, Score
-from shelftalk.events.rees46 import Row
+from shelftalk.events.log_events import Row
 
 #: Sessions that are remembered at one time: more than are open at once in any shop. The longest silent one goes.
 MAX_SESSIONS = 200_000

@@ -81,7 +81,9 @@ def _read(path: Path, tally: Tally) -> Iterator[Row]:
             reader = csv.DictReader(line.replace("\0", "") for line in file)
             missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
             if missing:
-                raise ConfigError(f"{path}: no Online Retail log: column {', '.join(missing)} is missing from its first line")
+                raise ConfigError(
+                    f"{path}: no Online Retail log: column {', '.join(missing)} is missing from its first line"
+                )
             for number, cells in enumerate(reader, start=1):
                 row = _row(number, cells)
                 if isinstance(row, str):

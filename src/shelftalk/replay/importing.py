@@ -1,7 +1,7 @@
 """Public logs and the demo's crowd, made into recordings.
 
-Every log is first turned into the project's own events (`shelftalk.events`), then into records, in order of time. A log that is not in
-that order is sorted in memory, of which `MAX_EVENTS` is the bound.
+Every log is first turned into the project's own events (`shelftalk.events`), then into records, in order of time. A log that is not
+in that order is sorted in memory, of which `MAX_EVENTS` is the bound.
 """
 
 import enum
@@ -61,7 +61,9 @@ class Imported:
     def lines(self) -> list[str]:
         """To read."""
         total = sum(self.events.values())
-        said = [f"{total:,} records: {self.events['behaviour']:,} of shoppers, {self.events['inventory']:,} of products"]
+        said = [
+            f"{total:,} records: {self.events['behaviour']:,} of shoppers, {self.events['inventory']:,} of products"
+        ]
         if self.cut:
             said.append(f"the log goes on; {total:,} records were asked for")
         if self.broken:
@@ -116,7 +118,9 @@ def import_demo(out: Path, *, seed: int, seconds: float, rate_per_s: float, cata
     Raises:
         ConfigError: the catalogue cannot be read.
     """
-    products: Sequence[Product] = load_demo_store().products if catalogue is None else load_catalogue(catalogue).products
+    products: Sequence[Product] = (
+        load_demo_store().products if catalogue is None else load_catalogue(catalogue).products
+    )
     searches = load_searches() if catalogue is None else {}
     crowd = Crowd(products, searches, seed, rate_per_s, DEMO_START_MS)
     until_ms = DEMO_START_MS + round(seconds * 1000)
@@ -129,7 +133,9 @@ def import_demo(out: Path, *, seed: int, seconds: float, rate_per_s: float, cata
     return found
 
 
-def _log_events(files: Sequence[Path], kind: Format, tally: Tally, products: Sequence[Product] | None) -> Iterator[Timed]:
+def _log_events(
+    files: Sequence[Path], kind: Format, tally: Tally, products: Sequence[Product] | None
+) -> Iterator[Timed]:
     match kind:
         case Format.REES46:
             adapter: LogEvents = rees46.Rees46(rees46.describe if products is None else Mapping(products))

@@ -1,5 +1,6 @@
 """Taps topics of a live broker and writes what comes to a recording."""
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -65,6 +66,7 @@ class Recorder:
         self._about = self._before()
         self.resumed = bool(self._about.next_offsets)
         self._errors: list[str] = []
+        self._unfinished_bytes = 0
         config = confluent_config(kafka) | {
             "group.id": "shelftalk-replay-record",
             "enable.auto.commit": False,
@@ -83,25 +85,33 @@ class Recorder:
             self._consumer.close()
             raise
 
-    def run(self, progress: Callable[["Recorder", int], bool]) -> None:
+    def run(self, progress: Callable[[], None], stop: threading.Event) -> None:
         """Record.
 
         Args:
-            progress: told a few times a second, with the bytes of the unfinished file; records until it says ``False``.
+            progress: told a few times a second.
+            stop: ends it, with what there is.
         """
         plan = self._plan
         began_s = finished_s = time.monotonic()
         try:
             with Writer(self._out, self._about, next_part(self._out)) as writer:
-                while progress(self, writer.unfinished_bytes) and not self._enough(time.monotonic() - began_s):
+                while not stop.is_set() and not self._enough(time.monotonic() - began_s):
+                    progress()
                     for message in self._consumer.consume(_BATCH, _POLL_S):
                         self._take(message, writer)
                     now_s = time.monotonic()
+                    self._unfinished_bytes = writer.unfinished_bytes
                     if writer.unfinished_bytes >= plan.rotate_bytes or now_s - finished_s >= plan.rotate_s:
                         writer.rotate()
                         finished_s = now_s
         finally:
             self._consumer.close()
+
+    def words(self) -> str:
+        """How it goes."""
+        counts = ", ".join(f"{name} {count:,}" for name, count in self.records.items()) or "nothing yet"
+        return f"{counts}; {self._unfinished_bytes / 1e6:.1f} MB in the unfinished file"
 
     def _before(self) -> About:
         """What is to be known of the recording, if need be from its last whole file."""

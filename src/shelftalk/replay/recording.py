@@ -64,7 +64,7 @@ class About(msgspec.Struct, kw_only=True):
 
     Attributes:
         source: where it comes from: ``"kafka"``, or the log it was imported from.
-        streams: what each topic is to shelftalk, such as ``{"shop.behaviour": "behaviour"}``; topics of other systems are not in it.
+        streams: what each topic is to shelftalk, such as ``{"shop.behaviour": "behaviour"}``; other systems' topics are not in it.
         pseudonyms: which key gave shoppers their pseudonyms (itself not to be guessed from this); ``None`` if ids are as they were.
         next_offsets: by topic and partition, where a resumed recording goes on.
     """
@@ -265,9 +265,11 @@ def _about(file: Path, footer: Any) -> About:
 def _rows(batch: pa.RecordBatch) -> Iterator[Recorded]:
     columns = [batch.column(name) for name in SCHEMA.names]
     columns[3] = columns[3].cast(pa.int64())
-    for *place, key, value, headers in zip(*(column.to_pylist() for column in columns), strict=True):
+    for topic, partition, offset, timestamp_ms, key, value, headers in zip(
+        *(column.to_pylist() for column in columns), strict=True
+    ):
         pairs = tuple((header["name"], header["value"]) for header in headers or ())
-        yield Recorded(*place, key, value, pairs)
+        yield Recorded(topic, partition, offset, timestamp_ms, key, value, pairs)
 
 
 def _table(rows: list[Recorded]) -> pa.Table:

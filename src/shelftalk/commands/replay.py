@@ -1,0 +1,129 @@
+"""``shelftalk replay``: load-testing with recorded event streams."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from shelftalk.errors import ConfigError
+
+app = typer.Typer()
+
+_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
+
+
+def seconds(text: str) -> float:
+    """A duration such as ``90s``, ``5m``, ``250ms`` or ``60``."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|)", str(text).strip())
+    if found is None:
+        raise click.BadParameter(f"{text!r} is no duration; write 90s, 5m or 250ms")
+    return float(found[1]) * _UNITS_S[found[2]]
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+@app.command()
+def record(
+    *,
+    out: Annotated[Path, typer.Option(help="A folder; one that holds a recording already is gone on with.")],
+    topic: Annotated[
+        list[str] | None,
+        typer.Option(help="behaviour, inventory, ... or the full name of any other; both inputs if not given."),
+    ] = None,
+    bootstrap_servers: Annotated[str | None, typer.Option(help="The brokers; else those of the settings.")] = None,
+    from_beginning: Annotated[bool, typer.Option(help="What is in the topics already, too.")] = False,
+    until_end: Annotated[bool, typer.Option(help="Stop where the topics end now.")] = False,
+    for_: Annotated[
+        float | None, typer.Option("--for", parser=seconds, metavar="TIME", help="Stop after so long.")
+    ] = None,
+    records: Annotated[int | None, typer.Option(min=1, help="Stop after so many records.")] = None,
+    rotate_mb: Annotated[float, typer.Option(min=0.001, help="Begin another file after so many MB of events.")] = 256.0,
+    rotate_every: Annotated[float, typer.Option(parser=seconds, metavar="TIME", help="... or after so long.")] = 300.0,
+    keep_ids: Annotated[bool, typer.Option(help="Record shoppers' ids as they are, rather than pseudonyms.")] = False,
+) -> None:
+    """Write what comes to live topics to Parquet, until Ctrl-C."""
+    from shelftalk.replay.progress import Ticker, stop_on_signal  # noqa: PLC0415  slow to import, and --help must not wait
+    from shelftalk.replay.recorder import Plan, Recorder  # noqa: PLC0415
+    from shelftalk.stream.settings import TOPIC_FIELDS, load  # noqa: PLC0415
+
+    settings = load(**({"kafka": {"bootstrap_servers": bootstrap_servers}} if bootstrap_servers else {}))
+    ours = {settings.topics.name(field): field.removesuffix("_") for field in TOPIC_FIELDS}
+    full_names = {stream: name for name, stream in ours.items()}
+    names = [full_names.get(name, name) for name in topic or ("behaviour", "inventory")]
+    plan = Plan(
+        topics={name: ours.get(name) for name in names},
+        from_beginning=from_beginning,
+        until_end=until_end,
+        seconds=for_,
+        records=records,
+        rotate_bytes=int(rotate_mb * 1024 * 1024),
+        rotate_s=rotate_every,
+    )
+    recorder = Recorder(settings.kafka, plan, out, None if keep_ids else settings.privacy.pseudonyms().of)
+    _say(f"{'going on with' if recorder.resumed else 'recording'} {', '.join(names)} to {out}; Ctrl-C ends it")
+    if keep_ids:
+        _say("shoppers' ids are recorded as they are")
+    elif not settings.privacy.pseudonym_key.get_secret_value():
+        _say("pseudonyms by a key made up for this run; to go on another time, set SHELFTALK_PRIVACY__PSEUDONYM_KEY")
+    with stop_on_signal() as stop, Ticker(recorder.words) as ticker:
+        recorder.run(ticker.tick, stop)
+    _say(f"{recorder.records.total():,} records in {out}")
+
+
+@app.command("import")
+def import_(
+    *,
+    files: Annotated[list[Path] | None, typer.Argument(help="The log, plain or .gz; several are read as one.")] = None,
+    out: Annotated[Path, typer.Option(help="A .parquet file, or a folder.")],
+    kind: Annotated[str, typer.Option("--format", help="rees46, otto, uci, or demo: the demo's crowd.")],
+    catalog: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Tell it in these products.")
+    ] = None,
+    most: Annotated[int, typer.Option("--records", min=1, help="Take so many events at most.")] = 2_000_000,
+    seed: Annotated[int, typer.Option(help="Of the demo's crowd.")] = 1,
+    for_: Annotated[float, typer.Option("--for", parser=seconds, metavar="TIME", help="Of the demo's crowd.")] = 300.0,
+    rate: Annotated[float, typer.Option(min=0.1, help="Events a second of the demo's crowd.")] = 25.0,
+) -> None:
+    """Make a recording of a public log, or of the demo's crowd (the same seed gives the same file)."""
+    from shelftalk.replay.importing import Format, import_demo, import_logs  # noqa: PLC0415
+    from shelftalk.replay.progress import Ticker  # noqa: PLC0415
+
+    if kind not in set(Format):
+        raise ConfigError(f"--format {kind}: there is no such format; there are {', '.join(Format)}")
+    if kind == Format.DEMO:
+        if files:
+            raise ConfigError("the demo's crowd is no file: leave it out")
+        found = import_demo(out, seed=seed, seconds=for_, rate_per_s=rate, catalogue=catalog)
+    else:
+        if not files:
+            raise ConfigError(f"--format {kind}: name the log's file")
+        count = 0
+
+        def progress(events: int) -> None:
+            nonlocal count
+            count = events
+            ticker.tick()
+
+        with Ticker(lambda: f"{count:,} events read") as ticker:
+            found = import_logs(files, Format(kind), out, catalogue=catalog, most=most, progress=progress)
+    typer.echo("\n".join([*found.lines(), f"{found.products:,} products; {out}"]))
+
+
+@app.command()
+def show(
+    recording: Annotated[Path, typer.Argument(help="A file, or a folder of parts.")],
+    records: Annotated[int, typer.Option(min=0, help="Print so many of its records, too.")] = 0,
+) -> None:
+    """Say what is in a recording."""
+    from shelftalk.replay.contents import contents  # noqa: PLC0415
+    from shelftalk.replay.recording import Recording  # noqa: PLC0415
+
+    found = Recording(recording)
+    typer.echo("\n".join(contents(found)))
+    for row in found.rows(records) if records else ():
+        key, value = (None if raw is None else raw.decode(errors="replace") for raw in (row.key, row.value))
+        typer.echo(f"{row.topic}[{row.partition}]@{row.offset} {row.timestamp_ms} {key} {value}")
