@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from itertools import takewhile
+from itertools import islice, takewhile
 from pathlib import Path
 
 from shelftalk.demo.catalogue import Product, load_catalogue, load_demo_store, load_searches
@@ -92,7 +92,7 @@ def import_logs(
     """
     tally = Tally()
     products = None if catalogue is None else load_catalogue(catalogue).products
-    events = _log_events(files, kind, tally, products)
+    events = _log_events(files, kind, tally, products, most)
     found = Imported()
     taken: list[Timed] = []
     for at_ms, event in events:
@@ -134,8 +134,9 @@ def import_demo(out: Path, *, seed: int, seconds: float, rate_per_s: float, cata
 
 
 def _log_events(
-    files: Sequence[Path], kind: Format, tally: Tally, products: Sequence[Product] | None
+    files: Sequence[Path], kind: Format, tally: Tally, products: Sequence[Product] | None, most: int
 ) -> Iterator[Timed]:
+    rows: Iterable[Row]
     match kind:
         case Format.REES46:
             adapter: LogEvents = rees46.Rees46(rees46.describe if products is None else Mapping(products))
@@ -143,7 +144,9 @@ def _log_events(
         case Format.OTTO:
             lender = _Lender(products or load_demo_store().products)
             adapter = LogEvents("otto", lender.currency, lender.describe)
-            rows = (row for file in files for row in otto.read_rows(file, tally, lender.price_minor))
+            unsorted = (row for file in files for row in otto.read_rows(file, tally, lender.price_minor))
+            # A session a line: what is known of a product when depends on the order of all of them.
+            rows = sorted(islice(unsorted, most), key=lambda row: row.at_ms)
         case Format.UCI:
             shop = online_retail.OnlineRetail()
             for file in files:

@@ -95,9 +95,9 @@ class Recording:
         self.files = _files(path)
         footers = [_footer(file) for file in self.files]
         self.records = sum(footer.num_rows for footer in footers)
-        self.about = _about(self.files[-1], footers[-1])
         if self.records == 0:
             raise ConfigError(f"{path}: the recording is empty: there is no record in it")
+        self.about = _about(self.files[-1], footers[-1])
 
     def rows(self, most: int | None = None) -> Iterator[Recorded]:
         """Its records, in the order they were written.
@@ -149,6 +149,8 @@ class Writer:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
+        if self._target.exists() or (first_part == 0 and next_part(path)):
+            raise ConfigError(f"{path}: holds a recording already; remove it, or give another place")
         for leftover in self._folder.glob(f".*{_UNFINISHED}"):
             if leftover.name == self._temporary.name or path.suffix != ".parquet":
                 leftover.unlink()
