@@ -1,7 +1,7 @@
 """The loop of every agent, without a broker."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +11,7 @@ from faust.types import TP
 
 from shelftalk.core.ledger import Entry, Ledger
 from shelftalk.errors import BadInputError, DeliveryError, FatalError, RetryableError
+from shelftalk.stream.batch import Batch
 from shelftalk.stream.dead_letters import DeadLetter
 from shelftalk.stream.intake import Intake
 from shelftalk.stream.record import Record
@@ -20,6 +21,8 @@ HERE = TP("t", 0)
 
 
 class FakeOutbox:
+    roomy = True
+
     async def room(self) -> None: ...
 
 
@@ -33,15 +36,21 @@ class FakeDeadLetters:
 
 
 class FakeStream:
-    def __init__(self, offsets: "list[int]") -> None:
-        self._offsets = offsets
+    """Batches of records, each a list of offsets."""
+
+    def __init__(self, *batches: "list[int]", current: Callable[[], bool] = lambda: True) -> None:
+        self._batches = batches
+        self._current = current
 
     async def events(self) -> AsyncIterator[Any]:
-        for offset in self._offsets:
-            message = SimpleNamespace(
-                topic="t", partition=0, offset=offset, key=b"k", value=b"v", headers=[("a", b"1")], timestamp=1.5
-            )
-            yield SimpleNamespace(message=message)
+        for offsets in self._batches:
+            records = [
+                SimpleNamespace(
+                    topic="t", partition=0, offset=offset, key=b"k", value=b"v", headers=(("a", b"1"),), timestamp=1500
+                )
+                for offset in offsets
+            ]
+            yield SimpleNamespace(value=Batch(HERE, records, self._current))
 
 
 class Rig:
@@ -71,7 +80,7 @@ async def test_a_handled_event_is_committable() -> None:
 async def test_a_redelivery_is_skipped() -> None:
     rig, seen = Rig(), []
     await asyncio.wait_for(
-        rig.intake.run("agent", FakeStream([0, 1, 0, 1, 2]), lambda record, _entry: seen.append(record.offset)), 5
+        rig.intake.run("agent", FakeStream([0, 1], [0, 1, 2]), lambda record, _entry: seen.append(record.offset)), 5
     )
     assert seen == [0, 1, 2]
     assert rig.intake.counts["agent", "redelivered"] == 2
@@ -186,3 +195,34 @@ async def test_what_is_raised_for_a_revoked_event_is_nobodys_business() -> None:
     await rig.run(handler)
     assert (rig.dead.letters, rig.fatal) == ([], [])
     assert rig.intake.counts == {("agent", "revoked"): 1}
+
+
+async def test_the_rest_of_a_batch_is_left_alone_once_its_partition_goes() -> None:
+    """A handler that waits (a retry, a full outbox) may see its partition revoked: the ledger must not learn of it again."""
+    rig, seen, ours = Rig(), [], [True]
+
+    def handler(record: Record, _entry: Entry) -> None:
+        seen.append(record.offset)
+        if record.offset == 1:
+            ours[0] = False
+            rig.ledger.forget([HERE])
+
+    stream = FakeStream([0, 1, 2, 3], current=lambda: ours[0])
+    await asyncio.wait_for(rig.intake.run("agent", stream, handler), 5)
+    assert seen == [0, 1]
+    assert rig.ledger.heads() == {}
+
+
+async def test_a_long_batch_lets_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shelftalk.stream.intake.SLICE_S", 0.0)
+    rig, turns = Rig(), []
+
+    async def other() -> None:
+        while True:
+            turns.append(1)
+            await asyncio.sleep(0)
+
+    background = asyncio.ensure_future(other())
+    await rig.run(lambda _record, _entry: None, 20)
+    background.cancel()
+    assert len(turns) >= 20

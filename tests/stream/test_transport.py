@@ -22,7 +22,13 @@ class Rig:
         self.ledger: Ledger[TP] = Ledger()
         self.consumer = Consumer.__new__(Consumer)
         self.consumer.transport = SimpleNamespace(ledger=self.ledger, drain=self.drain)
-        self.consumer.app = SimpleNamespace(topics=SimpleNamespace(acking_topics={"t"}), consumer_generation_id=1)
+        self.flowing = True
+        self.consumer.app = SimpleNamespace(
+            topics=SimpleNamespace(acking_topics={"t"}),
+            flow_control=SimpleNamespace(is_active=lambda: self.flowing),
+            consumer_generation_id=1,
+        )
+        self.consumer._acked, self.consumer._acked_index = {T: [1, 2]}, {T: {1, 2}}
         self.consumer.confirmed = {}
         self.consumer._unacked_messages = set()
         self.drained = 0
@@ -66,9 +72,10 @@ def test_what_is_overridden_is_still_there(owner: type, name: str) -> None:
 
 def test_a_fetched_record_holds_the_commit_until_it_is_handled() -> None:
     rig = Rig()
-    for offset in (5, 6):
-        rig.consumer._to_message(T, rig.record(offset))
-    rig.consumer._to_message(T, rig.record(7, "changelog"))
+    message = rig.consumer._to_message(T, [rig.record(5), rig.record(6)])
+    assert (message.offset, message.tp, [record.offset for record in message.value.records]) == (6, T, [5, 6])
+    changelog = rig.consumer._to_message(TP("changelog", 0), rig.record(7, "changelog"))
+    assert (changelog.offset, changelog.value) == (7, b"")
     assert list(rig.ledger.heads()) == [T]
     entry = rig.ledger.open(T, 6)
     assert entry is not None
@@ -84,12 +91,22 @@ def test_a_fetched_record_holds_the_commit_until_it_is_handled() -> None:
 
 def test_an_ack_of_fausts_commits_nothing() -> None:
     rig = Rig()
-    message = rig.consumer._to_message(T, rig.record(0))
+    message = rig.consumer._to_message(T, [rig.record(0)])
     rig.consumer._unacked_messages = {message}
     assert rig.consumer.ack(message)
     assert not rig.consumer.ack(message)
     assert rig.consumer._unacked_messages == set()
     assert rig.consumer._new_offset(T) is None
+
+
+def test_a_batch_ends_with_its_generation_and_with_the_flow() -> None:
+    rig = Rig()
+    batch = rig.consumer._to_message(T, [rig.record(0)]).value
+    assert batch.current()
+    rig.flowing = False
+    assert not batch.current()
+    rig.flowing, rig.consumer.app.consumer_generation_id = True, 2
+    assert not batch.current()
 
 
 async def test_only_what_the_broker_took_counts_as_committed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,6 +120,9 @@ async def test_only_what_the_broker_took_counts_as_committed(monkeypatch: pytest
     assert not await rig.consumer._commit({T: 3})
     assert rig.consumer._should_commit(T, 3)
     assert await rig.consumer._commit({T: 3})
+    assert (rig.consumer._acked, rig.consumer._acked_index) == ({T: []}, {T: set()}), (
+        "Faust's own books would only grow"
+    )
     assert not rig.consumer._should_commit(T, 3)
     assert rig.consumer._should_commit(T, 4)
 

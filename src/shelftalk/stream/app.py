@@ -24,6 +24,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from shelftalk.core.ledger import Ledger
 from shelftalk.errors import BrokerError, FatalError
+from shelftalk.stream.batch import BUFFERED_BATCHES, BatchSchema
 from shelftalk.stream.dead_letters import DeadLetters
 from shelftalk.stream.health import Health, HealthServer
 from shelftalk.stream.intake import Handler, Intake
@@ -115,8 +116,7 @@ class Worker:
         """
         source = self.app.topic(
             self.settings.topics.name(topic),
-            key_serializer="raw",
-            value_serializer="raw",
+            schema=BatchSchema(),
             partitions=self.settings.topics.partitions,
             allow_empty=True,
         )
@@ -225,6 +225,7 @@ class Worker:
             topic_disable_leader=True,
             table_standby_replicas=0,
             stream_wait_empty=True,
+            stream_buffer_maxsize=BUFFERED_BATCHES,
             key_serializer="raw",
             value_serializer="raw",
             web_enabled=False,

@@ -4,15 +4,17 @@ Nothing is left to Faust's own exception handling, which acks and skips the even
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 from faust.types import TP
 
 from shelftalk.core.ledger import Entry, Ledger
 from shelftalk.errors import BadInputError, CancelledRequestError, DeliveryError, FatalError, RetryableError
+from shelftalk.stream.batch import Batch
 from shelftalk.stream.dead_letters import DeadLetter, DeadLetters
 from shelftalk.stream.outbox import Outbox
 from shelftalk.stream.privacy import speaking_of
@@ -20,6 +22,9 @@ from shelftalk.stream.record import Record
 from shelftalk.stream.settings import Retry
 
 log = structlog.get_logger(__name__)
+
+#: How long records are handled without a pause: deadlines are counted in hundreds of milliseconds.
+SLICE_S: Final = 0.01
 
 Handler = Callable[[Record, Entry], Awaitable[None] | None]
 OnFatal = Callable[[Exception], None]
@@ -69,23 +74,37 @@ class Intake:
         ledger.on_failed = self._failed
 
     async def run(self, name: str, stream: Stream, handler: Handler) -> None:
-        """The body of an agent.
+        """Feed a stream to a handler until it ends.
 
         Args:
             name: for counts and the log.
-            stream: of Faust's, of a topic that only this agent reads.
+            stream: of Faust's, of a topic that only this agent reads; its values are batches.
             handler: may be a coroutine function. It must not block. Work that outlives it holds the entry.
         """
         async for event in stream.events():
-            message = event.message
-            entry = self._ledger.open(TP(message.topic, message.partition), message.offset)
+            await self._take(name, event.value, handler)
+
+    async def _take(self, name: str, batch: Batch, handler: Handler) -> None:
+        """Handle a batch, record by record, with a pause now and then for everybody else on the event loop."""
+        place, counts = batch.place, self.counts
+        pause_at = time.monotonic() + SLICE_S
+        for fetched in batch.records:
+            if not batch.current():  # it comes again, here or elsewhere
+                counts[name, "revoked"] += 1
+                return
+            entry = self._ledger.open(place, fetched.offset)
             if entry is None:
-                self.counts[name, "redelivered"] += 1
+                counts[name, "redelivered"] += 1
                 continue
-            record = Record.of(message)
-            entry.context = record
-            self.counts[name, await self._handle(name, record, entry, handler)] += 1
-            await self._wait_for_room()
+            record = entry.context = Record.of(fetched)
+            counts[name, await self._handle(name, record, entry, handler)] += 1
+            if self._halted or not self._outbox.roomy or not self._ledger.room:
+                await self._wait_for_room()
+            elif time.monotonic() >= pause_at:
+                await asyncio.sleep(0)
+            else:
+                continue
+            pause_at = time.monotonic() + SLICE_S
 
     async def idle(self, timeout_s: float) -> bool:
         """Wait until no open entry owes anything.

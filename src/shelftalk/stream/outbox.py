@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -37,6 +38,9 @@ LINGER_MS: Final = 5
 MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
 
 _POLL_S: Final = 0.1
+
+#: How long delivery reports are collected before the event loop hears of them; nobody but commits waits for them.
+_COLLECT_S: Final = 0.005
 
 #: The message itself is at fault, and will be however often it is sent.
 _BAD_MESSAGE: Final = frozenset(
@@ -96,13 +100,18 @@ class Outbox:
         kafka: the brokers.
         delivery_timeout_s: librdkafka retries for so long; then the delivery failed.
         soft_limit: messages in flight from which on `room` waits.
+
+    Attributes:
+        counts: what went through.
+        roomy: whether `room` would return at once.
     """
 
     def __init__(self, kafka: Kafka, *, delivery_timeout_s: float = 60.0, soft_limit: int = SOFT_LIMIT) -> None:
         self.counts = Counts()
+        self.roomy = True
         self._soft_limit = soft_limit
         self._config = producer_config(kafka, delivery_timeout_s)
-        self._reports: list[tuple[OnOutcome, Outcome]] = []  # written by the polling thread only
+        self._reports: list[_Delivery] = []  # belongs to the polling thread
         self._idle = asyncio.Event()
         self._roomy = asyncio.Event()
         self._idle.set()
@@ -156,12 +165,12 @@ class Outbox:
         """
         if entry is not None and entry.forgotten:
             raise CancelledRequestError(f"{topic}: the partition of the event behind this was taken away")
-        settle = partial(self._settle, entry, on_outcome)
+        delivery = _Delivery(self._reports, entry, on_outcome)
         kwargs: dict[str, Any] = {} if partition is None else {"partition": partition}
         if headers:
             kwargs["headers"] = list(headers.items())
         try:
-            self._producer.produce(topic, value, key, on_delivery=partial(self._reported, settle), **kwargs)
+            self._producer.produce(topic, value, key, on_delivery=delivery.reported, **kwargs)
         except BufferError as error:
             raise QueueFullError(f"outbox: {self.counts.in_flight} messages are in flight") from error
         except KafkaException as error:
@@ -172,7 +181,8 @@ class Outbox:
         counts.posted += 1
         counts.bytes += len(value) if value else 0
         self._idle.clear()
-        if counts.in_flight >= self._soft_limit:
+        if self.roomy and counts.in_flight >= self._soft_limit:
+            self.roomy = False
             self._roomy.clear()
 
     def send(
@@ -225,43 +235,74 @@ class Outbox:
 
     def _poll(self) -> None:
         """The thread: collect delivery reports, pass each batch on in one call."""
+        reports = self._reports
         while not self._stop.is_set():
             self._producer.poll(_POLL_S)
-            if self._reports:
-                batch, self._reports = self._reports, []
+            if reports:
+                batch = reports[:]
+                del reports[: len(batch)]
                 with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
-                    self._loop.call_soon_threadsafe(_tell, batch)  # type: ignore[union-attr]
+                    self._loop.call_soon_threadsafe(self._settle, batch)  # type: ignore[union-attr]
+                time.sleep(_COLLECT_S)
 
-    def _reported(self, settle: OnOutcome, error: KafkaError | None, message: Message) -> None:
-        """In the polling thread, once a message."""
-        outcome: Outcome
-        if error is None:
-            outcome = Receipt(message.topic(), message.partition(), message.offset())
-        else:
-            outcome = _error(error, message.topic())
-        self._reports.append((settle, outcome))
-
-    def _settle(self, entry: Obligation | None, on_outcome: OnOutcome | None, outcome: Outcome) -> None:
-        """On the event loop, once a message."""
+    def _settle(self, batch: "list[_Delivery]") -> None:
+        """On the event loop, once a batch."""
         counts = self.counts
-        if isinstance(outcome, Receipt):
-            counts.delivered += 1
-        else:
-            counts.failed += 1
-        in_flight = counts.in_flight
-        if in_flight < self._soft_limit:
+        for delivery in batch:
+            if delivery.error is None:
+                counts.delivered += 1
+            else:
+                counts.failed += 1
+            try:
+                delivery.settle()
+            except Exception:
+                log.exception("a delivery callback failed")
+        if not self.roomy and counts.in_flight < self._soft_limit:
+            self.roomy = True
             self._roomy.set()
-            if in_flight == 0:
-                self._idle.set()
+        if counts.in_flight == 0:
+            self._idle.set()
+
+
+class _Delivery:
+    """One message on its way.
+
+    Attributes:
+        error: why it was not delivered.
+    """
+
+    __slots__ = ("_entry", "_on_outcome", "_receipt", "_reports", "error")
+
+    def __init__(self, reports: "list[_Delivery]", entry: Obligation | None, on_outcome: OnOutcome | None) -> None:
+        self._reports = reports
+        self._entry = entry
+        self._on_outcome = on_outcome
+        self._receipt: Receipt | None = None
+        self.error: Exception | None = None
+
+    def reported(self, error: KafkaError | None, message: Message) -> None:
+        """In the polling thread."""
+        if error is not None:
+            self.error = _error(error, message.topic())
+        elif self._on_outcome is not None:
+            self._receipt = Receipt(message.topic(), message.partition(), message.offset())
+        self._reports.append(self)
+
+    def settle(self) -> None:
+        """On the event loop: tell who wanted to know."""
+        entry, error = self._entry, self.error
         try:
-            if on_outcome is not None:
-                on_outcome(outcome)
+            if self._on_outcome is not None:
+                outcome = error or self._receipt
+                assert outcome is not None  # noqa: S101  set by `reported`
+                self._on_outcome(outcome)
         finally:
-            if entry is not None:
-                if isinstance(outcome, Receipt):
-                    entry.done()
-                else:
-                    entry.fail(outcome)
+            if entry is None:
+                pass
+            elif error is None:
+                entry.done()
+            else:
+                entry.fail(error)
 
 
 def producer_config(kafka: Kafka, delivery_timeout_s: float) -> dict[str, Any]:
@@ -276,14 +317,6 @@ def producer_config(kafka: Kafka, delivery_timeout_s: float) -> dict[str, Any]:
         "message.max.bytes": MAX_MESSAGE_BYTES,
         "allow.auto.create.topics": False,
     }
-
-
-def _tell(batch: list[tuple[OnOutcome, Outcome]]) -> None:
-    for settle, outcome in batch:
-        try:
-            settle(outcome)
-        except Exception:
-            log.exception("a delivery callback failed")
 
 
 def _resolve(future: "asyncio.Future[Receipt]", outcome: Outcome) -> None:

@@ -11,7 +11,7 @@ from shelftalk.stream.fence import encode_erasure
 from shelftalk.stream.keeper import Entry, card_key
 from shelftalk.stream.outbox import Outbox
 from shelftalk.stream.settings import Topics
-from shelftalk.stream.store import Joint
+from shelftalk.stream.store import jointly
 
 
 class TopicOutlet:
@@ -29,21 +29,21 @@ class TopicOutlet:
         """A card to its shopper's fence, or copy for everybody."""
         audience, card = effect.audience, effect.card
         if audience.shopper_id:
-            self._outbox.post(self._offers, audience.shopper_id, encode_card(card), entry=Joint(owed_by))
+            self._outbox.post(self._offers, audience.shopper_id, encode_card(card), entry=jointly(owed_by))
         else:
-            self._outbox.post(self._copy, card_key(audience, card.sku), encode_card(card), entry=Joint(owed_by))
+            self._outbox.post(self._copy, card_key(audience, card.sku), encode_card(card), entry=jointly(owed_by))
 
     def card(self, key: str, value: bytes | None, owed_by: Sequence[Entry]) -> None:
         """A card that passed the fence, or a tombstone."""
-        self._outbox.post(self._cards, key, value, entry=Joint(owed_by))
+        self._outbox.post(self._cards, key, value, entry=jointly(owed_by))
 
     def send(self, message: Message, owed_by: Sequence[Entry]) -> None:
         """A message to a shelf or a board."""
-        self._outbox.post(self._asks, message.key, encode_message(message), entry=Joint(owed_by))
+        self._outbox.post(self._asks, message.key, encode_message(message), entry=jointly(owed_by))
 
     def hold(self, effect: Hold, owed_by: Sequence[Entry]) -> None:
         """A text to the review queue."""
-        self._outbox.post(self._review, effect.brief.sku, _review_record(effect), entry=Joint(owed_by))
+        self._outbox.post(self._review, effect.brief.sku, _review_record(effect), entry=jointly(owed_by))
 
     def erase(self, effect: Erase, owed_by: Sequence[Entry]) -> None:
         """A tombstone where a card was."""
@@ -52,7 +52,7 @@ class TopicOutlet:
     def erase_card(self, shopper_id: str, placement: str, revision: int, owed_by: Sequence[Entry]) -> None:
         """A tombstone where a card up to this revision was."""
         value = encode_erasure(shopper_id, placement, revision)
-        self._outbox.post(self._offers, shopper_id, value, entry=Joint(owed_by))
+        self._outbox.post(self._offers, shopper_id, value, entry=jointly(owed_by))
 
 
 def _review_record(effect: Hold) -> bytes:

@@ -1,14 +1,14 @@
 """One input record, as the handlers get it."""
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from shelftalk.core.messages import Origin
 from shelftalk.errors import BadInputError
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """What Kafka delivered, undecoded.
 
     Attributes:
@@ -25,11 +25,18 @@ class Record:
     timestamp_ms: int = 0
 
     @classmethod
-    def of(cls, message: Any) -> "Record":
-        """From a message of Faust's (which counts time in seconds)."""
-        timestamp_ms = round(message.timestamp * 1000) if message.timestamp else 0
-        headers = tuple((name, bytes(value or b"")) for name, value in message.headers or ())
-        return cls(message.topic, message.partition, message.offset, message.key, message.value, headers, timestamp_ms)
+    def of(cls, fetched: Any) -> "Record":
+        """From a record of aiokafka's."""
+        headers = tuple((name, bytes(value or b"")) for name, value in fetched.headers) if fetched.headers else ()
+        return cls(
+            fetched.topic,
+            fetched.partition,
+            fetched.offset,
+            fetched.key,
+            fetched.value,
+            headers,
+            max(fetched.timestamp or 0, 0),  # -1 is Kafka's "none"
+        )
 
 
 def origin_of(record: Record, event_id: str, occurred_at_ms: int) -> Origin:

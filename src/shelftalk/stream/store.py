@@ -57,6 +57,11 @@ class Joint:
             entry.fail(error)
 
 
+def jointly(entries: Sequence[Entry]) -> Entry:
+    """Several accounts as one; one as it is."""
+    return entries[0] if len(entries) == 1 else Joint(entries)
+
+
 class TableStore:
     """The keeper's `Store` and the react handler's `Profiles`, over Faust tables."""
 
@@ -95,15 +100,15 @@ class TableStore:
 
     def put_shelf(self, sku: str, shelf: Shelf, partition: int, owed_by: Sequence[Entry]) -> None:
         """Keep a shelf."""
-        self.shelves.put(sku, shelf, partition, Joint(owed_by))
+        self.shelves.put(sku, shelf, partition, jointly(owed_by))
 
     def put_copybook(self, sku: str, copybook: Copybook, partition: int, owed_by: Sequence[Entry]) -> None:
         """Keep a copybook."""
-        self.copybooks.put(sku, copybook, partition, Joint(owed_by))
+        self.copybooks.put(sku, copybook, partition, jointly(owed_by))
 
     def put_board(self, key: str, board: Board, partition: int, owed_by: Sequence[Entry]) -> None:
         """Keep a board."""
-        self.boards.put(key, board, partition, Joint(owed_by))
+        self.boards.put(key, board, partition, jointly(owed_by))
 
     def put_live(
         self, sku: str, audience_key: str, card: LiveCard | None, partition: int, owed_by: Sequence[Entry]
@@ -111,6 +116,6 @@ class TableStore:
         """Keep a live card, or drop it."""
         key = f"{sku}{_SEPARATOR}{audience_key}"
         if card is None:
-            self.live.delete(key, partition, Joint(owed_by))
+            self.live.delete(key, partition, jointly(owed_by))
         else:
-            self.live.put(key, card, partition, Joint(owed_by))
+            self.live.put(key, card, partition, jointly(owed_by))

@@ -1,13 +1,15 @@
-"""State that survives: Faust tables whose changelogs go out through the outbox.
+"""State that survives: Faust tables whose changelogs go out through the outbox, once a turn of the event loop.
 
 A Faust table writes its changelog through Faust's producer, only inside the context of a stream's current event, and
 nothing ties the write to the commit. A `StateTable` takes the partition and the ledger's entry explicitly, so that tasks
 may write too, and the event's offset waits for the write. Recovery stays Faust's.
 
 Values live as Python objects, one dict a partition; they are encoded (msgpack) for the changelog only. So they must not be
-changed in place: use frozen structs.
+changed in place: use frozen structs. A key that changes many times while a batch of events is handled is encoded and written
+once, with its last value, and that one write is owed to all the events that changed it.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Generic, TypeVar
@@ -19,8 +21,8 @@ from faust.stores.base import Store
 from faust.tables.table import Table
 from faust.types import TP
 
-from shelftalk.errors import CancelledRequestError, FatalError
-from shelftalk.stream.outbox import Obligation, Outbox, Outcome, Receipt
+from shelftalk.errors import BadInputError, CancelledRequestError, FatalError, QueueFullError
+from shelftalk.stream.outbox import Obligation, OnOutcome, Outbox, Outcome, Receipt
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +34,37 @@ Value = TypeVar("Value", bound=msgspec.Struct)
 #: Changelog records applied at once during recovery.
 _RECOVERY_BATCH: Final = 1000
 
+_FULL_PAUSE_S: Final = 0.05
+
 OnPartitions = Callable[[frozenset[int]], None]
+
+
+class _Owed:
+    """The events that one write is owed to."""
+
+    __slots__ = ("_then", "entries")
+
+    def __init__(self, entries: list[Obligation]) -> None:
+        self.entries = entries
+        self._then: OnOutcome | None = None
+
+    def settled_by(self, then: OnOutcome) -> OnOutcome:
+        """What is to be told the outcome; `then` is told first."""
+        self._then = then
+        return self._settle
+
+    def _settle(self, outcome: Outcome) -> None:
+        if self._then is not None:
+            self._then(outcome)
+        if isinstance(outcome, Receipt):
+            for entry in self.entries:
+                entry.done()
+        else:
+            self.fail(outcome)
+
+    def fail(self, error: Exception) -> None:
+        for entry in self.entries:
+            entry.fail(error)
 
 
 class _PartitionStore(Store):
@@ -167,6 +199,7 @@ class StateTable(Generic[Value]):
         self._decoder = msgspec.msgpack.Decoder(value_type)
         self._topic = changelog_name(app.conf.id, name)
         self._ready: frozenset[int] = frozenset()
+        self._dirty: dict[tuple[int, str], _Owed] = {}
         self._faust = _FaustTable(
             app,
             owner=self,
@@ -189,7 +222,7 @@ class StateTable(Generic[Value]):
         return held
 
     def put(self, key: str, value: Value, partition: int, entry: Obligation) -> None:
-        """Write.
+        """Write: at once for who reads, and to the changelog when this turn of the event loop is over.
 
         Args:
             key: its changelog record is keyed by it.
@@ -199,9 +232,8 @@ class StateTable(Generic[Value]):
 
         Raises:
             CancelledRequestError: the partition was taken away meanwhile; another worker does this event again.
-            QueueFullError: see `Outbox.post`. Nothing is written then.
         """
-        self._log_change(key, self._encoder.encode(value), partition, entry)
+        self._note_change(key, partition, entry)
         self._data.setdefault(partition, {})[key] = value
 
     def delete(self, key: str, partition: int, entry: Obligation) -> None:
@@ -209,9 +241,8 @@ class StateTable(Generic[Value]):
 
         Raises:
             CancelledRequestError: see `put`.
-            QueueFullError: see `put`.
         """
-        self._log_change(key, None, partition, entry)
+        self._note_change(key, partition, entry)
         self._data.get(partition, {}).pop(key, None)
 
     def items(self, partition: int) -> Iterator[tuple[str, Value]]:
@@ -236,6 +267,8 @@ class StateTable(Generic[Value]):
     def lost(self, partitions: frozenset[int]) -> None:
         """Faust is about to recover; these start from nothing."""
         self._ready -= partitions
+        for partition, key in [place for place in self._dirty if place[0] in partitions]:
+            self._dirty.pop((partition, key)).fail(CancelledRequestError(f"table {self.name}: {key} went elsewhere"))
         if partitions:
             self._tell(self.on_lost, partitions)
 
@@ -252,10 +285,36 @@ class StateTable(Generic[Value]):
         data: dict[int, dict[str, Any]] = self._faust.data.data
         return data
 
-    def _log_change(self, key: str, raw: bytes | None, partition: int, entry: Obligation) -> None:
+    def _note_change(self, key: str, partition: int, entry: Obligation) -> None:
         if partition not in self._ready:
             raise CancelledRequestError(f"table {self.name}: partition {partition} is not ours")
-        self._outbox.post(self._topic, key, raw, partition=partition, entry=entry, on_outcome=self._written)
+        if entry.forgotten:
+            raise CancelledRequestError(f"table {self.name}: the partition of the event behind this was taken away")
+        entry.hold()
+        owed = self._dirty.get((partition, key))
+        if owed is not None:
+            owed.entries.append(entry)
+            return
+        if not self._dirty:
+            asyncio.get_running_loop().call_soon(self._write)
+        self._dirty[partition, key] = _Owed([entry])
+
+    def _write(self) -> None:
+        """Write what changed since the last time, each key once."""
+        data, post = self._data, self._outbox.post
+        while self._dirty:
+            partition, key = place = next(iter(self._dirty))
+            value = data.get(partition, {}).get(key)
+            raw = None if value is None else self._encoder.encode(value)
+            owed = self._dirty[place]
+            try:
+                post(self._topic, key, raw, partition=partition, on_outcome=owed.settled_by(self._written))
+            except QueueFullError:  # as good as never: `Outbox.room` keeps events from coming long before
+                asyncio.get_running_loop().call_later(_FULL_PAUSE_S, self._write)
+                return
+            except BadInputError as error:  # a value larger than any message may be
+                owed.settled_by(self._written)(error)
+            del self._dirty[place]
 
     def _written(self, outcome: Outcome) -> None:
         if isinstance(outcome, Receipt):

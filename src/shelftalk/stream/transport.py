@@ -12,8 +12,10 @@ from typing import Any
 import faust
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+from faust.types.tuples import ConsumerMessage
 
 from shelftalk.core.ledger import Ledger
+from shelftalk.stream.batch import Batch, BatchScheduler
 
 #: Faust logs through its services' class attribute; without this its "Starting..." would come under our name.
 _faust_logger = logging.getLogger("faust.transport")
@@ -60,6 +62,7 @@ class Consumer(driver.Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.scheduler = BatchScheduler(self.app.topics.acking_topics)
         self.confirmed: dict[TP, int] = {}  # offsets that the broker took
 
     @property
@@ -71,14 +74,38 @@ class Consumer(driver.Consumer):
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     def _to_message(self, tp: TP, record: Any) -> Any:
-        """Called exactly once for each record that goes on to a stream: the ledger expects it from here on.
+        """One message of Faust's for a whole batch of records; a changelog's records come one by one.
 
-        Faust drops records between here and the agent (a cleared queue, a changed generation) and would ack them;
-        expected but never opened, they stop the commit instead.
+        Called exactly once for each batch that goes on to a stream: the ledger expects its records from here on. Faust drops
+        messages between here and the agent (a cleared queue, a changed generation) and would ack them; expected but never
+        opened, they stop the commit instead.
         """
-        if record.topic in self.app.topics.acking_topics:
-            self.ledger.expect(TP(record.topic, record.partition), record.offset)
-        return super()._to_message(tp, record)
+        if not isinstance(record, list):
+            return super()._to_message(tp, record)
+        where = TP(tp.topic, tp.partition)
+        expect = self.ledger.expect
+        for each in record:
+            expect(where, each.offset)
+        last, generation, app = record[-1], self.app.consumer_generation_id, self.app
+
+        def current() -> bool:  # what Faust asks of each message before it hands it over
+            return app.flow_control.is_active() and app.consumer_generation_id == generation
+
+        return ConsumerMessage(
+            where.topic,
+            where.partition,
+            last.offset,
+            (last.timestamp or 0) / 1000,
+            last.timestamp_type,
+            None,
+            None,
+            Batch(where, record, current),
+            None,
+            0,
+            0,
+            where,
+            generation_id=generation,
+        )
 
     def ack(self, message: Any) -> bool:
         """Faust lets go of a message. That is no permission to commit.
@@ -111,6 +138,8 @@ class Consumer(driver.Consumer):
         done: bool = await super()._commit(offsets)
         if done:
             self.confirmed.update(offsets)
+        for acked in (*self._acked.values(), *self._acked_index.values()):
+            acked.clear()  # Faust's own account of acks, which nobody reads and nobody else would ever shorten
         return done
 
     async def perform_seek(self) -> None:

@@ -1,0 +1,257 @@
+"""The course that every contestant runs on: its own topics on the common broker, a load, and a look at what comes out."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+import msgspec
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+
+from shelftalk.bench.pipeline.processes import Contestant, ContestantFailedError
+from shelftalk.bench.pipeline.workload import Record
+from shelftalk.stream.settings import Settings, load
+from shelftalk.stream.topics import TopicAdmin, topic_specs
+
+#: All commit this often; what a crash repeats.
+COMMIT_S: Final = 0.5
+
+#: Topics with work in them; where their groups' lag is 0, everything is done.
+WORK: Final = ("behaviour", "inventory", "asks", "offers")
+
+_POLL_S = 0.1
+_TIMEOUT_S = 10.0
+
+
+class _Origin(msgspec.Struct):
+    event_id: str
+
+
+class _Provenance(msgspec.Struct):
+    origin: _Origin
+    rung: str
+    trigger: str
+
+
+class Seen(msgspec.Struct):
+    """What is looked at of a card."""
+
+    sku: str
+    slotted: str
+    status: str
+    revision: int
+    provenance: _Provenance
+
+
+class Spent(msgspec.Struct, frozen=True):
+    """What a burst took.
+
+    Attributes:
+        wall_s: from the first event sent to the last card on the broker.
+    """
+
+    events: int
+    cards: int
+    wall_s: float
+    cpu_s: float
+
+
+def settings_for(name: str, bootstrap: str, folder: str) -> Settings:
+    """Topics and group of one contestant."""
+    return load(
+        app_id=name,
+        data_dir=f"{folder}/{name}",
+        kafka={"bootstrap_servers": bootstrap, "commit_interval_s": COMMIT_S, "session_timeout_s": 30},
+        topics={"prefix": f"{name}.", "partitions": 4},
+        web={"enabled": False, "port": 0},
+        log={"form": "json"},
+    )
+
+
+class Course:
+    """One contestant's topics.
+
+    Args:
+        settings: name them.
+        tables: state tables, for their changelogs.
+    """
+
+    def __init__(self, settings: Settings, tables: Sequence[str] = ()) -> None:
+        self.settings = settings
+        self.cards: dict[bytes, Seen] = {}
+        self._producer = Producer(
+            {
+                "bootstrap.servers": settings.kafka.bootstrap_servers,
+                "partitioner": "murmur2_random",
+                "linger.ms": 2,
+                "log_level": 2,
+            }
+        )
+        admin = TopicAdmin(settings.kafka)
+        admin.ensure(topic_specs(settings, tables))
+        self._watch = _Watch(settings)
+
+    def close(self) -> None:
+        """End its thread."""
+        self._watch.stop()
+
+    def send(self, records: Iterable[Record]) -> int:
+        """Publish as fast as possible.
+
+        Returns:
+            How many.
+        """
+        count = 0
+        for record in records:
+            self._send(record)
+            count += 1
+        if self._producer.flush(_TIMEOUT_S):
+            raise ContestantFailedError("the broker does not take the load")
+        return count
+
+    def _send(self, record: Record) -> None:
+        sent = False
+        while not sent:
+            try:
+                self._producer.produce(self.settings.topics.name(record.topic), record.value, record.key)
+                sent = True
+            except BufferError:
+                self._producer.poll(_POLL_S)
+        self._producer.poll(0)
+
+    def burst(self, contestant: Contestant, records: Sequence[Record], timeout_s: float) -> Spent:
+        """Send all at once, and wait until everything that follows from it is done."""
+        before_cards, before_s = self._watch.cards, contestant.cpu_s()
+        began_ms = time.time_ns() // 1_000_000
+        count = self.send(records)
+        self.settle(contestant, timeout_s)
+        last_ms = max(self._watch.last_ms, began_ms)
+        return Spent(
+            count, self._watch.cards - before_cards, (last_ms - began_ms) / 1000, contestant.cpu_s() - before_s
+        )
+
+    def pace(
+        self, contestant: Contestant, make: Callable[[int], Record], rate_per_s: float, seconds: float
+    ) -> list[float]:
+        """Send at a fixed rate, whatever comes back.
+
+        Returns:
+            For each event that led to a shopper's card, the milliseconds from when it was due to when its first card was written.
+        """
+        due: dict[str, int] = {}
+        began_s = time.time() + 0.2
+        for number in range(int(rate_per_s * seconds)):
+            due_s = began_s + number / rate_per_s
+            while (left_s := due_s - time.time()) > 0:
+                self._producer.poll(min(left_s, 0.02))
+            record = make(int(due_s * 1000))
+            due[record.event_id] = int(due_s * 1000)
+            self._send(record)
+        self._producer.flush(_TIMEOUT_S)
+        self.settle(contestant, 60)
+        return [self._watch.first_ms[event] - due_ms for event, due_ms in due.items() if event in self._watch.first_ms]
+
+    def settle(self, contestant: Contestant, timeout_s: float) -> None:
+        """Wait until the group's lag is 0 on every topic with work in it, twice in a row.
+
+        Raises:
+            ContestantFailedError: not within the time.
+        """
+        deadline = time.monotonic() + timeout_s
+        quiet = False, False
+        while not all(quiet):
+            contestant.check()
+            quiet = quiet[1], self._watch.lag() == 0
+            if time.monotonic() > deadline:
+                raise ContestantFailedError(
+                    f"{contestant.name} is not done after {timeout_s:g} s:\n{contestant.last_words()}"
+                )
+            time.sleep(_POLL_S)
+        self._watch.catch_up(_TIMEOUT_S)
+
+    def final_cards(self) -> dict[bytes, tuple[str, str]]:
+        """What a storefront would show now: by placement, SKU and slotted words of the live cards."""
+        return self._watch.final()
+
+
+class _Watch(threading.Thread):
+    """Reads the cards as they come, and knows the group's lag."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(name=f"watch-{settings.app_id}", daemon=True)
+        servers = settings.kafka.bootstrap_servers
+        self.cards = 0
+        self.last_ms = 0
+        self.first_ms: dict[str, int] = {}
+        self._newest: dict[bytes, tuple[int, bytes | None]] = {}
+        self._decoder = msgspec.json.Decoder(Seen)
+        self._stop_asked = threading.Event()
+        self._topics = settings.topics
+        self._group = Consumer(
+            {"bootstrap.servers": servers, "group.id": settings.app_id, "enable.auto.commit": False, "log_level": 2}
+        )
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": servers,
+                "group.id": f"watch-{settings.app_id}",
+                "enable.auto.commit": False,
+                "fetch.wait.max.ms": 20,
+                "log_level": 2,
+            }
+        )
+        cards = settings.topics.name("cards")
+        self._places = [TopicPartition(cards, partition, 0) for partition in range(settings.topics.partitions)]
+        self._positions = dict.fromkeys(range(settings.topics.partitions), 0)
+        self._consumer.assign(self._places)
+        self.start()
+
+    def run(self) -> None:
+        while not self._stop_asked.is_set():
+            for message in self._consumer.consume(500, _POLL_S):
+                if message.error() is None:
+                    self._note(message)
+
+    def stop(self) -> None:
+        self._stop_asked.set()
+        self.join()
+        self._consumer.close()
+        self._group.close()
+
+    def _note(self, message: Message) -> None:
+        value, at_ms = message.value(), message.timestamp()[1]
+        self.cards += 1
+        self.last_ms = max(self.last_ms, at_ms)
+        if value is not None:
+            event_id = self._decoder.decode(value).provenance.origin.event_id
+            self.first_ms.setdefault(event_id, at_ms)
+        self._newest[message.key() or b""] = (at_ms, value)
+        self._positions[message.partition() or 0] = (message.offset() or 0) + 1
+
+    def lag(self) -> int:
+        """Records that the group has still to commit."""
+        places = [
+            TopicPartition(self._topics.name(topic), partition)
+            for topic in WORK
+            for partition in range(self._topics.partitions)
+        ]
+        left = 0
+        try:
+            for place in self._group.committed(places, timeout=_TIMEOUT_S):
+                _, high = self._group.get_watermark_offsets(place, timeout=_TIMEOUT_S)
+                left += high - max(place.offset, 0)
+        except KafkaException:  # the group's coordinator is still being chosen
+            return 1
+        return left
+
+    def catch_up(self, timeout_s: float) -> None:
+        """Wait until every card on the broker was read."""
+        deadline = time.monotonic() + timeout_s
+        ends = {p.partition: self._group.get_watermark_offsets(p, timeout=_TIMEOUT_S)[1] for p in self._places}
+        while any(self._positions[partition] < end for partition, end in ends.items()):
+            if time.monotonic() > deadline:
+                raise ContestantFailedError("the cards cannot be read")
+            time.sleep(0.02)
+
+    def final(self) -> dict[bytes, tuple[str, str]]:
+        cards = {key: self._decoder.decode(value) for key, (_, value) in self._newest.items() if value is not None}
+        return {key: (card.sku, card.slotted) for key, card in cards.items() if card.status == "live"}
