@@ -4,11 +4,15 @@ import os
 import subprocess
 import sys
 
+import msgspec
 import pytest
 
 from shelftalk.sim import run_seed
 from shelftalk.sim.__main__ import main
 from shelftalk.sim.check import Auditor
+from shelftalk.stream.account import Entry
+from shelftalk.stream.fence import Fence, Offer
+from shelftalk.stream.record import Record
 
 SEEDS = 60
 
@@ -61,6 +65,28 @@ def test_and_would_be_by_what_it_loses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Auditor, "committing", lambda *_: None)
     promises = {run_seed(seed, break_ledger=True).promise for seed in range(60)}
     assert promises & {"lost", "unanswered", "stale", "copy", "outcome"}, promises
+
+
+def test_who_publishes_before_the_backlog_is_read_shows_older_facts() -> None:
+    promises = {run_seed(seed, break_catch_up=True).promise for seed in range(20)}
+    assert "older_facts" in promises
+
+
+def test_a_fence_that_forgets_erasures_lets_cards_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Fence, "_is_straggler", lambda *_: False)
+    promises = {run_seed(seed).promise for seed in range(45)}
+    assert promises & {"came_back", "backwards", "erasure"}
+
+
+def test_without_the_fence_older_cards_follow_newer_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wave_through(self: Fence, record: Record, entry: Entry) -> None:
+        offer = msgspec.json.decode(record.value or b"", type=Offer)
+        self._outlet.card(
+            f"{offer.shopper_id}|{offer.placement}", None if offer.revision is None else record.value, (entry,)
+        )
+
+    monkeypatch.setattr(Fence, "handle", wave_through)
+    assert "backwards" in {run_seed(seed).promise for seed in range(30)}
 
 
 def test_the_command_says_which_seed_and_how(capsys: pytest.CaptureFixture[str]) -> None:

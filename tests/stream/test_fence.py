@@ -1,6 +1,6 @@
 """The fence: revisions only grow, redeliveries pass again, erasure leaves a tombstone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import pytest
@@ -12,8 +12,9 @@ from shelftalk.core.erasure import Erased, erased_key
 from shelftalk.core.ledger import Ledger
 from shelftalk.errors import BadInputError
 from shelftalk.stream.account import Entry
-from shelftalk.stream.fence import Fence, Offer, Shown, encode_erasure
+from shelftalk.stream.fence import REMEMBER_MS, Fence, Offer, Shown, encode_erasure
 from shelftalk.stream.record import Record
+from tests.core.making import NOW
 
 
 class Table:
@@ -28,6 +29,9 @@ class Table:
 
     def delete(self, key: str, _partition: int, _entry: Entry, /) -> None:
         self.rows.pop(key, None)
+
+    def items(self, _partition: int, /) -> Iterator[tuple[str, Shown]]:
+        yield from list(self.rows.items())
 
 
 class Erasures:
@@ -107,6 +111,26 @@ def test_an_old_erasure_leaves_who_came_back_alone() -> None:
     assert [value for _, value in cards.sent] == [None, offer(8)]
     assert table.rows["s|next_1"].revision == 8
     assert fence.counts["came_back"] == 1
+
+
+def test_what_is_long_over_is_forgotten_and_what_is_not_stays() -> None:
+    fence, table, cards = offered([offer(5)])
+    table.rows["s|next_2"] = Shown(3, at_ms=NOW)
+    table.rows["s|next_1"] = Shown(5, at_ms=NOW - REMEMBER_MS)
+    for _ in range(2):  # a turn to list, a turn to look
+        fence.sweep([0], NOW)
+    assert set(table.rows) == {"s|next_2"}
+    assert cards.sent[-1] == ("s|next_1", None)
+
+
+def test_a_sweep_looks_at_a_few_placements_a_turn() -> None:
+    fence, table, _ = offered([])
+    table.rows = {f"s|{number}": Shown(1, at_ms=0) for number in range(250)}
+    left = []
+    for _ in range(4):
+        fence.sweep([0], NOW)
+        left.append(len(table.rows))
+    assert left == [250, 150, 50, 0]
 
 
 @pytest.mark.parametrize("value", [b"", b"{", b"[]", b'{"shopper_id": 1}'])

@@ -430,6 +430,49 @@ class TestPartitions:
         assert anew.keeper.counts["inventory_unchanged"] == 0
 
 
+class TestCatchingUp:
+    """A crash took the newest price from the shelf; its cards had gone out, and its event comes again."""
+
+    def bench(self) -> Bench:
+        bench = Bench()
+        bench.inventory(upserted())
+        bench.message(*bench.asks(3))
+        bench.turn()
+        anew = Bench(store=bench.store)
+        anew.keeper.recovered(0, NOW, catching_up=True)
+        return anew
+
+    def test_nothing_is_published_before_the_backlog_is_read(self) -> None:
+        bench = self.bench()
+        bench.turn()
+        bench.inventory(priced(3_000, NOW + 1), priced(2_000, NOW + 2))
+        bench.turn()
+        assert bench.tray.cards == []
+        assert bench.keeper.is_catching_up(0)
+        bench.keeper.caught_up(0, bench.now_ms)
+        bench.turn()
+        assert {card.facts.price_minor for card in bench.tray.cards} == {2_000}
+        assert not bench.keeper.is_catching_up(0)
+
+    def test_a_backlog_owes_nothing_so_that_it_comes_to_an_end(self) -> None:
+        bench = self.bench()
+        bench.inventory(*(priced(3_000 + number, NOW + number) for number in range(50)))
+        assert bench.unfinished() == len(bench.tray.undelivered) <= 1  # a heat told again; no refresh
+
+    def test_an_ask_whose_record_is_lost_takes_the_place_of_what_is_out_there(self) -> None:
+        bench = self.bench()
+        bench.keeper.caught_up(0, bench.now_ms)
+        bench.store.live.clear()
+        anew = Bench(store=bench.store)
+        anew.now_ms = NOW + 5_000
+        anew.keeper.recovered(0, anew.now_ms)
+        (lost,) = anew.asks(1)
+        anew.message(lost)
+        assert [card.revision for card in anew.tray.cards] == [lost.revision + 5_000]
+        anew.message(lost)  # once more: it is recognised
+        assert {card.card_id for card in anew.tray.cards} == {anew.tray.cards[0].card_id}
+
+
 class TestAccounts:
     def test_together_lets_each_go_once_when_all_is_done(self) -> None:
         ledger: Ledger[str] = Ledger()

@@ -1,5 +1,9 @@
 """Asks: a shopper did something, and this shelf may have the card for it."""
 
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
 from shelftalk.core.brief import Angle, Promotion
 from shelftalk.core.card import Audience
 from shelftalk.core.effects import Drop, Step
@@ -9,7 +13,7 @@ from shelftalk.core.passing import leave, nothing, pass_on
 from shelftalk.core.publish import brief_for
 from shelftalk.core.refresh import find_words, refresh
 from shelftalk.core.rules import ShelfRules
-from shelftalk.core.state import LiveCard, ShelfState, Stage
+from shelftalk.core.state import LiveCard, ShelfState, Stage, grown
 
 
 def on_ask(state: ShelfState, ask: Ask, now_ms: int, rules: ShelfRules) -> Step:
@@ -32,6 +36,23 @@ def on_ask(state: ShelfState, ask: Ask, now_ms: int, rules: ShelfRules) -> Step:
     step = find_words(state, card, brief_for(facts, card, now_ms, rules), now_ms, rules, wait=True)
     leave(step, held, ask.revision)
     return step
+
+
+def renewed(live: Mapping[str, LiveCard], ask: Ask, now_ms: int) -> Sequence[Ask]:
+    """What to make of an ask that may have been answered before a crash.
+
+    Where a record of it is left, it is done again, the same. Where none is, a card may be out there all the same, and refreshed
+    since: only a higher revision takes its place.
+    """
+    parts: dict[int, list[str]] = {}
+    for placement in ask.placements:
+        held, revision = live.get(f"{ask.shopper_id}|{placement}"), ask.revision
+        if held is None:
+            revision = grown(revision, now_ms)
+        elif held.origin == ask.origin:  # it may have been renewed before
+            revision = max(revision, held.asked_revision)
+        parts.setdefault(revision, []).append(placement)
+    return [msgspec.structs.replace(ask, placements=tuple(part), revision=revision) for revision, part in parts.items()]
 
 
 def _redelivered(state: ShelfState, held: LiveCard, ask: Ask, now_ms: int, rules: ShelfRules) -> Step:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from shelftalk.core.asks import on_ask
+from shelftalk.core.asks import on_ask, renewed
 from shelftalk.core.brief import Promotion
 from shelftalk.core.card import Audience
 from shelftalk.core.effects import Send, Step, Write
@@ -134,5 +134,6 @@ __all__ = [
     "on_release",
     "on_words",
     "refresh",
+    "renewed",
     "wake_at_ms",
 ]

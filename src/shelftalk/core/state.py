@@ -27,9 +27,24 @@ UNSEEN_HEAT = 0.01
 POPULAR_HEAT = 5.0
 
 
+#: Longer than a shopper's card is live.
+_GROWS_MS = 3_600_000
+
+
 def decay(value: float, age_ms: int, half_life_ms: int) -> float:
     """Exponential decay; a negative age (events out of order) does not inflate."""
     return float(value * 0.5 ** (max(age_ms, 0) / half_life_ms))
+
+
+def grown(revision: int, now_ms: int) -> int:
+    """An ask's revision, grown with the time since: a millisecond for one.
+
+    The revisions of asks grow 1,024 times as fast (`next_revision`), so the next ask's is higher. It grows for an hour at most, so
+    that this also holds of events that come long after their time. Copy for everybody is asked for by nobody, with revision 0.
+    """
+    if not revision:
+        return now_ms
+    return revision + min(max(now_ms - (revision >> 10), 0), _GROWS_MS)
 
 
 class Neighbour(msgspec.Struct, frozen=True, array_like=True):
@@ -148,10 +163,9 @@ class LiveCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def raised(self, now_ms: int) -> int:
         """The revision of its next publication.
 
-        It grows with the time since the ask, a millisecond for one, so that it outgrows every earlier one even where a crash
-        took the memory of those. The revisions of asks grow 1,024 times as fast (`next_revision`), so the next ask's is higher.
+        It outgrows every earlier one even where a crash took the memory of those.
         """
-        return max(self.revision + 1, self.asked_revision + now_ms - (self.asked_revision >> 10))
+        return max(self.revision + 1, grown(self.asked_revision, now_ms))
 
 
 class ShelfState(msgspec.Struct, frozen=True):

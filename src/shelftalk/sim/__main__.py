@@ -1,4 +1,4 @@
-"""``python -m shelftalk.sim --seeds 300 [--seed N] [--break ledger]``: play histories, and say which broke a promise."""
+"""``python -m shelftalk.sim --seeds 300 [--seed N] [--break ledger|catch-up]``: play histories, and say which broke a promise."""
 
 import argparse
 import sys
@@ -20,14 +20,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=300, help="how many histories (default: %(default)s)")
     parser.add_argument("--first", type=int, default=0, help="the first seed (default: %(default)s)")
     parser.add_argument("--seed", type=int, help="play this one only, and show its diary")
-    parser.add_argument("--break", dest="broken", choices=["ledger"], help="plant a bug, which must be caught")
+    parser.add_argument(
+        "--break", dest="broken", choices=["ledger", "catch-up"], help="plant a bug, which must be caught"
+    )
     given = parser.parse_args(arguments)
     seeds = range(given.first, given.first + given.seeds) if given.seed is None else [given.seed]
     began = time.monotonic()
     failed: list[Result] = []
     counts: Counter[str] = Counter()
     for number, seed in enumerate(seeds, start=1):
-        result = run_seed(seed, break_ledger=given.broken == "ledger")
+        result = run_seed(seed, break_ledger=given.broken == "ledger", break_catch_up=given.broken == "catch-up")
         counts.update(result.counts)
         if result.broken:
             failed.append(result)

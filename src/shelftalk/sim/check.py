@@ -8,6 +8,7 @@ import msgspec
 
 from shelftalk.core.card import Audience, Card, Status, Trigger
 from shelftalk.core.effects import Drop, Publish
+from shelftalk.core.facts import Facts
 from shelftalk.core.messages import Ask, Origin
 from shelftalk.core.money import format_money
 from shelftalk.core.profile import MAX_BOUGHT, MAX_BRANDS, MAX_CART, MAX_PLACEMENTS, MAX_RECENT, Profile
@@ -19,6 +20,7 @@ from shelftalk.sim.broker import Record, TopicPartition
 from shelftalk.sim.oracle import Book
 from shelftalk.sim.world import PromiseBrokenError, World
 from shelftalk.stream.account import Entry
+from shelftalk.stream.fence import Offer
 from shelftalk.stream.keeper import Limits
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 Place = tuple[str, int, int]
 
 _card = msgspec.json.Decoder(Card)
+_offer = msgspec.json.Decoder(Offer)
 
 
 class Tracked:
@@ -80,6 +83,11 @@ class Auditor:
         self.drops: defaultdict[Place, set[str]] = defaultdict(set)
         self.books: defaultdict[str, Book] = defaultdict(Book)
         self._committed: dict[TopicPartition, int] = {}
+        self._reached: defaultdict[str, int] = defaultdict(
+            lambda: -1
+        )  # by SKU: the newest facts that any worker ever had
+        self._passed: defaultdict[str, list[Card]] = defaultdict(list)
+        self._erased: dict[str, int] = {}  # by placement: the highest revision when it was erased
         self._by_id: dict[str, bytes] = {}
         self._world = world
 
@@ -111,10 +119,12 @@ class Auditor:
         )
         self.require(all(len(held) <= limit for held, limit in sizes), "bounds", "a profile grew beyond its limits")
 
-    def applied(self, record: Record) -> None:
-        """An inventory event was handled."""
+    def applied(self, record: Record, facts: Facts | None) -> None:
+        """An inventory event was handled, and the shelf has these facts now."""
         self._world.note("inventory", f"{record.key} @{record.offset}")
         self.outcomes[record.topic, record.partition, record.offset].add("applied")
+        if facts is not None and facts.cause is not None:
+            self._reached[facts.sku] = max(self._reached[facts.sku], facts.cause.offset)
 
     def refused(self, record: Record) -> None:
         """A record went to the dead letters."""
@@ -157,6 +167,13 @@ class Auditor:
         if card.status is Status.WITHDRAWN and card.provenance.trigger is Trigger.ASK:
             return  # an emptied placement is about no product of its shelf's
         self.require(card.facts.version == applied, "fence", f"{card.sku}: {card.facts.version}, applied {applied}")
+        reached = self._reached[card.sku]
+        # Also across crashes: what one worker knew when it published, the next must know before it does.
+        self.require(
+            card.facts.source_offset >= reached,
+            "older_facts",
+            f"{effect.audience.key} {card.sku}: from offset {card.facts.source_offset}, {reached} was applied before",
+        )
         # From one ask on. A shelf that let a card go no longer knows its revision; the consumer does.
         key = (effect.audience, card.sku, place_of(card.provenance.origin))
         revision, card_id = revisions.get(key, (0, ""))
@@ -175,13 +192,32 @@ class Auditor:
             except BadInputError:
                 return
             self.books[event.sku].add(record.offset, event)
-        elif record.topic in {"cards", "copy"} and record.value is not None:
-            self._appended_card(record, record.value)
+        elif record.topic == "offers" and record.value is not None:
+            if _offer.decode(record.value).revision is not None:
+                card = _card.decode(record.value)
+                self.answered[place_of(card.provenance.origin)].add(card.placement)
+        elif record.topic == "copy" and record.value is not None:
+            self._appended_card(record, _card.decode(record.value))
+        elif record.topic == "cards":
+            self._passed_fence(record)
 
-    def _appended_card(self, record: Record, value: bytes) -> None:
-        card = _card.decode(value)
+    def _passed_fence(self, record: Record) -> None:
+        """Revisions only grow, and an erasure is final for what came before it. A crash may repeat what was there, exactly."""
+        passed = self._passed[record.key]
+        if record.value is None:
+            self._erased[record.key] = max((card.revision for card in passed), default=0)
+            return
+        card = _card.decode(record.value)
+        newest = max((other.revision for other in passed), default=0)
+        again = any(card.card_id == other.card_id for other in passed)
+        where = f"{record.key}@{record.offset}: {card.revision} after {newest}"
+        self.require(again or card.revision >= newest, "backwards", where)
+        self.require(again or card.revision > self._erased.get(record.key, -1), "came_back", where)
+        passed.append(card)
+        self._appended_card(record, card)
+
+    def _appended_card(self, record: Record, card: Card) -> None:
         where = f"{record.key}@{record.offset} of {card.sku}"
-        self.answered[place_of(card.provenance.origin)].add(card.placement)
         content = msgspec.json.encode(msgspec.structs.replace(card, published_at_ms=0, valid_until_ms=0))
         same = self._by_id.setdefault(card.card_id, content)
         self.require(same == content, "id", f"{where}: {card.card_id} says {content!r} and said {same!r}")

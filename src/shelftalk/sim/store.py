@@ -10,6 +10,7 @@ from shelftalk.core.profile import Profile
 from shelftalk.core.state import Board, Copybook, LiveCard, Shelf
 from shelftalk.sim.broker import Broker, Producer
 from shelftalk.stream.account import Entry
+from shelftalk.stream.fence import Shown
 
 Value = TypeVar("Value", bound=msgspec.Struct)
 
@@ -47,6 +48,10 @@ class Table(Generic[Value]):
             held[key] = value
         raw = None if value is None else self._encoder.encode(value)
         self._producer.post(self._topic, key, raw, owe(owed_by), partition)
+
+    def items(self, partition: int) -> Iterator[tuple[str, Value]]:
+        """All of a partition, as of now."""
+        yield from list(self.data.get(partition, {}).items())
 
     def recover(self, partition: int) -> None:
         """Read the changelog."""
@@ -90,6 +95,7 @@ class SimStore:
         self.copybooks = Table("copybooks", Copybook, broker, producer)
         self.boards = Table("boards", Board, broker, producer)
         self.live = Table("live", LiveCard, broker, producer)
+        self.shown = Table("shown", Shown, broker, producer)
         self._tables: tuple[Table[Any], ...] = (
             self.profiles,
             self.erased,
@@ -97,6 +103,7 @@ class SimStore:
             self.copybooks,
             self.boards,
             self.live,
+            self.shown,
         )
 
     def recover(self, partition: int) -> None:

@@ -38,7 +38,7 @@ def judge(world: World, broker: Broker, auditor: Auditor, rules: ShelfRules) -> 
 
 
 def _all_committed(broker: Broker, auditor: Auditor) -> None:
-    for topic in ("behaviour", "inventory", "asks"):
+    for topic in ("behaviour", "inventory", "asks", "offers"):
         for partition in range(broker.partitions):
             end, done = len(broker.log(topic, partition)), broker.committed.get((topic, partition), 0)
             auditor.require(done == end, "progress", f"{topic}[{partition}]: {done} of {end} committed")

@@ -18,11 +18,12 @@ from shelftalk.sim.model import SimDesk
 from shelftalk.sim.store import SimStore, owe
 from shelftalk.sim.world import World
 from shelftalk.stream.account import Entry
+from shelftalk.stream.fence import Fence, encode_erasure
 from shelftalk.stream.keeper import Keeper, Limits, card_key
 from shelftalk.stream.react_handler import ReactHandler
 from shelftalk.stream.record import Record as KafkaRecord
 
-CONSUMED = ("behaviour", "inventory", "asks")
+CONSUMED = ("behaviour", "inventory", "asks", "offers")
 
 
 class Setup(NamedTuple):
@@ -38,6 +39,7 @@ class Setup(NamedTuple):
     slowness: Callable[[str], float]
     model_up: Callable[[], bool]
     break_ledger: bool
+    break_catch_up: bool
 
 
 class Outlet:
@@ -59,8 +61,14 @@ class Outlet:
         self._auditor.publishing(effect, shelf, self._revisions)
         if self._forgets:
             self._revisions.clear()
-        topic = "cards" if effect.audience.shopper_id else "copy"
-        self._producer.post(topic, card_key(effect.audience, card.sku), encode_card(card), owe(owed_by))
+        if effect.audience.shopper_id:
+            self._producer.post("offers", effect.audience.shopper_id, encode_card(card), owe(owed_by))
+        else:
+            self._producer.post("copy", card_key(effect.audience, card.sku), encode_card(card), owe(owed_by))
+
+    def card(self, key: str, value: bytes | None, owed_by: Sequence[Entry]) -> None:
+        """A card that passed the fence, or a tombstone."""
+        self._producer.post("cards", key, value, owe(owed_by))
 
     def _producer_place(self, sku: str) -> int | None:
         return next((place for place, held in self._store.shelves.data.items() if sku in held), None)
@@ -74,12 +82,12 @@ class Outlet:
         self._producer.post("review", effect.brief.sku, effect.slotted.encode(), owe(owed_by))
 
     def erase(self, effect: Erase, owed_by: Sequence[Entry]) -> None:
-        """A tombstone."""
+        """The order to leave a tombstone."""
         self.erase_card(effect.audience.shopper_id, effect.audience.placement, effect.revision, owed_by)
 
-    def erase_card(self, shopper_id: str, placement: str, _revision: int, owed_by: Sequence[Entry]) -> None:
-        """A tombstone."""
-        self._producer.post("cards", f"{shopper_id}|{placement}", None, owe(owed_by))
+    def erase_card(self, shopper_id: str, placement: str, revision: int, owed_by: Sequence[Entry]) -> None:
+        """The order to leave a tombstone."""
+        self._producer.post("offers", shopper_id, encode_erasure(shopper_id, placement, revision), owe(owed_by))
 
 
 class AuditedKeeper(Keeper):
@@ -127,8 +135,10 @@ class Worker:
         self.desk.reader = self.keeper
         self.react = AuditedReact(setup.policy, self.store.profiles, self.store.erased, self.outlet)
         self.react.auditor = setup.auditor
+        self.fence = Fence(self.store.shown, self.store.erased, self.outlet)
         self.ledger: Ledger[TopicPartition] = Ledger(setup.ledger_limit, on_failed=self._failed)
         self._positions: dict[TopicPartition, int] = {}
+        self._backlog: dict[int, int] = {}  # by partition that catches up: where its inventory ended when it was taken
         self._turn()
 
     def _is_alive(self) -> bool:
@@ -146,7 +156,16 @@ class Worker:
         self.store.recover(partition)
         for topic in CONSUMED:
             self._positions[topic, partition] = self._setup.broker.committed.get((topic, partition), 0)
-        self.keeper.recovered(partition, self._world.now_ms)
+        self._backlog[partition] = len(self._setup.broker.log("inventory", partition))
+        self.keeper.recovered(partition, self._world.now_ms, catching_up=not self._setup.break_catch_up)
+        self._look_up()
+
+    def _look_up(self) -> None:
+        """Partitions whose inventory is read as far as it went when they were taken begin to publish."""
+        for partition, end in list(self._backlog.items()):
+            if self._positions["inventory", partition] >= end:
+                del self._backlog[partition]
+                self.keeper.caught_up(partition, self._world.now_ms)
 
     def revoke(self, partition: int) -> None:
         """Give a partition up in good order: deliver what is under way, commit, let go."""
@@ -159,6 +178,7 @@ class Worker:
         self.keeper.revoked(partition)
         self.store.drop(partition)
         self.partitions.discard(partition)
+        self._backlog.pop(partition, None)
         for place in places:
             self._positions.pop(place, None)
 
@@ -183,7 +203,8 @@ class Worker:
         if rng.random() < 0.3:
             self._commit()
         self.ledger.check()
-        self._setup.auditor.bounds(self.keeper.gauges(), self._setup.limits, self.store)
+        if not self._backlog:  # what was taken over is brought within bounds when it has caught up
+            self._setup.auditor.bounds(self.keeper.gauges(), self._setup.limits, self.store)
         self._world.after(rng.randint(5, 60), self._turn)
 
     def _poll(self) -> None:
@@ -191,6 +212,7 @@ class Worker:
             place
             for place, position in sorted(self._positions.items())
             if position < len(self._setup.broker.log(*place))
+            and not (place[0] == "asks" and self.keeper.is_catching_up(place[1]))
         ]
         if not ready:
             return
@@ -198,12 +220,13 @@ class Worker:
         if self._world.chance(0.01):  # a seek back: the ledger skips what it has
             self._positions[place] = self._setup.broker.committed.get(place, 0)
         record = self._setup.broker.log(*place)[self._positions[place]]
-        self._positions[place] += 1
+        self._positions[place] += 1  # handled within this call, whatever becomes of it
         held = self.ledger.open(place, record.offset)
         if held is not None:
             entry = Tracked(held, place, record.offset, self._setup.auditor)
             self._handle(record, entry)
             entry.done()
+        self._look_up()
 
     def _commit(self) -> None:
         found = self.ledger.committable()
@@ -231,7 +254,10 @@ class Worker:
                 case "inventory":
                     event = decode_inventory(record.value, now_ms)
                     self.keeper.inventory(event, _origin(record, event.event_id, event.occurred_at_ms), entry, now_ms)
-                    auditor.applied(record)
+                    shelf = self.store.shelf(event.sku, record.partition)
+                    auditor.applied(record, None if shelf is None else shelf.facts)
+                case "offers":
+                    self.fence.handle(_as_kafka(record), entry)
                 case _:
                     self.keeper.message(decode_message(record.value or b""), record.partition, entry, now_ms)
         except BadInputError as error:
@@ -240,7 +266,9 @@ class Worker:
 
 
 def _as_kafka(record: Record) -> KafkaRecord:
-    return KafkaRecord(record.topic, record.partition, record.offset, record.key.encode(), record.value)
+    return KafkaRecord(
+        record.topic, record.partition, record.offset, record.key.encode(), record.value, (), record.at_ms
+    )
 
 
 def _origin(record: Record, event_id: str, at_ms: int) -> Origin:

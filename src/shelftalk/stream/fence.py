@@ -2,27 +2,36 @@
 
 Two asks for one placement may be answered by two shelves, on two partitions, each at its own pace. What they publish goes to the
 internal *offers* topic, keyed by shopper; here, where the shopper's profile lives, an offer that a newer one has overtaken ends.
-So revisions only grow in the cards topic, and a compacted copy of it is right.
+So revisions only grow in the cards topic, and a compacted copy of it is right. A placement where nothing has happened for a day is
+forgotten, here and with a tombstone there, so that neither grows for ever.
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, Protocol
 
 import msgspec
 
 from shelftalk.core.card import Status
 from shelftalk.core.erasure import Erased, erased_key
 from shelftalk.errors import BadInputError
+from shelftalk.stream.account import Together
 from shelftalk.stream.keeper import Entry
 from shelftalk.stream.record import Record
 
+#: For how long a placement is remembered after its last card: far longer than any ask is on its way, or any card is valid.
+REMEMBER_MS: Final = 24 * 3_600_000
+
+#: Placements that are looked at in one turn for what can be forgotten.
+_SWEEP_PER_TURN: Final = 100
+
 
 class Shown(msgspec.Struct, frozen=True, array_like=True):
-    """The newest card of a placement, and whether there is anything to see of it."""
+    """The newest card of a placement, whether there is anything to see of it, and when it came."""
 
     revision: int
     live: bool = True
+    at_ms: int = 0
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -50,6 +59,9 @@ class ShownTable(Protocol):
 
     def delete(self, key: str, partition: int, entry: Entry, /) -> None:
         """Forget, with a tombstone."""
+
+    def items(self, partition: int, /) -> Iterator[tuple[str, Shown]]:
+        """All of a partition, as of now."""
 
 
 class Erasures(Protocol):
@@ -82,6 +94,7 @@ class Fence:
         self._shown = shown
         self._erasures = erasures
         self._outlet = outlet
+        self._sweep: Iterator[tuple[int, str]] = iter(())
 
     def handle(self, record: Record, entry: Entry) -> None:
         """Pass an offer on, unless a newer one was passed before.
@@ -111,7 +124,7 @@ class Fence:
             return
         live = offer.status is Status.LIVE
         if newest is None or offer.revision > newest.revision:
-            self._shown.put(key, Shown(offer.revision, live), record.partition, entry)
+            self._shown.put(key, Shown(offer.revision, live, record.timestamp_ms), record.partition, entry)
             if not live and (newest is None or not newest.live):
                 self.counts["nothing_to_withdraw"] += 1
                 return
@@ -122,3 +135,18 @@ class Fence:
         """Whether a card is of before its shopper was forgotten: a crash may have had it written again."""
         erased = self._erasures.get(erased_key(offer.shopper_id), partition)
         return erased is not None and offer.revision is not None and offer.revision <= erased.revision
+
+    def sweep(self, partitions: Iterable[int], now_ms: int) -> None:
+        """Look at a few placements, and forget those where nothing has happened for long."""
+        for _ in range(_SWEEP_PER_TURN):
+            place = next(self._sweep, None)
+            if place is None:
+                self._sweep = ((place, key) for place in partitions for key, _ in self._shown.items(place))
+                return
+            partition, key = place
+            shown = self._shown.get(key, partition)  # what another worker has by now is not here any more
+            if shown is not None and shown.at_ms + REMEMBER_MS <= now_ms:
+                nobody = Together()
+                self._shown.delete(key, partition, nobody)
+                self._outlet.card(key, None, (nobody,))
+                self.counts["forgotten_placement"] += 1

@@ -31,6 +31,7 @@ from shelftalk.core.shelf import (
     on_release,
     on_words,
     refresh,
+    renewed,
     wake_at_ms,
 )
 from shelftalk.core.state import Board, Copybook, LiveCard, Shelf, ShelfState, Stage
@@ -100,6 +101,9 @@ class Keeper:
         self._wakes: list[tuple[int, str]] = []
         self._wake_at: dict[str, int] = {}
         self._behind: dict[str, _Behind] = {}
+        self._taken_ms: dict[int, int] = {}  # by partition: asks from before may have been answered by another worker
+        self._catching_up: set[int] = set()
+        self._repeated: set[str] = set()  # products of these whose newest event came again
         self._unsure: dict[str, set[str]] = {}
         self._sweep: deque[str] = deque()
 
@@ -123,6 +127,13 @@ class Keeper:
         """Take in a message of the asks topic."""
         key = message.key
         self._partition[key] = partition
+        if isinstance(message, Ask) and message.origin.occurred_at_ms < self._taken_ms.get(partition, 0):
+            for part in renewed(self._live.get(key, {}), message, now_ms):
+                self._message(key, part, partition, entry, now_ms)
+        else:
+            self._message(key, message, partition, entry, now_ms)
+
+    def _message(self, key: str, message: Message, partition: int, entry: Entry, now_ms: int) -> None:
         state = self._state(key)
         board = (self._store.board(key, partition) or Board()) if is_board(key) else None
         match message:
@@ -214,12 +225,22 @@ class Keeper:
 
     # --- partitions --------------------------------------------------------------------------------------------------
 
-    def recovered(self, partition: int, now_ms: int) -> None:
+    def recovered(self, partition: int, now_ms: int, *, catching_up: bool = False) -> None:
         """Take up the live cards of a partition.
 
         All are looked at once: time went on (a sale may be over), those that only have a phrase get their words after all, and
         what went out last may never have arrived.
+
+        Args:
+            partition: which.
+            now_ms: the time.
+            catching_up: whether inventory that was there before is still to come. A crash may have taken the last facts from
+                the shelves when cards that were made of them had gone out already; so nothing is published, and the shell
+                must bring no asks, until it calls `caught_up`.
         """
+        self._taken_ms[partition] = now_ms
+        if catching_up:
+            self._catching_up.add(partition)
         found = list(self._store.live_cards(partition))
         unsure_ms = max((card.published_at_ms for _, card in found), default=0) - self.limits.unsure_ms
         for sku, card in found:
@@ -227,18 +248,35 @@ class Keeper:
             self._live.setdefault(sku, {})[card.audience.key] = card
             if card.published_at_ms > max(unsure_ms, 0):
                 self._unsure.setdefault(sku, set()).add(card.audience.key)
-        for sku in dict.fromkeys(sku for sku, _ in found):
+        if not catching_up:
+            self._look_at_all(partition, now_ms)
+
+    def caught_up(self, partition: int, now_ms: int) -> None:
+        """Everything that was in the inventory when the partition was taken is folded in: from here on it publishes."""
+        self._catching_up.discard(partition)
+        self._look_at_all(partition, now_ms)
+
+    def _look_at_all(self, partition: int, now_ms: int) -> None:
+        for sku in [sku for sku in self._live if self._partition[sku] == partition]:
             self._keep_in_bounds(sku, (), now_ms)
             self._wake_later(sku, now_ms)
-            self._mark_behind(sku, [], again=False)
+            self._mark_behind(sku, [], again=sku in self._repeated)
+            self._repeated.discard(sku)
+
+    def is_catching_up(self, partition: int) -> bool:
+        """Whether its asks must wait."""
+        return partition in self._catching_up
 
     def revoked(self, partition: int) -> None:
         """Let go of a partition."""
+        self._catching_up.discard(partition)
+        self._taken_ms.pop(partition, None)
         gone = {key for key, owner in self._partition.items() if owner == partition}
         for key in gone:
             del self._partition[key]
             self._live.pop(key, None)
             self._behind.pop(key, None)
+            self._repeated.discard(key)
             self._unsure.pop(key, None)
             self._wake_at.pop(key, None)
         self._deadlines = [due for due in self._deadlines if due[1] not in gone]
@@ -375,6 +413,12 @@ class Keeper:
     def _mark_behind(self, sku: str, owed_by: Sequence[Entry], *, again: bool) -> None:
         """Every live card of the product is to be looked at again, newest first; a storm of marks is two passes at most."""
         if not self._live.get(sku):
+            return
+        if self._partition[sku] in self._catching_up:
+            # All cards are looked at in the end, and nobody's account waits for it: a backlog of more events than may be open
+            # would never end. The facts are kept, and should this worker die, the next looks at all cards again.
+            if again:
+                self._repeated.add(sku)
             return
         behind = self._behind.get(sku)
         if behind is None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 
 import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -14,6 +14,7 @@ from shelftalk.engine import Engine
 from shelftalk.errors import BadInputError, CancelledRequestError, FatalError
 from shelftalk.events.codec import decode_inventory
 from shelftalk.stream.app import Worker
+from shelftalk.stream.catch_up import CatchUp
 from shelftalk.stream.desk import DeskSettings, EngineDesk, NoDesk
 from shelftalk.stream.fence import Fence
 from shelftalk.stream.keeper import Keeper, Limits
@@ -58,6 +59,7 @@ class Pipeline:
         self.fence = Fence(self.store.shown, self.store.erased, outlet)
         self.engine = engine
         self._held: frozenset[int] = frozenset()
+        self._catch_up = CatchUp(settings.topics.name("inventory"), lambda: worker.app.consumer, self._caught_up)
         self.store.live.on_recovered.append(self._recovered)
         self.store.live.on_lost.append(self._lost)
         worker.agent("react", "behaviour", self.behaviour)
@@ -78,13 +80,29 @@ class Pipeline:
 
     def inventory(self, record: Record, entry: Entry) -> None:
         """A record of the inventory topic."""
-        at_ms = now_ms()
+        try:
+            self._inventory(record, entry, now_ms())
+        finally:
+            self._catch_up.handled(record.partition, record.offset)
+
+    def _inventory(self, record: Record, entry: Entry, at_ms: int) -> None:
         event = decode_inventory(record.value, at_ms)
         require_key(record, event.sku)
         self.keeper.inventory(event, origin_of(record, event.event_id, event.occurred_at_ms), entry, at_ms)
 
-    def asks(self, record: Record, entry: Entry) -> None:
-        """A record of the internal asks topic."""
+    def asks(self, record: Record, entry: Entry) -> Awaitable[None] | None:
+        """A record of the internal asks topic; it waits where the inventory of its partition is still to be read."""
+        if self.keeper.is_catching_up(record.partition):
+            return self._asks_later(record, entry)
+        self._asks(record, entry)
+        return None
+
+    async def _asks_later(self, record: Record, entry: Entry) -> None:
+        await self._catch_up.wait(record.partition)
+        if not entry.forgotten:
+            self._asks(record, entry)
+
+    def _asks(self, record: Record, entry: Entry) -> None:
         try:
             message = decode_message(record.value or b"")
         except ValueError as error:
@@ -104,6 +122,7 @@ class Pipeline:
                 await worker.outbox.room()
                 at_ms = now_ms()
                 more = self.keeper.tick(at_ms)
+                self.fence.sweep(self.store.shown.ready, at_ms)
                 if at_ms - tidied_ms > TIDY_MS:
                     tidied_ms = at_ms
                     self.store.forget_erasures(at_ms)
@@ -119,11 +138,17 @@ class Pipeline:
         self._turning.cancel()
 
     def _recovered(self, partitions: frozenset[int]) -> None:
-        for partition in sorted(partitions - self._held):
-            self.keeper.recovered(partition, now_ms())
+        taken = sorted(partitions - self._held)
+        for partition in taken:
+            self.keeper.recovered(partition, now_ms(), catching_up=True)
+        self._catch_up.begin(taken)
         self._held |= partitions
 
+    def _caught_up(self, partition: int) -> None:
+        self.keeper.caught_up(partition, now_ms())
+
     def _lost(self, partitions: frozenset[int]) -> None:
+        self._catch_up.lost(partitions)
         for partition in sorted(partitions):
             self.keeper.revoked(partition)
         self._held -= partitions
