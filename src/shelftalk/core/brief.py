@@ -61,7 +61,7 @@ class Brief(msgspec.Struct, frozen=True, array_like=True):
         kind: the plain noun of the product, such as ``"trail running shoes"``.
         points: up to five short selling points, the only claims allowed.
         anchor: the kind of product that the angle refers to (``goes_with``, ``like_viewed``).
-        branded: whether a brand is known, so that ``{brand}`` may be used.
+        branded: whether ``{brand}`` may be used: a brand is known, and the name does not say it already.
         locale: a BCP 47 tag; its first subtag is the language of the text. Shelves give the language alone, so that shoppers of
             several countries share a text.
         variant: the prompt's name and version, so that experiments never share texts.

@@ -235,7 +235,7 @@ def judge(brief: Brief, text: str) -> Verdict:
         return Verdict(Outcome.REJECT, tuple(dict.fromkeys(reject)))
     nouns = f"{brief.kind} {brief.anchor}".lower()
     hold = [f"doubtful: {match[0]}" for match in rules.hold.finditer(said) if match[0] not in nouns]
-    if _is_foreign(said, rules.function_words):
+    if _is_foreign(brief, said, rules.function_words):
         hold.append("language: no common words")
     return Verdict(Outcome.HOLD, tuple(dict.fromkeys(hold))) if hold else Verdict(Outcome.PASS)
 
@@ -435,9 +435,10 @@ _SMALL_STEMS = frozenset(
 )
 
 
-def _is_foreign(said: str, function_words: frozenset[str]) -> bool:
-    """Whether a text of some length has none of the words that its language can't do without."""
-    words = _WORD.findall(said)
+def _is_foreign(brief: Brief, said: str, function_words: frozenset[str]) -> bool:
+    """Whether a text of some length, beyond what the facts lend it, has none of the words that its language can't do without."""
+    given = _facts(brief)
+    words = [word for word in _WORD.findall(said) if word not in given]
     return bool(function_words) and len(words) >= _FEW_WORDS and function_words.isdisjoint(words)
 
 

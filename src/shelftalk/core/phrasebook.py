@@ -1,12 +1,14 @@
 """The phrasebook: hand-written lines that answer when nothing else is ready. It never fails and never invents.
 
-Lines live in ``phrasebook.<language>.json`` beside this module: channel, then angle, then promotion, each a list of lines.
-Besides the volatile slots a line may use ``[kind]``, ``[anchor]`` and ``[point]``, which are filled from the brief here. A shop's
-data may hold anything there, so only plain words are let through; lines that would need the others are passed over.
+Lines live in ``phrasebook.<language>.json`` beside this module: channel, angle, promotion, then tone (``any`` fits each), each a
+list of lines. Besides the volatile slots a line may use ``[kind]``, ``[anchor]`` and up to three selling points, ``[point]``,
+``[more]`` and ``[third]``, which are filled from the brief here. A shop's data may hold anything there, so only plain words are
+let through; lines that would need the others are passed over.
 """
 
 import hashlib
 import re
+from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 from typing import TypeAlias
@@ -18,13 +20,41 @@ from shelftalk.core.render import slots_in
 
 FALLBACK_LANGUAGE = "en"
 
-_Book: TypeAlias = dict[str, dict[str, dict[str, list[str]]]]
+#: Lines for every tone stand under this name.
+ANY_TONE = "any"
+
+#: As written: channel, angle, promotion, tone.
+Book: TypeAlias = dict[str, dict[str, dict[str, dict[str, list[str]]]]]
+
+
+class _Line(msgspec.Struct, frozen=True):
+    """A line, with what it needs."""
+
+    text: str
+    slots: frozenset[str]
+    places: frozenset[str]
+    toned: bool
+
+    @property
+    def weight(self) -> int:
+        """How often it stands in the draw: lines that say more about the product, or were written for the tone, stand oftener."""
+        return 1 + self.toned + len(self.places & _TELLING)
+
+
+_Lines: TypeAlias = dict[tuple[str, str, str], dict[str, tuple[_Line, ...]]]
+
+#: The places for selling points, in the order in which they are given out.
+_POINTS = ("[point]", "[more]", "[third]")
+_TELLING = frozenset({*_POINTS, "[anchor]"})
+_PLACE = re.compile(r"\[[a-z]+\]")
 
 #: A noun or point that may stand inside a sentence: words and light punctuation, no digits (the guard's rule), no markup.
-_PLAIN = re.compile(r"[^\W\d_](?:[^\W\d_]|[ ,;:'’&/()\-–]){0,59}")  # noqa: RUF001 - typographic signs are meant
+_PLAIN = re.compile(r"[^\W\d_](?:[^\W\d_]|[ ,;:'’&/()\-–、]){0,59}")  # noqa: RUF001 - typographic signs are meant
 
-#: Points that only say how much or how many: true, and dull. They are named where there is nothing else to name.
-_AMOUNT = re.compile(r"\d|(?:set|pack|box|pair|bag|tube|tin|bottle|roll|sold|ten|two|three|four|five|six)\b")
+#: Points that only say how much, how many or of what: true, and dull. They come after the others.
+_DULL = re.compile(
+    r"(?:\d|(?:set|pack|box|pair|bag|tube|tin|bottle|roll|sold|ten|two|three|four|five|six|seven|eight|twelve)\b)|[a-z-]+$"
+)
 
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _LATIN_WORD = re.compile(r"[A-Za-z]{4,}")
@@ -33,28 +63,69 @@ _LATIN_WORD = re.compile(r"[A-Za-z]{4,}")
 _LONGEST_POINT = 60
 
 
-@cache
-def _book(language: str) -> _Book:
-    folder = resources.files("shelftalk.core")
-    path = folder / f"phrasebook.{language}.json"
+def read_book(language: str) -> Book | None:
+    """The book as written; ``None`` where there is none of this language."""
+    path = resources.files("shelftalk.core") / f"phrasebook.{language}.json"
     if not (language.isalpha() and path.is_file()):
+        return None
+    return msgspec.json.decode(path.read_bytes(), type=Book)
+
+
+@cache
+def _book(language: str) -> _Lines:
+    written = read_book(language)
+    if written is None:
         return _book(FALLBACK_LANGUAGE)
-    return msgspec.json.decode(path.read_bytes(), type=_Book)
+    return {
+        (channel, angle, promotion): {
+            tone: tuple(
+                _Line(line, slots_in(line), frozenset(_PLACE.findall(line)), toned=tone != ANY_TONE) for line in lines
+            )
+            for tone, lines in tones.items()
+        }
+        for channel, angles in written.items()
+        for angle, promotions in angles.items()
+        for promotion, tones in promotions.items()
+    }
 
 
 def phrase(brief: Brief) -> str:
-    """A line for the brief, its volatile slots unfilled. Deterministic: the same brief gives the same line.
+    """A line for the brief, its volatile slots unfilled. Deterministic: the same brief gives the same line."""
+    return next(phrases(brief))
+
+
+def phrases(brief: Brief) -> Iterator[str]:
+    """Every line that the book has for the brief, each once, in an order that product, tone and angle decide; at least one.
 
     What the promotion is matters more than why the shopper sees it: where the book has no line for both, the plain introduction
     under that promotion is next. ``introduce`` without promotion has lines that need nothing but a name, so there is always one.
     """
-    angles = _book(brief.language).get(brief.channel, {})
     words = _words(brief)
-    for promotion in (brief.promotion, Promotion.NONE):
-        for angle in (brief.angle, Angle.INTRODUCE):
-            if lines := _usable(angles.get(angle, {}).get(promotion, ()), brief, words):
-                return _filled(lines[_number(brief, "line") % len(lines)], words)
-    return "{name}。" if brief.language == "zh" else "{name}."
+    book = _book(brief.language)
+    seen: set[str] = set()
+    for promotion in dict.fromkeys((brief.promotion, Promotion.NONE)):
+        if seen and promotion is not brief.promotion:
+            return  # a line that tells the promotion may be had
+        for angle in dict.fromkeys((brief.angle, Angle.INTRODUCE)):
+            tones = book.get((brief.channel, angle, promotion), {})
+            lines = _drawn([*tones.get(ANY_TONE, ()), *tones.get(brief.tone, ())], brief, words)
+            for line in lines:
+                if line.text not in seen:
+                    seen.add(line.text)
+                    yield _filled(line.text, words)
+    if not seen:
+        yield "{name}。" if brief.language == "zh" else "{name}."
+
+
+def _drawn(lines: list[_Line], brief: Brief, words: dict[str, str]) -> list[_Line]:
+    """The lines that this brief can fill, in the order of the draw. A brand's own lines go before all others."""
+    allowed = frozenset(slots_for(brief))
+    usable = [line for line in lines if line.slots <= allowed and line.places <= words.keys()]
+    if brief.angle is Angle.YOUR_BRAND and brief.branded:
+        usable = [line for line in usable if "brand" in line.slots] or usable
+    draw = [line for line in usable for _ in range(line.weight)]
+    start = _number(brief, "line") % len(draw) if draw else 0
+    return draw[start:] + draw[:start]
 
 
 def _words(brief: Brief) -> dict[str, str]:
@@ -65,15 +136,18 @@ def _words(brief: Brief) -> dict[str, str]:
     if anchor := _plain(brief.anchor or "", brief.language):
         words["[anchor]"] = anchor
     slots = {point: slot for slot, point in point_slots(brief.points).items()}
-    points = {
+    said = {
         point: f"{{{slots[point]}}}" if point in slots else _plain(point, brief.language)
         for point in brief.points
         if len(point) <= _LONGEST_POINT and "\n" not in point and not _other_language(point, brief.language)
     }
-    sayable = [point for point, said in points.items() if said]
-    if sayable := [point for point in sayable if not _AMOUNT.match(point)] or sayable:
-        words["[point]"] = points[sayable[_number(brief, "point") % len(sayable)]]
-    return words
+    sayable = [point for point, words_of_it in said.items() if words_of_it]
+    telling = [point for point in sayable if not _DULL.match(point)]
+    if telling:
+        first = _number(brief, "point") % len(telling)
+        telling = telling[first:] + telling[:first]
+    ordered = telling + [point for point in sayable if point not in telling]
+    return words | {place: said[point] for place, point in zip(_POINTS, ordered, strict=False)}
 
 
 def _plain(words: str, language: str) -> str:
@@ -89,22 +163,6 @@ def _other_language(words: str, language: str) -> bool:
     return not han and bool(_LATIN_WORD.search(words)) if language == "zh" else han
 
 
-def _usable(lines: list[str] | tuple[str, ...], brief: Brief, words: dict[str, str]) -> list[str]:
-    """The lines that this brief can fill. Those that say more about it count twice; a brand's own lines go before all others."""
-    allowed = slots_for(brief)
-    usable = [
-        line
-        for line in lines
-        if slots_in(line).issubset(allowed) and all(place in words for place in _PLACE.findall(line))
-    ]
-    if brief.angle is Angle.YOUR_BRAND and brief.branded:
-        usable = [line for line in usable if "{brand}" in line] or usable
-    return usable + [line for line in usable if "[point]" in line or "[anchor]" in line]
-
-
-_PLACE = re.compile(r"\[[a-z]+\]")
-
-
 def _number(brief: Brief, purpose: str) -> int:
     """A number that product, tone and angle decide, so that cards beside each other differ."""
     digest = hashlib.blake2b(f"{purpose}|{brief.sku}|{brief.tone}|{brief.angle}".encode(), digest_size=4).digest()
@@ -114,4 +172,8 @@ def _number(brief: Brief, purpose: str) -> int:
 def _filled(line: str, words: dict[str, str]) -> str:
     """The line with its bracketed places filled, all at once: what a word brings is not looked at again."""
     filled = _PLACE.sub(lambda match: words[match[0]], line)
-    return filled[:1].upper() + filled[1:]
+    return _SENTENCE_START.sub(lambda match: match[0].upper(), filled)
+
+
+#: A letter that begins the line or a sentence within it.
+_SENTENCE_START = re.compile(r"(?:^|[.?!] )[a-z]")

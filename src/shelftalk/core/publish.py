@@ -2,7 +2,7 @@
 
 import msgspec
 
-from shelftalk.core.brief import Brief
+from shelftalk.core.brief import Angle, Brief
 from shelftalk.core.card import Audience, Card, CardFacts, Provenance, Rung, Status, card_id
 from shelftalk.core.effects import Publish, Step
 from shelftalk.core.explain import because
@@ -26,12 +26,19 @@ def brief_for(facts: Facts, card: LiveCard, now_ms: int, rules: ShelfRules) -> B
         anchor=card.anchor,
         promotion=promotion(facts, now_ms, rules.facts),
         tone=card.tone,
-        branded=facts.brand is not None,
+        branded=_brand_adds(facts, card.angle),
         locale=language,  # how words are spelled; amounts and days follow the card's own locale
         variant=rules.variant,
         # Of a product that has not even a kind the model knows nothing to say.
         model=rules.model if facts.kind and language in rules.languages else PHRASEBOOK,
     )
+
+
+def _brand_adds(facts: Facts, angle: Angle) -> bool:
+    """Whether the words may name the brand: not beside a name that says it already, unless the brand is the reason."""
+    if facts.brand is None:
+        return False
+    return angle is Angle.YOUR_BRAND or facts.brand.casefold() not in (facts.name or "").casefold()
 
 
 def publish(facts: Facts, card: LiveCard, now_ms: int, rules: ShelfRules) -> Step:

@@ -39,13 +39,20 @@ def slots_in(text: str) -> frozenset[str]:
 def fill(text: str, values: dict[str, str]) -> str:
     """The text with its slots filled.
 
-    A point at the beginning, such as "runs cold", gets a capital; names and brands are written as their makers do ("iPhone").
+    A point that begins a sentence, such as "runs cold", gets a capital; names and brands are written as their makers do ("iPhone").
 
     Raises:
         KeyError: the text has a slot without a value; the guard and the promotion keep that from happening.
     """
-    filled = SLOT.sub(lambda match: values[match[1]], text)
-    return filled[:1].upper() + filled[1:] if _OPENS_WITH_POINT.match(text) else filled
+
+    def value(match: re.Match[str]) -> str:
+        said = values[match["slot"]]
+        return match["before"] + (
+            said[:1].upper() + said[1:] if match["point"] and match["begins"] is not None else said
+        )
+
+    return _PLACED.sub(value, text)
 
 
-_OPENS_WITH_POINT = re.compile(r"\{p\d\}")
+#: A slot, whether it begins a sentence, and whether it is a point's.
+_PLACED = re.compile(r"(?P<before>(?P<begins>^|(?<=[.?!]) )?)\{(?P<slot>(?P<point>p\d)|[a-z_]+\d?)\}")
