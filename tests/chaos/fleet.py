@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -55,15 +56,19 @@ def _main(environment: dict[str, str], log: str) -> None:
 
 
 def _let_the_generator_fail(told: Path) -> None:
-    """The model's forward pass obeys a file: it hangs as a GPU does, or fails. Desk, engine and scheduler are the real ones."""
+    """The model's forward pass obeys a file: it hangs as a GPU does, or fails. Desk, engine and scheduler are the real ones.
+
+    Only in the engine's own thread: a model that fails while it is tried out at the start is refused, as it should be.
+    """
     from shelftalk.engine.runner import Runner  # noqa: PLC0415
 
     decode = Runner.decode
 
     def faulty(self: Runner, *args: object) -> object:
-        while (order := told.read_text()) == "hang":
+        serving = threading.current_thread().name == "shelftalk-engine"
+        while serving and told.read_text() == "hang":
             time.sleep(_HANG_POLL_S)
-        if order == "fail":
+        if serving and told.read_text() == "fail":
             raise RuntimeError("the generator was told to fail")
         return decode(self, *args)  # type: ignore[arg-type]
 

@@ -10,7 +10,7 @@ import pytest
 from faust.types import TP
 
 from shelftalk.core.ledger import Entry, Ledger
-from shelftalk.errors import BadInputError, DeliveryError, FatalError, RetryableError
+from shelftalk.errors import BadInputError, CancelledRequestError, DeliveryError, FatalError, RetryableError
 from shelftalk.stream.batch import Batch
 from shelftalk.stream.dead_letters import DeadLetter
 from shelftalk.stream.intake import Intake
@@ -226,3 +226,17 @@ async def test_a_long_batch_lets_others_have_their_turn(monkeypatch: pytest.Monk
     await rig.run(lambda _record, _entry: None, 20)
     background.cancel()
     assert len(turns) >= 20
+
+
+async def test_work_cancelled_without_a_revocation_stops_the_worker_and_is_no_dead_letter() -> None:
+    """Seen under chaos: a record handled before its partition's state was there went to the dead letters."""
+    rig = Rig()
+
+    def handler(_record: Record, _entry: Entry) -> None:
+        raise CancelledRequestError("table t: partition 0 is not ours")
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(rig.run(handler), 0.2)
+    assert not rig.dead.letters
+    assert len(rig.fatal) == 1
+    assert rig.ledger.committable() == {}

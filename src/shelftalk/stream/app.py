@@ -28,6 +28,7 @@ from shelftalk.stream.batch import BUFFERED_BATCHES, BatchSchema
 from shelftalk.stream.dead_letters import DeadLetters
 from shelftalk.stream.health import Health, HealthServer
 from shelftalk.stream.intake import Handler, Intake
+from shelftalk.stream.lease import Lease
 from shelftalk.stream.outbox import Outbox
 from shelftalk.stream.settings import Settings, faust_broker
 from shelftalk.stream.tables import StateTable
@@ -65,6 +66,7 @@ class Worker:
     Attributes:
         app: of Faust, from `register` on.
         ledger: decides what is committed.
+        lease: says whether our partitions can still be ours.
         outbox: for all outputs.
         dead_letters: for events that nobody can take.
         intake: the loop of every agent, with its counts.
@@ -84,6 +86,7 @@ class Worker:
     ) -> None:
         self.settings = settings
         self.ledger: Ledger[TP] = Ledger(settings.in_flight)
+        self.lease = Lease(settings.kafka.session_timeout_s)
         self.registry = CollectorRegistry()
         self.registry.register(_Collector(self))
         self.on_drain: list[Callable[[], None]] = []
@@ -206,7 +209,7 @@ class Worker:
         settings, kafka = self.settings, self.settings.kafka
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         self.dead_letters = DeadLetters(self.outbox, settings.topics.name("dead_letters"), self.fatal)
-        self.intake = Intake(self.ledger, self.outbox, self.dead_letters, settings.retry, self.fatal)
+        self.intake = Intake(self.ledger, self.outbox, self.dead_letters, settings.retry, self.fatal, lease=self.lease)
         self.app = faust.App(
             settings.app_id,
             **faust_broker(kafka),
@@ -233,7 +236,7 @@ class Worker:
         )
         self.app.in_worker = True
         self.app.transport = Transport(
-            self.app, self.ledger, self._drain, fetch_max_wait_ms=self.settings.kafka.fetch_max_wait_ms
+            self.app, self.ledger, self._drain, self.lease, fetch_max_wait_ms=self.settings.kafka.fetch_max_wait_ms
         )
         self._register(self)
 
@@ -300,7 +303,8 @@ class Worker:
         """Before partitions are given up: let open entries finish and outputs be delivered."""
         final = self._drain_until is not None
         left = self._drain_left() if final else self.settings.deadlines.rebalance_drain_s
-        if not await self.intake.idle(left):
+        # Without a lease nothing is done any more, so nothing would finish.
+        if self.lease.valid and not await self.intake.idle(left):
             log.warning("gave up waiting for open entries; they come again", open_entries=self.ledger.unfinished)
         left = self._drain_left() if final else self.settings.deadlines.rebalance_drain_s
         if not await self.outbox.flush(left) and not final:

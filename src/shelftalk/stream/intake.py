@@ -16,6 +16,7 @@ from shelftalk.core.ledger import Entry, Ledger
 from shelftalk.errors import BadInputError, CancelledRequestError, DeliveryError, FatalError, RetryableError
 from shelftalk.stream.batch import Batch
 from shelftalk.stream.dead_letters import DeadLetter, DeadLetters
+from shelftalk.stream.lease import Lease
 from shelftalk.stream.outbox import Outbox
 from shelftalk.stream.privacy import speaking_of
 from shelftalk.stream.record import Record
@@ -49,6 +50,7 @@ class Intake:
     `RetryableError` (any other)                  tried again with backoff, then dead letter; later events wait, so that
                                                   order holds
     `CancelledRequestError`, partition revoked    nothing: another worker has the event
+    the same, partition ours                      the worker stops non-zero
     anything else                                 logged with its traceback, dead letter
     ============================================  ================================================================
 
@@ -60,13 +62,21 @@ class Intake:
     """
 
     def __init__(
-        self, ledger: "Ledger[TP]", outbox: Outbox, dead_letters: DeadLetters, retry: Retry, on_fatal: OnFatal
+        self,
+        ledger: "Ledger[TP]",
+        outbox: Outbox,
+        dead_letters: DeadLetters,
+        retry: Retry,
+        on_fatal: OnFatal,
+        *,
+        lease: Lease | None = None,
     ) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
         self._ledger = ledger
         self._outbox = outbox
         self._dead_letters = dead_letters
         self._retry = retry
+        self._lease = lease
         self._on_fatal = on_fatal
         self._changed = asyncio.Event()
         self._halted = False
@@ -89,6 +99,8 @@ class Intake:
         place, counts = batch.place, self.counts
         pause_at = time.monotonic() + SLICE_S
         for fetched in batch.records:
+            if self._lease is not None and not self._lease.valid:
+                await self._lease.held()
             if not batch.current():  # it comes again, here or elsewhere
                 counts[name, "revoked"] += 1
                 return
@@ -159,7 +171,8 @@ class Intake:
             return self._sorted(name, record, entry, error, attempts)
 
     def _sorted(self, name: str, record: Record, entry: Entry, error: Exception, attempts: int) -> str:
-        if isinstance(error, FatalError | DeliveryError):
+        # Cancelled, though the partition is ours: its state is not. Seen as dead letters of good events, before the worker stopped.
+        if isinstance(error, FatalError | DeliveryError | CancelledRequestError):
             self._halted = True
             self._on_fatal(error)
             return "fatal"

@@ -120,6 +120,7 @@ class Pipeline:
             more = False
             try:
                 await worker.outbox.room()
+                await worker.lease.held()
                 at_ms = now_ms()
                 more = self.keeper.tick(at_ms)
                 self.fence.sweep(self.store.shown.ready, at_ms)

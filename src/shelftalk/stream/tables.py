@@ -11,6 +11,7 @@ once, with its last value, and that one write is owed to all the events that cha
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Generic, TypeVar
 
@@ -35,6 +36,9 @@ Value = TypeVar("Value", bound=msgspec.Struct)
 _RECOVERY_BATCH: Final = 1000
 
 _FULL_PAUSE_S: Final = 0.05
+
+#: The header of a changelog record with the epoch of its writer: when that took the partition, in ms, and above what it found.
+EPOCH_HEADER: Final = "epoch"
 
 OnPartitions = Callable[[frozenset[int]], None]
 
@@ -72,6 +76,11 @@ class _PartitionStore(Store):
 
     Faust's memory store knows a key's partition only if it was recovered, keeps keys of revoked partitions that it wrote
     itself, and loses a delete that is followed by a falsy value in the same batch.
+
+    Nothing but transactions keeps a worker that was cut off from its group from writing into a changelog that another one has
+    taken over: what was on the wire arrives when the network is back. Seen on a real Kafka: a shelf's record of 11 s ago stood
+    last, the next worker recovered it, and two price changes were lost. So each record carries its writer's epoch, and one that
+    comes after a record of a later epoch is passed over.
     """
 
     logger = _faust_logger
@@ -79,6 +88,7 @@ class _PartitionStore(Store):
     def __post_init__(self) -> None:
         self.data: dict[int, dict[str, Any]] = {}
         self.offsets: dict[int, int] = {}  # changelog offset up to which `data` is complete
+        self.epochs: dict[int, int] = {}  # the latest writer's
 
     def _clear(self) -> None:
         self.data.clear()
@@ -106,21 +116,32 @@ class _PartitionStore(Store):
                 continue
             partition = message.partition
             held = self.data.setdefault(partition, {})
+            self.offsets[partition] = max(message.offset, self.offsets.get(partition, -1))
+            epoch = _epoch_of(message.headers)
+            if epoch < self.epochs.get(partition, 0):
+                continue
+            self.epochs[partition] = epoch
             if message.value is None:
                 held.pop(message.key.decode(), None)
             else:
                 held[message.key.decode()] = decode(message.value)
-            self.offsets[partition] = max(message.offset, self.offsets.get(partition, -1))
+
+    def take_over(self, partition: int, now_ms: int) -> int:
+        """Begin an epoch of our own; it is higher than any that was seen, also where clocks differ."""
+        self.epochs[partition] = max(now_ms, self.epochs.get(partition, 0) + 1)
+        return self.epochs[partition]
 
     def drop(self, partitions: Iterable[int]) -> None:
         """Lost to another worker, who will change them: what is here is worth nothing when they come back."""
         for partition in partitions:
             self.data.pop(partition, None)
             self.offsets.pop(partition, None)
+            self.epochs.pop(partition, None)
 
     def reset_state(self) -> None:
         self.data.clear()
         self.offsets.clear()
+        self.epochs.clear()
 
     async def backup_partition(self, *_args: Any, **_kwargs: Any) -> None:
         """Nothing is on disk."""
@@ -137,6 +158,7 @@ class _FaustTable(Table):
     def __init__(self, app: faust.App, *, owner: "StateTable[Any]", **kwargs: Any) -> None:
         self.owner = owner
         self.decode = owner.decode
+        self._generation = 0
         super().__init__(app, **kwargs)
 
     def _new_store(self) -> _PartitionStore:
@@ -151,11 +173,20 @@ class _FaustTable(Table):
     async def on_rebalance(
         self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
     ) -> None:
-        """`revoked` are those that really go elsewhere, `newly_assigned` those that come from there."""
+        """`revoked` are those that really go elsewhere, `newly_assigned` those that come from there.
+
+        Between two generations of the group that follow each other nobody else can have had what we keep. If one was missed
+        (we were frozen, or cut off), anybody can: then all of it is recovered from the beginning.
+        """
         await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
+        missed = generation_id != self._generation + 1
+        self._generation = generation_id
         name = self.changelog_topic.get_topic_name()
-        lost = frozenset(tp.partition for tp in revoked | newly_assigned if tp.topic == name)
+        gone = revoked | newly_assigned | (assigned if missed else set())
+        lost = frozenset(tp.partition for tp in gone if tp.topic == name)
         self.data.drop(lost)
+        for partition in lost:
+            self.app.tables.recovery.active_offsets.pop(TP(name, partition), None)
         self.owner.lost(lost)
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
@@ -200,6 +231,7 @@ class StateTable(Generic[Value]):
         self._topic = changelog_name(app.conf.id, name)
         self._ready: frozenset[int] = frozenset()
         self._dirty: dict[tuple[int, str], _Owed] = {}
+        self._epochs: dict[int, dict[str, bytes]] = {}  # headers by partition
         self._faust = _FaustTable(
             app,
             owner=self,
@@ -261,6 +293,10 @@ class StateTable(Generic[Value]):
 
     def recovered(self, partitions: frozenset[int]) -> None:
         """Faust is done."""
+        now_ms = time.time_ns() // 1_000_000
+        for partition in partitions - self._ready:
+            epoch = self._faust.data.take_over(partition, now_ms)
+            self._epochs[partition] = {EPOCH_HEADER: str(epoch).encode()}
         self._ready = partitions
         self._tell(self.on_recovered, partitions)
 
@@ -308,7 +344,15 @@ class StateTable(Generic[Value]):
             raw = None if value is None else self._encoder.encode(value)
             owed = self._dirty[place]
             try:
-                post(self._topic, key, raw, partition=partition, on_outcome=owed.settled_by(self._written))
+                headers = self._epochs[partition]
+                post(
+                    self._topic,
+                    key,
+                    raw,
+                    headers=headers,
+                    partition=partition,
+                    on_outcome=owed.settled_by(self._written),
+                )
             except QueueFullError:  # as good as never: `Outbox.room` keeps events from coming long before
                 asyncio.get_running_loop().call_later(_FULL_PAUSE_S, self._write)
                 return
@@ -326,6 +370,11 @@ class StateTable(Generic[Value]):
             self._on_fatal(
                 FatalError(f"table {self.name}: a write was lost, so memory is ahead of its changelog: {outcome}")
             )
+
+
+def _epoch_of(headers: Iterable[tuple[str, bytes]] | None) -> int:
+    """Of a changelog record; 0 where it has none."""
+    return next((int(value) for name, value in headers or () if name == EPOCH_HEADER), 0)
 
 
 def changelog_name(app_id: str, table: str) -> str:

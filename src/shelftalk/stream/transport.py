@@ -6,6 +6,7 @@ Written against faust-streaming 0.15.3 and aiokafka 0.14.0, whose private method
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from faust.types.tuples import ConsumerMessage
 
 from shelftalk.core.ledger import Ledger
 from shelftalk.stream.batch import Batch, BatchScheduler
+from shelftalk.stream.lease import Lease
 
 #: Faust logs through its services' class attribute; without this its "Starting..." would come under our name.
 _faust_logger = logging.getLogger("faust.transport")
@@ -24,6 +26,9 @@ _faust_logger = logging.getLogger("faust.transport")
 _PAUSE_S = 0.01
 
 Drain = Callable[[], Awaitable[None]]
+
+#: Answers by which the coordinator says that it counts us in: no error, or only that the group is about to rebalance.
+_COUNTED_IN = frozenset({0, 27})
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -35,7 +40,22 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Faust hard-codes ``fetch_max_wait_ms=1500``: idle p50 latency was 376-845 ms, with 50 ms it is 10 ms."""
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = transport.fetch_max_wait_ms
+        self._renew_by_answers(consumer._client, transport.lease)
         return consumer
+
+    def _renew_by_answers(self, client: Any, lease: Lease) -> None:
+        """The coordinator's session begins anew with each of our heartbeats, so the lease does from before it was sent."""
+        send = client.send
+
+        async def sending(node_id: Any, request: Any, **kwargs: Any) -> Any:
+            began_s = time.monotonic()
+            answer = await send(node_id, request, **kwargs)
+            of_the_group = type(answer).__name__.startswith(("HeartbeatResponse", "SyncGroupResponse"))
+            if of_the_group and answer.error_code in _COUNTED_IN:
+                lease.renew(began_s)
+            return answer
+
+        client.send = sending
 
     async def getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, list[Any]]:  # noqa: ASYNC109
         """Never fetch with an empty active set, with a set that changes under the fetch, or during a seek.
@@ -178,13 +198,17 @@ class Transport(driver.Transport):
         app: of Faust.
         ledger: decides what is committed.
         drain: waits, within a deadline of its own, until open entries are finished.
+        lease: renewed with each heartbeat that the group answers.
         fetch_max_wait_ms: see `ConsumerThread`.
     """
 
     Consumer = Consumer
 
-    def __init__(self, app: faust.App, ledger: "Ledger[TP]", drain: Drain, *, fetch_max_wait_ms: int = 50) -> None:
+    def __init__(
+        self, app: faust.App, ledger: "Ledger[TP]", drain: Drain, lease: Lease, *, fetch_max_wait_ms: int = 50
+    ) -> None:
         super().__init__(app.conf.broker_consumer, app)
         self.ledger = ledger
+        self.lease = lease
         self.drain = drain
         self.fetch_max_wait_ms = fetch_max_wait_ms
