@@ -101,6 +101,7 @@ def summary(options: Options, story: Story, verdict: Verdict) -> dict[str, Any]:
         "wrong_prices": wrong,
         "wrong_by_kind": dict(verdict.wrong),
         "late_facts": verdict.late_facts,
+        "late_on_the_wire": verdict.late_on_the_wire,
         "longest_stale_ms": verdict.stale_ms,
         "longest_stall_ms": max((came - at for at, came in verdict.answer_ms), default=0),
         "answer_p50_ms": round(statistics.median(came - at for at, came in verdict.answer_ms))

@@ -33,6 +33,9 @@ _FORGOTTEN_WITHIN_MS = 60_000
 #: Price points of a product that its shelf keeps at most; with more, none is missed.
 _MAX_POINTS = 250
 
+#: A card that took so long from its making to the topic was on the wire while its worker was cut off.
+_LATE_ON_THE_WIRE_MS = 3_000
+
 MAX_EXAMPLES = 5
 
 
@@ -46,6 +49,8 @@ class Verdict:
         examples: some of each kind.
         answer_ms: how long each of the shoppers' events waited for its first card, by the broker's clock, with when it came.
         stale_ms: how long a shown price stood after the shop had moved it, at most.
+        late_facts: cards from facts that were more than a second old by the topic: their worker was dead, away or behind.
+        late_on_the_wire: cards of a worker that was cut off which arrived after its successor's; their revision gives them away.
     """
 
     inputs: Counter[str] = field(default_factory=Counter)
@@ -60,6 +65,7 @@ class Verdict:
     answer_ms: list[tuple[int, int]] = field(default_factory=list)
     stale_ms: int = 0
     late_facts: int = 0
+    late_on_the_wire: int = 0
     poison_kinds: int = 0
 
     def lose(self, kind: str, detail: str) -> None:
@@ -108,6 +114,22 @@ def judge(evidence: Evidence) -> Verdict:
     _fence(topics, verdict)
     _prices(topics, verdict)
     return verdict
+
+
+def told(records: Iterable[Record]) -> list[tuple[Record, Fields]]:
+    """Shoppers' events that count: without what was sent twice, and what happened before its shopper was forgotten."""
+    seen: set[str] = set()
+    erased_ms: dict[str, int] = {}
+    found = []
+    for record, fields in good(records):
+        shopper = fields["shopper_id"]
+        if fields["event_id"] in seen or fields["occurred_at_ms"] <= erased_ms.get(shopper, 0):
+            continue
+        seen.add(fields["event_id"])
+        if fields["type"] == "shopper_erased":
+            erased_ms[shopper] = fields["occurred_at_ms"]
+        found.append((record, fields))
+    return found
 
 
 def good(records: Iterable[Record]) -> list[tuple[Record, Fields]]:
@@ -203,7 +225,7 @@ def _profiles(topics: Mapping[str, list[Record]], verdict: Verdict) -> None:
     """What is remembered of a shopper is what the shopper did, in order."""
     profiles = newest(topics["table profiles"])
     expected: dict[str, dict[str, dict[str, int]]] = {}
-    for _, fields in good(topics["behaviour"]):
+    for _, fields in told(topics["behaviour"]):
         _remember(expected, fields)
     for shopper, lists in expected.items():
         held = profiles.get(shopper, {})
@@ -255,7 +277,7 @@ def _placements(fields: Fields) -> tuple[str, ...]:
 
 def _answers(topics: Mapping[str, list[Record]], verdict: Verdict) -> None:
     """Each event that calls for cards was asked for them, and each ask has its answer, or a newer ask of its placement has."""
-    events = good(topics["behaviour"])
+    events = told(topics["behaviour"])
     erased: dict[str, list[int]] = defaultdict(list)
     for record, fields in events:
         if fields["type"] == "shopper_erased":
@@ -265,7 +287,7 @@ def _answers(topics: Mapping[str, list[Record]], verdict: Verdict) -> None:
     newest_ms: dict[str, int] = {}
     for record, fields in events:
         shopper, at_ms = fields["shopper_id"], fields["occurred_at_ms"]
-        old = at_ms < newest_ms.get(shopper, 0)  # a repeat of what was answered, or a latecomer: nothing is said to it
+        old = at_ms < newest_ms.get(shopper, 0)  # nothing is said to a latecomer
         newest_ms[shopper] = max(at_ms, newest_ms.get(shopper, 0))
         forgotten = any(0 <= gone_ms - record.timestamp_ms < _FORGOTTEN_WITHIN_MS for gone_ms in erased[shopper])
         came = [answered[place] for name in _placements(fields) if (place := (record.place, name)) in answered]
@@ -328,7 +350,7 @@ def _fence(topics: Mapping[str, list[Record]], verdict: Verdict) -> None:
             continue
         if key not in best or offer["revision"] >= best[key]["revision"]:
             best[key] = offer
-    last = {record.key or "": record.value for record in topics["cards"]}
+    last = {record.key or "": record.value for record in _as_kept(topics["cards"], Verdict())}
     for key in best.keys() | last.keys():
         standing = json.loads(last.get(key) or b"null")
         _stands(key, standing if standing and standing["status"] == "live" else None, best.get(key), erased_ms, verdict)
@@ -354,7 +376,7 @@ def _stands(
 def _prices(topics: Mapping[str, list[Record]], verdict: Verdict) -> None:
     """By the demo's auditor; then whether a shelf ever went back to older facts than it had shown it knew."""
     events = [_line(record) for record in topics["inventory"] if KIND_HEADER not in record.headers]
-    cards = [_line(record) for name in ("cards", "copy") for record in topics[name]]
+    cards = [_line(record) for name in ("cards", "copy") for record in _as_kept(topics[name], verdict)]
     for card in cards:
         if card["value"] is not None:  # when it was rendered, not when a slow network brought it
             card["timestamp_ms"] = card["value"]["published_at_ms"]
@@ -374,6 +396,30 @@ def _prices(topics: Mapping[str, list[Record]], verdict: Verdict) -> None:
     verdict.cards = len(cards) - verdict.copy
     verdict.duplicates = sum(ids.values()) - len(ids)
     _went_back(cards, verdict)
+
+
+def _as_kept(records: Iterable[Record], verdict: Verdict) -> list[Record]:
+    """What a consumer keeps who goes by revision, and of equals by the time that the card was made.
+
+    Nothing but transactions keeps what a worker had on the wire when it was cut off from arriving after its successor's cards.
+    Passed over is only what was so late; what else is out of order is a finding.
+    """
+    newest: dict[str, tuple[int, int]] = {}
+    kept = []
+    for record in records:
+        key = record.key or ""
+        if record.value is None:
+            newest.pop(key, None)
+            kept.append(record)
+            continue
+        card = json.loads(record.value)
+        made = (card["revision"], card["published_at_ms"])
+        if made < newest.get(key, (0, 0)) and record.timestamp_ms - card["published_at_ms"] > _LATE_ON_THE_WIRE_MS:
+            verdict.late_on_the_wire += 1
+            continue
+        newest[key] = max(made, newest.get(key, (0, 0)))
+        kept.append(record)
+    return kept
 
 
 def _went_back(cards: list[Fields], verdict: Verdict) -> None:
