@@ -170,6 +170,18 @@ def test_an_event_that_was_fetched_but_never_handled_holds_the_commit_back() -> 
     assert ledger.committable() == {"a": 3}
 
 
+def test_later_offsets_of_an_earlier_assignment_cannot_make_repeats_of_those_to_come() -> None:
+    """Without an error 40 and 41 would be skipped as repeats, and 43 committed; the worker stops instead and does them again."""
+    ledger: Ledger[str] = Ledger()
+    opened(ledger, 42).done()
+    for early in (40, 41):
+        with pytest.raises(LookupError, match="comes after 42"):
+            ledger.open("a", early)
+    ledger.forget(["a"])
+    opened(ledger, 40).done()
+    assert ledger.committable() == {"a": 41}
+
+
 def test_room_counts_finished_entries_behind_a_stuck_one() -> None:
     ledger: Ledger[str] = Ledger(limit=3)
     stuck = opened(ledger, 0)

@@ -95,9 +95,17 @@ class Site:
     def topic(self, name: str) -> str:
         return self.settings().topics.name(name)
 
-    def start(self, program: str = "counting", *, instance_id: str | None = None, **environment: str) -> WorkerProcess:
+    def start(
+        self,
+        program: str = "counting",
+        *,
+        instance_id: str | None = None,
+        deadlines: dict[str, float] | None = None,
+        **environment: str,
+    ) -> WorkerProcess:
         """A worker in a process of its own; it creates the topics."""
-        settings = self.settings(instance_id=instance_id).model_dump(mode="json", by_alias=True)
+        chosen = self.settings(instance_id=instance_id, deadlines=deadlines or {})
+        settings = chosen.model_dump(mode="json", by_alias=True)
         log = self.folder / f"worker-{len(self.workers)}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(

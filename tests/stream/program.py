@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 
 import msgspec
 
@@ -64,6 +65,21 @@ def sleeping(worker: Worker) -> None:
         task.add_done_callback(tasks.discard)
 
     worker.agent("sleeping", "behaviour", handle)
+
+
+def hanging(worker: Worker) -> None:
+    """Never finish what says so, or block the whole event loop with it."""
+    cards = worker.settings.topics.name("cards")
+
+    async def handle(record: Record, entry: Entry) -> None:
+        event = json.loads(record.value or b"{}")
+        if event.get("hang") == "handler":
+            await asyncio.Event().wait()
+        if event.get("hang") == "loop":
+            time.sleep(3600)  # noqa: ASYNC251  the point of it
+        worker.outbox.post(cards, record.key, record.value, entry=entry)
+
+    worker.agent("hanging", "behaviour", handle)
 
 
 def raising(worker: Worker) -> None:

@@ -30,6 +30,9 @@ class Rig:
         )
         self.consumer._acked, self.consumer._acked_index = {T: [1, 2]}, {T: {1, 2}}
         self.consumer.confirmed = {}
+        self.consumer.not_fetching = asyncio.Event()
+        self.consumer.not_fetching.set()
+        self.consumer.assignment = lambda: {T}
         self.consumer._unacked_messages = set()
         self.drained = 0
 
@@ -150,7 +153,7 @@ async def test_nothing_is_fetched_with_an_empty_set_or_during_a_seek(monkeypatch
 
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "getmany", getmany)
     thread = ConsumerThread.__new__(ConsumerThread)
-    thread.consumer = SimpleNamespace(seeking=0)
+    thread.consumer = SimpleNamespace(seeking=0, not_fetching=asyncio.Event())
     live = {T}
     assert await thread.getmany(set(), 1.0) == {}
     assert await thread.getmany(live, 1.0) == {T: [1]}
@@ -172,6 +175,38 @@ async def test_a_seek_holds_fetches_off_even_if_it_fails(monkeypatch: pytest.Mon
     with pytest.raises(OSError):  # noqa: PT011
         await rig.consumer.perform_seek()
     assert (seen, rig.consumer.seeking) == ([1], 0)
+
+
+async def test_what_was_being_fetched_when_a_seek_began_is_not_seen_and_the_ledger_begins_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Offset 43 of before a rebalance came first; then 39 to 42 were repeats to the ledger, and 44 was committed."""
+    rig, arrive = Rig(), asyncio.Event()
+
+    async def getmany(_self: Any, _active: set[TP] | None, _timeout: float) -> Any:
+        await arrive.wait()
+        return {T: [rig.record(43)]}
+
+    async def seek(_self: Any) -> None:
+        assert arrive.is_set(), "not while a fetch is under way"
+
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "getmany", getmany)
+    monkeypatch.setattr(driver.Consumer, "perform_seek", seek)
+    thread = ConsumerThread.__new__(ConsumerThread)
+    thread.consumer = rig.consumer
+    fetching = asyncio.ensure_future(thread.getmany({T}, 1.0))
+    await asyncio.sleep(0)
+    rig.ledger.expect(T, 43)  # or it was already on its way
+    seeking = asyncio.ensure_future(rig.consumer.perform_seek())
+    await asyncio.sleep(0)
+    arrive.set()
+    await asyncio.wait_for(seeking, 1)
+    assert await fetching == {}
+    for offset in range(39, 44):
+        entry = rig.ledger.open(T, offset)
+        assert entry is not None
+        entry.done()
+    assert rig.ledger.committable() == {T: 44}
 
 
 async def test_before_giving_up_partitions_it_drains_then_commits(monkeypatch: pytest.MonkeyPatch) -> None:

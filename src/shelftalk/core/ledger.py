@@ -126,7 +126,11 @@ class Ledger(Generic[Partition]):
         self.on_failed = on_failed
 
     def expect(self, partition: Partition, offset: int) -> None:
-        """An event was fetched and is on its way to a handler. A repeat changes nothing."""
+        """An event was fetched and is on its way to a handler. A repeat changes nothing.
+
+        Raises:
+            LookupError: the offset is before the first one of this assignment, so that was not where it began.
+        """
         self._log(partition).expect(offset)
 
     def open(self, partition: Partition, offset: int) -> Entry | None:
@@ -204,6 +208,7 @@ class _Log:
     def __init__(self, ledger: Ledger[Partition]) -> None:
         self._ledger = ledger
         self._index: dict[int, Entry] = {}
+        self._first: int | None = None
         self._last = -1
         self.line: deque[Entry] = deque()
         self.position: int | None = None
@@ -211,6 +216,11 @@ class _Log:
         self.kept = 0
 
     def expect(self, offset: int) -> None:
+        if self._first is None:
+            self._first = offset
+        if offset < self._first:
+            # Later offsets of an earlier assignment came first. Were this one taken for a repeat, it would be lost.
+            raise LookupError(f"offset {offset} comes after {self._first}, with which this assignment began")
         if offset > self._last:
             self._last = offset
             entry = Entry(self, offset)

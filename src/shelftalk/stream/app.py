@@ -34,6 +34,7 @@ from shelftalk.stream.settings import Settings, faust_broker
 from shelftalk.stream.tables import StateTable
 from shelftalk.stream.topics import TopicAdmin, topic_specs
 from shelftalk.stream.transport import Transport
+from shelftalk.stream.watchdog import GRACE_S, Broker, StalledError, Watchdog
 
 log = structlog.get_logger(__name__)
 
@@ -94,20 +95,24 @@ class Worker:
         self.state = State.STARTING
         self.error: Exception | None = None
         self.web_port: int | None = None
+        self.watchdog: Watchdog | None = None
         self.started = threading.Event()  # set when it first has its partitions, or has stopped
         self._register = register
         self._create_topics = create_topics
-        self._tables: list[str] = []
+        self._tables: list[StateTable[Any]] = []
+        self._consumed: list[str] = []  # topics, by their full names
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_asked = threading.Event()
+        self._ended = threading.Event()
         self._stopping: asyncio.Event | None = None
         self._drain_until: float | None = None  # of time.monotonic
 
     def table(self, name: str, value_type: type[Value]) -> StateTable[Value]:
         """A state table; call it in `register`."""
-        self._tables.append(name)
         partitions = self.settings.topics.partitions
-        return StateTable(self.app, name, value_type, self.outbox, partitions=partitions, on_fatal=self.fatal)
+        table = StateTable(self.app, name, value_type, self.outbox, partitions=partitions, on_fatal=self.fatal)
+        self._tables.append(table)
+        return table
 
     def agent(self, name: str, topic: str, handler: Handler) -> None:
         """Read a topic; call it in `register`, once a topic.
@@ -117,8 +122,9 @@ class Worker:
             topic: a field of `Topics`, such as ``"behaviour"``.
             handler: see `Intake.run`.
         """
+        self._consumed.append(self.settings.topics.name(topic))
         source = self.app.topic(
-            self.settings.topics.name(topic),
+            self._consumed[-1],
             schema=BatchSchema(),
             partitions=self.settings.topics.partitions,
             allow_empty=True,
@@ -157,17 +163,34 @@ class Worker:
         assigned = app is not None and bool(app.assignor.assigned_actives())
         settled = app is not None and not app.rebalancing and not app.in_recovery and app.tables.actives_ready
         live = self.error is None and not crashed and self.state is not State.STOPPED
-        ready = live and self.state is State.RUNNING and settled
+        broker_answers = self._broker_answers()
+        ready = live and self.state is State.RUNNING and settled and self.lease.valid and broker_answers
         detail = {
             "state": self.state.value,
             "ready": ready,
             "assigned": assigned,
             "rebalancing": app is not None and app.rebalancing,
             "recovering": app is not None and app.in_recovery,
+            "in_group": self.lease.valid,
+            "broker_answers": broker_answers,
+            "lag": self.lag,
             "open_entries": self.ledger.unfinished,
             "error": None if self.error is None else str(self.error),
         }
         return Health(live, ready, detail)
+
+    @property
+    def lag(self) -> int | None:
+        """Records of our partitions that are not done with, as the broker last said; ``None`` while it does not."""
+        standing = self.watchdog.standing if self.watchdog is not None else None
+        return None if standing is None else sum(seen.lag for seen in standing.values())
+
+    def _broker_answers(self) -> bool:
+        """Whether it answered within the last looks. Where it never said anything, nobody knows."""
+        watchdog = self.watchdog
+        if watchdog is None or watchdog.looked_s is None:
+            return True
+        return watchdog.standing is not None or time.monotonic() - watchdog.looked_s < 2 * watchdog.every_s
 
     async def run(self) -> None:
         """Run until `stop`, SIGTERM through `run_worker`, or an error.
@@ -186,6 +209,7 @@ class Worker:
             self._build()
             await asyncio.to_thread(self._check_topics)
             self.outbox.start()
+            self._start_watchdog()
             if self.settings.web.enabled:
                 await server.start()
                 self.web_port = server.port
@@ -199,8 +223,11 @@ class Worker:
             flushed = await self.outbox.close(self._drain_left())
             await server.close()
             self.state = State.STOPPED
+            if self.watchdog is not None:
+                self.watchdog.stop()
             self._tell(self.on_stopped)
             self.started.set()
+            self._ended.set()
             log.info("stopped", flushed=flushed, open_entries=self.ledger.unfinished)
         if self.error is not None:
             raise self.error
@@ -240,8 +267,33 @@ class Worker:
         )
         self._register(self)
 
+    def _start_watchdog(self) -> None:
+        broker = Broker(self.settings.kafka, self.settings.app_id)
+        stall_s = self.settings.deadlines.stall_s
+        self.watchdog = Watchdog(broker, stall_s, self._watched, self._recovered, self._stalled)
+        self.watchdog.start()
+
+    def _watched(self) -> list[TP]:
+        """What the watchdog looks at: the partitions that are ours; where we have none, all, for then somebody should have them."""
+        ours = [TP(tp.topic, tp.partition) for tp in list(self.app.assignor.assigned_actives())]
+        found = [place for place in ours if place.topic in self._consumed]
+        return found or [TP(topic, n) for topic in self._consumed for n in range(self.settings.topics.partitions)]
+
+    def _recovered(self) -> int:
+        """Grows while state is being recovered, which may take longer than any stall."""
+        return sum(table.read_to for table in self._tables) if self.app.in_recovery else -1
+
+    def _stalled(self, error: StalledError) -> None:
+        """In the watchdog's thread: end, also if the event loop is what stands still."""
+        log.critical("the worker stands still", error=str(error))
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: it has stopped
+                self._loop.call_soon_threadsafe(self.fatal, error)
+        if not self._ended.wait(min(GRACE_S, 4 * self.settings.deadlines.stall_s)):
+            exit_now(1)
+
     def _check_topics(self) -> None:
-        specs = topic_specs(self.settings, self._tables)
+        specs = topic_specs(self.settings, [table.name for table in self._tables])
         admin = TopicAdmin(self.settings.kafka, min(self.settings.kafka.request_timeout_s, 15.0))
         if self._create_topics:
             admin.ensure(specs)
@@ -402,6 +454,10 @@ class _Collector:
         ledger = worker.ledger
         yield GaugeMetricFamily("shelftalk_ledger_open", "Events in work", ledger.unfinished)
         yield GaugeMetricFamily("shelftalk_ledger_kept", "Events in memory: open, or behind an open one", ledger.kept)
+        if worker.lag is not None:
+            yield GaugeMetricFamily(
+                "shelftalk_lag", "Records of this worker's partitions that are not done with", worker.lag
+            )
         yield GaugeMetricFamily("shelftalk_ready", "Whether the worker takes events", int(worker.health.ready))
         if hasattr(worker, "outbox"):
             counts = worker.outbox.counts

@@ -188,6 +188,7 @@ class Deadlines(_Part):
         rebalance_drain_s: when partitions are taken away.
         delivery_s: for one output, retries included; then the worker stops rather than lose it.
         start_s: from start to the first assignment.
+        stall_s: a worker with lag that made no progress for so long ends, non-zero.
     """
 
     card_ms: int = Field(default=900, ge=1, le=60_000)
@@ -195,6 +196,7 @@ class Deadlines(_Part):
     rebalance_drain_s: float = Field(default=5, gt=0, le=120)
     delivery_s: float = Field(default=60, ge=1, le=900)
     start_s: float = Field(default=60, gt=0, le=600)
+    stall_s: float = Field(default=120, gt=0, le=3600)
 
 
 class Retry(_Part):

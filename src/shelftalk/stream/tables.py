@@ -248,6 +248,11 @@ class StateTable(Generic[Value]):
         """Partitions that are ours and recovered."""
         return self._ready
 
+    @property
+    def read_to(self) -> int:
+        """Changelog offsets that memory is complete up to, over all partitions."""
+        return sum(list(self._faust.data.offsets.values()))
+
     def get(self, key: str, partition: int) -> Value | None:
         """The value, or ``None``."""
         held: Value | None = self._data.get(partition, {}).get(key)
