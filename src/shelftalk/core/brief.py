@@ -7,6 +7,7 @@ Volatile facts (price, stock, dates) are not in it; the text carries *slots* for
 import enum
 import hashlib
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -54,7 +55,7 @@ class Tone(enum.StrEnum):
     PLAYFUL = "playful"
 
 
-class Brief(msgspec.Struct, frozen=True, array_like=True):
+class Brief(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What the generator is told.
 
     Attributes:
@@ -84,12 +85,18 @@ class Brief(msgspec.Struct, frozen=True, array_like=True):
     @property
     def brief_id(self) -> str:
         """The cache key: 16 hex digits of BLAKE2b over every field."""
-        return hashlib.blake2b(msgspec.msgpack.encode(self), digest_size=8).hexdigest()
+        return _brief_id(self)
 
     @property
     def language(self) -> str:
         """The language subtag of the locale, lower case."""
         return self.locale.split("-", 1)[0].lower()
+
+
+@lru_cache(maxsize=16_384)
+def _brief_id(brief: Brief) -> str:
+    """Remembered, since a card asks for it several times and many shoppers share a brief."""
+    return hashlib.blake2b(msgspec.msgpack.encode(brief), digest_size=8).hexdigest()
 
 
 _DIGIT = re.compile(r"\d")

@@ -32,7 +32,7 @@ class Trigger(enum.StrEnum):
     REWRITE = "rewrite"  # better words became ready
 
 
-class Audience(msgspec.Struct, frozen=True, array_like=True):
+class Audience(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Who is being shown a product: one placement of one shopper, or everybody through one channel.
 
     Attributes:
@@ -49,7 +49,7 @@ class Audience(msgspec.Struct, frozen=True, array_like=True):
         return f"{self.shopper_id}|{self.placement}"
 
 
-class CardFacts(msgspec.Struct, frozen=True, kw_only=True):
+class CardFacts(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The facts that the text was rendered from."""
 
     version: int
@@ -65,7 +65,7 @@ class CardFacts(msgspec.Struct, frozen=True, kw_only=True):
     promotion: Promotion
 
 
-class Provenance(msgspec.Struct, frozen=True, kw_only=True):
+class Provenance(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """How the card came to be.
 
     Attributes:
@@ -87,7 +87,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     cause: Origin
 
 
-class Card(msgspec.Struct, frozen=True, kw_only=True):
+class Card(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One finished shelf talker, rendered from the newest facts of its shelf.
 
     Attributes:

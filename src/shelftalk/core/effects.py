@@ -8,14 +8,14 @@ from shelftalk.core.messages import Message, Origin
 from shelftalk.core.state import Board, Copybook, LiveCard, Shelf
 
 
-class Publish(msgspec.Struct, frozen=True):
+class Publish(msgspec.Struct, frozen=True, gc=False):
     """Send this card to its output topic."""
 
     audience: Audience
     card: Card
 
 
-class Write(msgspec.Struct, frozen=True):
+class Write(msgspec.Struct, frozen=True, gc=False):
     """Have words written for this brief; the answer comes back through `Shelves.wrote`.
 
     Attributes:
@@ -28,13 +28,13 @@ class Write(msgspec.Struct, frozen=True):
     attempt: int = 0
 
 
-class Send(msgspec.Struct, frozen=True):
+class Send(msgspec.Struct, frozen=True, gc=False):
     """Send this message to another shelf, or to a board."""
 
     message: Message
 
 
-class Hold(msgspec.Struct, frozen=True):
+class Hold(msgspec.Struct, frozen=True, gc=False):
     """Words that a person should look at before they are used."""
 
     brief: Brief
@@ -42,7 +42,7 @@ class Hold(msgspec.Struct, frozen=True):
     reasons: tuple[str, ...]
 
 
-class Erase(msgspec.Struct, frozen=True):
+class Erase(msgspec.Struct, frozen=True, gc=False):
     """Leave a tombstone where a card of a forgotten shopper was.
 
     Attributes:
@@ -53,7 +53,7 @@ class Erase(msgspec.Struct, frozen=True):
     revision: int
 
 
-class Drop(msgspec.Struct, frozen=True):
+class Drop(msgspec.Struct, frozen=True, gc=False):
     """An ask that ends without a card, and why: a short stable code."""
 
     reason: str

@@ -12,7 +12,7 @@ import msgspec
 MEMORY_MS = 7 * 24 * 3_600_000
 
 
-class Erased(msgspec.Struct, frozen=True, array_like=True):
+class Erased(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """An erasure.
 
     Attributes:

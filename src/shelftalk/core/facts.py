@@ -49,7 +49,7 @@ class FactRules(msgspec.Struct, frozen=True):
     new_ms: int = 14 * DAY_MS
 
 
-class PricePoint(msgspec.Struct, frozen=True, array_like=True):
+class PricePoint(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """From this moment on, this price, for as long as the shop promised it."""
 
     at_ms: int
@@ -57,7 +57,7 @@ class PricePoint(msgspec.Struct, frozen=True, array_like=True):
     ends_ms: int | None = None
 
 
-class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Facts(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """Everything known of a product.
 
     Attributes:

@@ -122,6 +122,7 @@ class Ledger(Generic[Partition]):
             raise ValueError(f"limit must be at least 1, not {limit}")
         self._limit = limit
         self._logs: dict[Partition, _Log] = {}
+        self._kept = 0  # of all logs: asked for once an event
         self.on_change = on_change
         self.on_failed = on_failed
 
@@ -139,7 +140,10 @@ class Ledger(Generic[Partition]):
         Returns:
             Its entry, or ``None`` if a handler had it before in this assignment: a redelivery after a seek, to be skipped.
         """
-        return self._log(partition).open(offset)
+        entry = self._log(partition).open(offset)
+        if entry is not None:
+            self._kept += 1
+        return entry
 
     def committable(self) -> dict[Partition, int]:
         """For each partition the next offset to read: everything below it that was fetched is finished."""
@@ -150,6 +154,7 @@ class Ledger(Generic[Partition]):
         for partition in partitions:
             log = self._logs.pop(partition, None)
             if log is not None:
+                self._kept -= log.kept
                 log.forget()
         self.changed()
 
@@ -161,12 +166,12 @@ class Ledger(Generic[Partition]):
     @property
     def kept(self) -> int:
         """Opened entries in memory: the unfinished ones, and finished ones behind them."""
-        return sum(log.kept for log in self._logs.values())
+        return self._kept
 
     @property
     def room(self) -> int:
         """How many more entries should be opened now."""
-        return max(self._limit - self.kept, 0)
+        return max(self._limit - self._kept, 0)
 
     def heads(self) -> dict[Partition, Entry]:
         """The entry that holds each partition's commit back."""
@@ -184,6 +189,11 @@ class Ledger(Generic[Partition]):
         """
         for log in self._logs.values():
             log.check()
+        _require(self._kept == sum(log.kept for log in self._logs.values()), "kept is the sum of the logs'")
+
+    def released(self, count: int) -> None:
+        """Entries of a log are kept no longer."""
+        self._kept -= count
 
     def changed(self) -> None:
         """Tell the shell."""
@@ -240,11 +250,13 @@ class _Log:
     def release(self) -> None:
         """An entry of this log finished: release the finished ones at its head."""
         self.unfinished -= 1
-        while self.line and self.line[0].finished:
-            head = self.line.popleft()
+        line, before = self.line, self.kept
+        while line and line[0].finished:
+            head = line.popleft()
             del self._index[head.offset]
             self.kept -= 1
             self.position = head.offset + 1
+        self._ledger.released(before - self.kept)
         self._ledger.changed()
 
     def failed(self, entry: Entry, error: Exception) -> None:

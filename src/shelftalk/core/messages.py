@@ -7,7 +7,7 @@ import msgspec
 from shelftalk.core.brief import Angle
 
 
-class Origin(msgspec.Struct, frozen=True, kw_only=True):
+class Origin(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The input that caused something: it makes ids deterministic and lets a card explain itself."""
 
     topic: str
@@ -17,7 +17,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at_ms: int
 
 
-class Seed(msgspec.Struct, frozen=True, kw_only=True):
+class Seed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The product that an ask started from, as its shelf knows it."""
 
     sku: str
@@ -32,7 +32,7 @@ class Mode(enum.StrEnum):
     NEXT = "next"  # show what goes with this product
 
 
-class ShelfMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
+class ShelfMessage(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="type", omit_defaults=True):
     """A message for the shelf of `key`."""
 
     key: str

@@ -9,7 +9,7 @@ let through; lines that would need the others are passed over.
 import hashlib
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import TypeAlias
 
@@ -89,6 +89,7 @@ def _book(language: str) -> _Lines:
     }
 
 
+@lru_cache(maxsize=16_384)
 def phrase(brief: Brief) -> str:
     """A line for the brief, its volatile slots unfilled. Deterministic: the same brief gives the same line."""
     return next(phrases(brief))

@@ -19,14 +19,14 @@ _FINGERPRINT_BYTES = 6
 BRAND_HALF_LIFE_MS = 24 * 3_600_000
 
 
-class Seen(msgspec.Struct, frozen=True, array_like=True):
+class Seen(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A product and when."""
 
     sku: str
     at_ms: int
 
 
-class Interest(msgspec.Struct, frozen=True, array_like=True):
+class Interest(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A decayed count."""
 
     name: str
@@ -34,7 +34,7 @@ class Interest(msgspec.Struct, frozen=True, array_like=True):
     at_ms: int
 
 
-class Placed(msgspec.Struct, frozen=True, array_like=True):
+class Placed(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The shelf that was last asked to fill a placement.
 
     Attributes:
@@ -47,7 +47,7 @@ class Placed(msgspec.Struct, frozen=True, array_like=True):
     before: str = ""
 
 
-class Spoken(msgspec.Struct, frozen=True, array_like=True):
+class Spoken(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A time that cards were asked for: by which event, and with which revision."""
 
     at_ms: int
@@ -55,7 +55,7 @@ class Spoken(msgspec.Struct, frozen=True, array_like=True):
     revision: int
 
 
-class Profile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Profile(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One shopper.
 
     Attributes:

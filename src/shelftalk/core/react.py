@@ -75,7 +75,7 @@ class Policy(msgspec.Struct, frozen=True):
     default_locale: str = "en-GB"
 
 
-class Reaction(msgspec.Struct, frozen=True):
+class Reaction(msgspec.Struct, frozen=True, gc=False):
     """What an event led to.
 
     Attributes:
@@ -229,7 +229,7 @@ def _speak(profile: Profile, event: BehaviourEvent, origin: Origin, policy: Poli
     return _ask(profile, event, origin, policy, revision, wanted=wanted)
 
 
-class _Want(msgspec.Struct, frozen=True):
+class _Want(msgspec.Struct, frozen=True, gc=False):
     key: str
     mode: Mode
     because: Angle

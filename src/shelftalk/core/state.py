@@ -1,4 +1,8 @@
-"""What a shelf remembers: three records, kept apart because they change at different rates."""
+"""What a shelf remembers: three records, kept apart because they change at different rates.
+
+Like all values of the core they are frozen and made of values, so they cannot form cycles: ``gc=False`` tells Python's collector,
+which would otherwise look through a million live cards time and again.
+"""
 
 import enum
 from collections.abc import Mapping
@@ -36,6 +40,7 @@ def decay(value: float, age_ms: int, half_life_ms: int) -> float:
     return float(value * 0.5 ** (max(age_ms, 0) / half_life_ms))
 
 
+<<<<<<< HEAD
 def grown(revision: int, now_ms: int) -> int:
     """An ask's revision, grown with the time since: a millisecond for one.
 
@@ -48,6 +53,9 @@ def grown(revision: int, now_ms: int) -> int:
 
 
 class Neighbour(msgspec.Struct, frozen=True, array_like=True):
+=======
+class Neighbour(msgspec.Struct, frozen=True, gc=False, array_like=True):
+>>>>>>> e918de8 (Core values are no matter for the collector; cleaned points, phrases and brief ids are remembered; the ledger counts what it keeps)
     """A product that shoppers went on to, decayed to `at_ms`.
 
     Attributes:
@@ -60,7 +68,7 @@ class Neighbour(msgspec.Struct, frozen=True, array_like=True):
     at_ms: int
 
 
-class Shelf(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Shelf(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One product: its facts, and what is seen with it.
 
     Attributes:
@@ -77,14 +85,14 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     counted: tuple[str, ...] = ()
 
 
-class Text(msgspec.Struct, frozen=True, array_like=True):
+class Text(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Words that passed the guard, with their slots unfilled."""
 
     slotted: str
     model: str
 
 
-class Copybook(msgspec.Struct, frozen=True, array_like=True):
+class Copybook(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The texts of one product by brief id, oldest first; the oldest go when it is full."""
 
     texts: dict[str, Text] = {}
@@ -97,7 +105,7 @@ class Copybook(msgspec.Struct, frozen=True, array_like=True):
         return Copybook(texts)
 
 
-class Hot(msgspec.Struct, frozen=True, array_like=True):
+class Hot(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """An entry of a board."""
 
     sku: str
@@ -105,7 +113,7 @@ class Hot(msgspec.Struct, frozen=True, array_like=True):
     at_ms: int
 
 
-class Board(msgspec.Struct, frozen=True, array_like=True):
+class Board(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The most looked-at products of a category."""
 
     entries: tuple[Hot, ...] = ()
@@ -119,7 +127,7 @@ class Stage(enum.StrEnum):
     PASSED = "passed"  # another shelf was asked in its stead
 
 
-class LiveCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LiveCard(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """A card that this shelf feeds, or a pointer to the shelf that was asked in its stead.
 
     Attributes:
@@ -168,7 +176,7 @@ class LiveCard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return max(self.revision + 1, grown(self.asked_revision, now_ms))
 
 
-class ShelfState(msgspec.Struct, frozen=True):
+class ShelfState(msgspec.Struct, frozen=True, gc=False):
     """One product as the shell has it at this moment.
 
     Attributes:

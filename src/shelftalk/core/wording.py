@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 MAX_POINTS = 4
 MAX_POINT_LENGTH = 48
@@ -11,6 +12,7 @@ _SPACE = re.compile(r"\s+")
 _FOREIGN = re.compile(r"[{}\[\]<>|\\`~^*#@=_]|https?:|www\.", re.IGNORECASE)
 
 
+@lru_cache(maxsize=16_384)
 def clean_points(points: tuple[str, ...]) -> tuple[str, ...]:
     """The first few usable points. One with foreign signs, or too long to be a point, is left out rather than repaired."""
     cleaned = (_SPACE.sub(" ", unicodedata.normalize("NFKC", point)).strip(" .;,") for point in points)

@@ -7,7 +7,7 @@ anything here is built. ``type`` names the schema, times are UTC milliseconds si
 import msgspec
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
+class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag_field="type", omit_defaults=True):
     """What every event carries.
 
     Attributes:
@@ -75,7 +75,7 @@ class CartRemoved(Behaviour, frozen=True, kw_only=True, omit_defaults=True, tag=
     sku: str
 
 
-class OrderItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class OrderItem(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One line of an order."""
 
     sku: str

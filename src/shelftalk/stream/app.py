@@ -7,6 +7,7 @@ coroutine: alone in a process (`run_worker`), or beside something else (`WorkerT
 import asyncio
 import contextlib
 import enum
+import gc
 import os
 import signal
 import threading
@@ -39,6 +40,10 @@ from shelftalk.stream.watchdog import GRACE_S, Broker, StalledError, Watchdog
 log = structlog.get_logger(__name__)
 
 Value = TypeVar("Value", bound=msgspec.Struct)
+
+#: The collector's default of 700 objects is a fraction of what one batch of events makes, nearly all of which lives until its
+#: delivery and dies by its reference count.
+_GC_THRESHOLDS = (50_000, 20, 50)
 
 #: After a fatal error nothing is waited for that long: what is stuck will come again.
 _FATAL_DRAIN_S = 2.0
@@ -73,6 +78,7 @@ class Worker:
         intake: the loop of every agent, with its counts.
         registry: of Prometheus; add your own metrics.
         on_drain: called on the event loop when the worker begins to stop, so that work that waits can be cut short.
+        on_running: called on the event loop when it first has its partitions, state included.
         on_stopped: called on the event loop when everything is delivered or the deadline passed.
         error: what stopped it, if that was an error.
     """
@@ -92,6 +98,7 @@ class Worker:
         self.registry.register(_Collector(self))
         self.on_drain: list[Callable[[], None]] = []
         self.on_stopped: list[Callable[[], None]] = []
+        self.on_running: list[Callable[[], None]] = []
         self.state = State.STARTING
         self.error: Exception | None = None
         self.web_port: int | None = None
@@ -315,6 +322,7 @@ class Worker:
                     if self._has_partitions():
                         self.state = State.RUNNING
                         self.started.set()
+                        self._tell(self.on_running)
                         log.info("running", partitions=len(app.assignor.assigned_actives()))
                     elif time.monotonic() > started_by and not app.consumer_generation_id:  # recovery may take longer
                         raise BrokerError(
@@ -384,6 +392,8 @@ def run_worker(worker: Worker) -> int:
     alone = threading.current_thread() is threading.main_thread()
     if alone:
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # so that Faust's consumer thread has it too
+        gc.set_threshold(*_GC_THRESHOLDS)
+        worker.on_running.append(_settle_memory)
 
     async def main() -> None:
         if alone:
@@ -395,6 +405,12 @@ def run_worker(worker: Worker) -> int:
     with contextlib.suppress(FatalError), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())  # what it raises is worker.error
     return worker.exit_code
+
+
+def _settle_memory() -> None:
+    """What is there now (modules, recovered state) stays: the collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def exit_now(code: int) -> None:

@@ -8,7 +8,7 @@ from shelftalk.core.messages import Origin
 from shelftalk.errors import BadInputError
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """What Kafka delivered, undecoded.
 
     Attributes:
