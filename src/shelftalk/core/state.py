@@ -40,7 +40,6 @@ def decay(value: float, age_ms: int, half_life_ms: int) -> float:
     return float(value * 0.5 ** (max(age_ms, 0) / half_life_ms))
 
 
-<<<<<<< HEAD
 def grown(revision: int, now_ms: int) -> int:
     """An ask's revision, grown with the time since: a millisecond for one.
 
@@ -52,10 +51,7 @@ def grown(revision: int, now_ms: int) -> int:
     return revision + min(max(now_ms - (revision >> 10), 0), _GROWS_MS)
 
 
-class Neighbour(msgspec.Struct, frozen=True, array_like=True):
-=======
 class Neighbour(msgspec.Struct, frozen=True, gc=False, array_like=True):
->>>>>>> e918de8 (Core values are no matter for the collector; cleaned points, phrases and brief ids are remembered; the ledger counts what it keeps)
     """A product that shoppers went on to, decayed to `at_ms`.
 
     Attributes:

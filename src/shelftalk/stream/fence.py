@@ -26,13 +26,8 @@ REMEMBER_MS: Final = 24 * 3_600_000
 _SWEEP_PER_TURN: Final = 100
 
 
-<<<<<<< HEAD
-class Shown(msgspec.Struct, frozen=True, array_like=True):
-    """The newest card of a placement, whether there is anything to see of it, and when it came."""
-=======
 class Shown(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """The newest card of a placement, and whether there is anything to see of it."""
->>>>>>> e918de8 (Core values are no matter for the collector; cleaned points, phrases and brief ids are remembered; the ledger counts what it keeps)
+    """The newest card of a placement, whether there is anything to see of it, and when it came."""
 
     revision: int
     live: bool = True

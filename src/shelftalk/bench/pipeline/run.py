@@ -16,8 +16,8 @@ import msgspec
 import orjson
 
 from shelftalk.bench.pipeline.course import COMMIT_S, Course, Spent, settings_for
-from shelftalk.bench.pipeline.processes import Contestant, ContestantFailedError, contestant
-from shelftalk.bench.pipeline.workload import Record, Shop
+from shelftalk.bench.pipeline.processes import Contestant, contestant
+from shelftalk.bench.pipeline.workload import Shop
 from shelftalk.commands.worker import to_toml
 from shelftalk.errors import ShelftalkError
 from shelftalk.stream.broker import embedded_broker
@@ -96,9 +96,10 @@ def ours(bootstrap: str, folder: Path, *options: str, name: str = "shelftalk") -
     config.write_text("\n".join(to_toml(settings.masked())))
     course = Course(settings, TABLES)
     environment = os.environ | {"SHELFTALK_CONFIG": str(config)}
-    with contextlib.closing(course), contestant(
-        name, [sys.executable, "-m", "shelftalk", "worker", *options], environment, folder
-    ) as process:
+    with (
+        contextlib.closing(course),
+        contestant(name, [sys.executable, "-m", "shelftalk", "worker", *options], environment, folder) as process,
+    ):
         yield course, process
 
 
@@ -200,7 +201,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=10, help="of that (default: %(default)s)")
     chosen = parser.parse_args(arguments)
     if not QUIX_PYTHON.is_file():
-        parser.error(f"{QUIX_PYTHON} is missing: quixstreams lives in an environment of its own; run `make bench-pipeline`")
+        parser.error(
+            f"{QUIX_PYTHON} is missing: quixstreams lives in an environment of its own; run `make bench-pipeline`"
+        )
     try:
         with broker(chosen.bootstrap) as bootstrap, tempfile.TemporaryDirectory(prefix="shelftalk-bench-") as folder:
             runners = _race(bootstrap, Path(folder), chosen)
