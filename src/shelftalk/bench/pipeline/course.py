@@ -2,8 +2,9 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
@@ -56,7 +57,33 @@ class Spent(msgspec.Struct, frozen=True):
     cpu_s: float
 
 
-def settings_for(name: str, bootstrap: str, folder: str) -> Settings:
+class Answers(msgspec.Struct, frozen=True):
+    """What came back at a fixed rate.
+
+    Attributes:
+        seconds: how long was sent.
+        cards_ms: for each event that led to cards of its shopper, the milliseconds from when it was due until each was read.
+    """
+
+    seconds: float
+    cards_ms: list[list[int]]
+
+    @property
+    def first_ms(self) -> list[int]:
+        """For each of these events, when the first card came."""
+        return [min(cards) for cards in self.cards_ms]
+
+    def in_time_per_s(self, deadline_ms: int) -> float:
+        """Cards a second that came within the deadline."""
+        return sum(at_ms <= deadline_ms for cards in self.cards_ms for at_ms in cards) / self.seconds
+
+    def late_share(self, deadline_ms: int) -> float:
+        """The share of cards that did not."""
+        cards = [at_ms for cards in self.cards_ms for at_ms in cards]
+        return sum(at_ms > deadline_ms for at_ms in cards) / max(len(cards), 1)
+
+
+def settings_for(name: str, bootstrap: str, folder: str, **others: Any) -> Settings:
     """Topics and group of one contestant."""
     return load(
         app_id=name,
@@ -65,6 +92,7 @@ def settings_for(name: str, bootstrap: str, folder: str) -> Settings:
         topics={"prefix": f"{name}.", "partitions": 4},
         web={"enabled": False, "port": 0},
         log={"form": "json"},
+        **others,
     )
 
 
@@ -132,12 +160,8 @@ class Course:
 
     def pace(
         self, contestant: Contestant, make: Callable[[int], Record], rate_per_s: float, seconds: float
-    ) -> list[float]:
-        """Send at a fixed rate, whatever comes back.
-
-        Returns:
-            For each event that led to a shopper's card, the milliseconds from when it was due until its first card was read.
-        """
+    ) -> "Answers":
+        """Send at a fixed rate, whatever comes back (open loop), and wait until everything is done."""
         due: dict[str, int] = {}
         began_s = time.time() + 0.2
         for number in range(int(rate_per_s * seconds)):
@@ -149,7 +173,27 @@ class Course:
             self._send(record)
         self._producer.flush(_TIMEOUT_S)
         self.settle(contestant, 60)
-        return [self._watch.first_ms[event] - due_ms for event, due_ms in due.items() if event in self._watch.first_ms]
+        asked = self._watch.asked
+        return Answers(
+            seconds,
+            [[at_ms - due_ms for at_ms in asked[event].values()] for event, due_ms in due.items() if event in asked],
+        )
+
+    def wait_for_cards(self, contestant: Contestant, count: int, timeout_s: float) -> list[int]:
+        """Wait until so many cards have come since the course began.
+
+        Returns:
+            When each card was read, UTC milliseconds.
+        """
+        deadline = time.monotonic() + timeout_s
+        while self._watch.cards < count:
+            contestant.check()
+            if time.monotonic() > deadline:
+                raise ContestantFailedError(
+                    f"{contestant.name}: {self._watch.cards} cards after {timeout_s:g} s, not {count}"
+                )
+            time.sleep(0.05)
+        return sorted(at_ms for cards in self._watch.asked.values() for at_ms in cards.values())
 
     def settle(self, contestant: Contestant, timeout_s: float) -> None:
         """Wait until the group's lag is 0 on every topic with work in it, twice in a row.
@@ -169,6 +213,10 @@ class Course:
             time.sleep(_POLL_S)
         self._watch.catch_up(_TIMEOUT_S)
 
+    def rungs(self) -> dict[str, int]:
+        """Cards that were asked for so far, by the rung of the ladder that answered."""
+        return dict(self._watch.rungs)
+
     def final_cards(self) -> dict[bytes, tuple[str, str]]:
         """What a storefront would show now: by placement, SKU and slotted words of the live cards."""
         return self._watch.final()
@@ -182,7 +230,8 @@ class _Watch(threading.Thread):
         servers = settings.kafka.bootstrap_servers
         self.cards = 0
         self.last_ms = 0
-        self.first_ms: dict[str, int] = {}
+        self.asked: dict[str, dict[bytes, int]] = {}  # by event and placement: when its card was first read
+        self.rungs: Counter[str] = Counter()
         self._newest: dict[bytes, tuple[int, bytes | None]] = {}
         self._decoder = msgspec.json.Decoder(Seen)
         self._stop_asked = threading.Event()
@@ -224,8 +273,10 @@ class _Watch(threading.Thread):
         self.cards += 1
         self.last_ms = max(self.last_ms, at_ms)
         if value is not None:
-            event_id = self._decoder.decode(value).provenance.origin.event_id
-            self.first_ms.setdefault(event_id, at_ms)
+            provenance = self._decoder.decode(value).provenance
+            if provenance.trigger == "ask":
+                self.asked.setdefault(provenance.origin.event_id, {}).setdefault(message.key() or b"", at_ms)
+                self.rungs[provenance.rung] += 1
         self._newest[message.key() or b""] = (at_ms, value)
         self._positions[message.partition() or 0] = (message.offset() or 0) + 1
 

@@ -3,32 +3,31 @@
 import argparse
 import contextlib
 import copy
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
 import orjson
 
-from shelftalk.bench.pipeline.course import COMMIT_S, Course, Spent, settings_for
-from shelftalk.bench.pipeline.processes import Contestant, contestant
+from shelftalk.bench.pipeline.contestants import QUIX_PYTHON, bare, broker, naive, quix, say, worker
+from shelftalk.bench.pipeline.course import Answers, Course, Spent
+from shelftalk.bench.pipeline.processes import Contestant
 from shelftalk.bench.pipeline.workload import Shop
-from shelftalk.commands.worker import to_toml
 from shelftalk.errors import ShelftalkError
-from shelftalk.stream.broker import embedded_broker
-from shelftalk.stream.store import TABLES
-from shelftalk.stream.topics import TopicAdmin, TopicSpec
-
-ROOT = Path(__file__).resolve().parents[4]
-KAFKA = ROOT / "tests/kafka/broker.py"
-QUIX_PYTHON = ROOT / ".venv-bench-pipeline/bin/python"
+from shelftalk.modelling.build import ensure_default_model
 
 _READY_S, _BURST_S = 120.0, 240.0
+
+#: Within this a card must be read to be of use: what a storefront waits for.
+DEADLINE_MS = 1_000
+
+#: Texts that the naive form writes; each takes it some half a second.
+_NAIVE_CARDS = 24
 
 
 class Runner(msgspec.Struct):
@@ -38,8 +37,8 @@ class Runner(msgspec.Struct):
     about: str
     course: Course
     process: Contestant
-    bursts: list[Spent] = []
-    latency_ms: list[float] = []
+    bursts: list[Spent] = msgspec.field(default_factory=list)
+    answers: Answers = Answers(1.0, [])
     memory_mb: float = 0.0
 
     def per_core(self) -> float:
@@ -51,102 +50,28 @@ class Runner(msgspec.Struct):
         return statistics.median(spent.events / spent.wall_s for spent in self.bursts)
 
 
-def say(line: str) -> None:
-    """Progress."""
-    print(f"{time.strftime('%H:%M:%S')} {line}", flush=True)
-
-
-@contextlib.contextmanager
-def broker(given: str | None) -> Iterator[str]:
-    """The broker of this run: the given one, else an Apache Kafka of our own, else the embedded one; says which."""
-    if given is not None:
-        say(f"broker: {given}, as told")
-        yield given
-        return
-    with _apache_kafka() as bootstrap:
-        if bootstrap is not None:
-            say("broker: Apache Kafka, one node, on the same machine")
-            yield bootstrap
-            return
-    say("broker: the embedded one, for there is no Java 17 with Maven here; the same for all")
-    with embedded_broker() as embedded:
-        yield embedded.bootstrap_servers
-
-
-@contextlib.contextmanager
-def _apache_kafka() -> Iterator[str | None]:
-    if not KAFKA.is_file():
-        yield None
-        return
-    command = [sys.executable, str(KAFKA), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:  # noqa: S603
-        try:
-            ready = next((line for line in process.stdout or () if line.startswith("Ready: ")), None)
-            yield ready.split()[1] if ready else None
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-@contextlib.contextmanager
-def ours(bootstrap: str, folder: Path, *options: str, name: str = "shelftalk") -> Iterator[tuple[Course, Contestant]]:
-    """`shelftalk worker`."""
-    settings = settings_for(name, bootstrap, str(folder))
-    config = folder / f"{name}.toml"
-    config.write_text("\n".join(to_toml(settings.masked())))
-    course = Course(settings, TABLES)
-    environment = os.environ | {"SHELFTALK_CONFIG": str(config)}
-    with (
-        contextlib.closing(course),
-        contestant(name, [sys.executable, "-m", "shelftalk", "worker", *options], environment, folder) as process,
-    ):
-        yield course, process
-
-
-@contextlib.contextmanager
-def _quix(bootstrap: str, folder: Path) -> Iterator[tuple[Course, Contestant]]:
-    settings = settings_for("quixstreams", bootstrap, str(folder))
-    course = Course(settings)
-    command = [str(QUIX_PYTHON), "-m", "shelftalk.bench.pipeline.quix", bootstrap, "quixstreams", "quixstreams."]
-    command += [str(COMMIT_S), str(folder / "quix-state")]
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-    with contextlib.closing(course), contestant("quixstreams", command, environment, folder) as process:
-        yield course, process
-
-
-@contextlib.contextmanager
-def _bare(bootstrap: str, folder: Path) -> Iterator[tuple[Course, Contestant]]:
-    settings = settings_for("bare", bootstrap, str(folder))
-    course = Course(settings)
-    TopicAdmin(settings.kafka).ensure([TopicSpec("bare-state-changelog", settings.topics.partitions, 1)])
-    command = [sys.executable, "-m", "shelftalk.bench.pipeline.bare", bootstrap, "bare", "bare.", str(COMMIT_S)]
-    with contextlib.closing(course), contestant("bare", command, os.environ, folder) as process:
-        yield course, process
-
-
-def _race(bootstrap: str, folder: Path, arguments: argparse.Namespace) -> list[Runner]:
+def race(bootstrap: str, folder: Path, arguments: argparse.Namespace) -> list[Runner]:
     """The same job, three ways."""
     with contextlib.ExitStack() as stack:
         enter = stack.enter_context
         runners = [
-            Runner("quixstreams", "quixstreams 3, RocksDB state", *enter(_quix(bootstrap, folder))),
-            Runner("bare", "confluent-kafka loop, dicts", *enter(_bare(bootstrap, folder))),
-            Runner("shelftalk", "shelftalk worker (Faust)", *enter(ours(bootstrap, folder, "--phrasebook-only"))),
+            Runner("quixstreams", "quixstreams, RocksDB state", *enter(quix(bootstrap, folder))),
+            Runner("bare", "confluent-kafka loop, dicts", *enter(bare(bootstrap, folder))),
+            Runner("shelftalk", "shelftalk worker (Faust)", *enter(worker(bootstrap, folder, "--phrasebook-only"))),
         ]
         shop = Shop(arguments.products)
         now_ms = time.time_ns() // 1_000_000
         catalogue = list(shop.catalogue(now_ms - 3_600_000))
         for runner in runners:
-            runner.bursts = []
             runner.course.send(catalogue)
             runner.course.settle(runner.process, _READY_S)
             say(f"{runner.name} is up and knows {len(catalogue)} products")
         _bursts(runners, shop, now_ms, arguments)
         for runner in runners:
             own = copy.deepcopy(shop)
-            runner.latency_ms = runner.course.pace(runner.process, own.event, arguments.rate, arguments.seconds)
+            runner.answers = runner.course.pace(runner.process, own.event, arguments.rate, arguments.seconds)
             runner.memory_mb = runner.process.memory_mb()
-            say(f"{runner.name}: {len(runner.latency_ms)} events led to a card, at {arguments.rate:g} events/s")
+            say(f"{runner.name}: {len(runner.answers.cards_ms)} events led to cards, at {arguments.rate:g} events/s")
         _compare(runners)
     return runners
 
@@ -169,21 +94,65 @@ def _bursts(runners: Sequence[Runner], shop: Shop, now_ms: int, arguments: argpa
 
 
 def _compare(runners: Sequence[Runner]) -> None:
-    """Whether it was the same job: what stands on the placements in the end."""
+    """Whether it was the same job: the placements that are filled in the end."""
     standing = {runner.name: runner.course.final_cards() for runner in runners}
-    ours_ = standing["shelftalk"].keys()
+    ours = standing["shelftalk"].keys()
     for name, cards in standing.items():
-        say(f"{name}: {len(cards)} placements filled, {len(cards.keys() & ours_)} of them also by shelftalk")
+        say(f"{name}: {len(cards)} placements filled, {len(cards.keys() & ours)} of them also by shelftalk")
 
 
-def _table(runners: Sequence[Runner]) -> None:
+def with_model(bootstrap: str, folder: Path, arguments: argparse.Namespace) -> tuple[float, float]:
+    """Cards a second that are in time: of the naive form, and of the worker with the same model.
+
+    The naive form is measured as it likes it best: it has a backlog and the machine for itself, and a card counts as in time if
+    *writing* it took no longer than the deadline, however long its event waited. The worker must hold a fixed rate from outside.
+    """
+    model = ensure_default_model(lambda *_: None)
+    shop = Shop(arguments.products)
+    catalogue = list(shop.catalogue(time.time_ns() // 1_000_000 - 3_600_000))
+    with naive(bootstrap, folder, model) as (course, process):
+        course.send(catalogue)
+        course.settle(process, _READY_S)
+        course.send(shop.view(time.time_ns() // 1_000_000) for _ in range(_NAIVE_CARDS + 1))
+        at_ms = course.wait_for_cards(process, _NAIVE_CARDS, 120)[:_NAIVE_CARDS]
+        took_ms = [after - before for before, after in pairwise(at_ms)]
+        naive_per_s = sum(took <= DEADLINE_MS for took in took_ms) / (sum(took_ms) / 1000)
+        say(f"naive: {statistics.median(took_ms):.0f} ms a card, {naive_per_s:.2f} cards/s in time")
+    with worker(bootstrap, folder, name="shelftalk-model") as (course, process):
+        course.send(catalogue)
+        course.settle(process, _READY_S)
+        course.pace(process, shop.event, arguments.model_rate, 5)  # warm up: the first texts are written
+        answers = course.pace(process, shop.event, arguments.model_rate, arguments.seconds)
+        ours_per_s = answers.in_time_per_s(DEADLINE_MS)
+        say(
+            f"shelftalk with the model: {ours_per_s:.1f} cards/s in time at {arguments.model_rate:g} events/s, "
+            f"{answers.late_share(DEADLINE_MS):.1%} late; answered by {course.rungs()}"
+        )
+    return naive_per_s, ours_per_s
+
+
+def table(runners: Sequence[Runner]) -> None:
+    """What was measured of the race."""
     print(f"\n{'':28} {'events/s':>9} {'per core':>9} {'us/event':>9} {'p50 ms':>7} {'p99 ms':>7} {'MiB':>6}")
     for runner in runners:
-        cuts = statistics.quantiles(runner.latency_ms, n=100, method="inclusive")
+        cuts = statistics.quantiles(runner.answers.first_ms, n=100, method="inclusive")
         print(
             f"{runner.about:28} {runner.per_second():9.0f} {runner.per_core():9.0f} {1e6 / runner.per_core():9.0f} "
             f"{cuts[49]:7.0f} {cuts[98]:7.0f} {runner.memory_mb:6.0f}"
         )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bench-pipeline", description="The worker against other ways to do its job.")
+    parser.add_argument("--bootstrap", help="a broker of your own")
+    parser.add_argument("--events", type=int, default=4_000, help="in a burst (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="bursts each (default: %(default)s)")
+    parser.add_argument("--products", type=int, default=2_000, help="(default: %(default)s)")
+    parser.add_argument("--rate", type=float, default=40, help="events a second for latency (default: %(default)s)")
+    parser.add_argument("--model-rate", type=float, default=100, help="likewise, with the model (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=10, help="of either (default: %(default)s)")
+    parser.add_argument("--only", choices=("race", "model"), help="half of it")
+    return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -192,35 +161,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    parser = argparse.ArgumentParser(description="The worker against other ways to do its job.")
-    parser.add_argument("--bootstrap", help="a broker of your own")
-    parser.add_argument("--events", type=int, default=4_000, help="in a burst (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="bursts each (default: %(default)s)")
-    parser.add_argument("--products", type=int, default=2_000, help="(default: %(default)s)")
-    parser.add_argument("--rate", type=float, default=40, help="events a second for latency (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=10, help="of that (default: %(default)s)")
+    parser = _parser()
     chosen = parser.parse_args(arguments)
-    if not QUIX_PYTHON.is_file():
-        parser.error(
-            f"{QUIX_PYTHON} is missing: quixstreams lives in an environment of its own; run `make bench-pipeline`"
-        )
+    if chosen.only != "model" and not QUIX_PYTHON.is_file():
+        parser.error(f"{QUIX_PYTHON} is missing: quixstreams has an environment of its own; run `make bench-pipeline`")
+    result: dict[str, float] = {}
     try:
         with broker(chosen.bootstrap) as bootstrap, tempfile.TemporaryDirectory(prefix="shelftalk-bench-") as folder:
-            runners = _race(bootstrap, Path(folder), chosen)
+            if chosen.only != "model":
+                runners = race(bootstrap, Path(folder), chosen)
+                table(runners)
+                by_quix, by_bare, ours = (runner.per_core() for runner in runners)
+                result |= {"vs_quixstreams": ours / by_quix, "vs_bare_loop": ours / by_bare}
+            if chosen.only != "race":
+                by_naive, by_us = with_model(bootstrap, Path(folder), chosen)
+                result["vs_naive"] = by_us / by_naive
     except ShelftalkError as error:
         print(f"bench-pipeline: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted: nothing to report", file=sys.stderr)
+        print("bench-pipeline: interrupted; nothing to report", file=sys.stderr)
         return 130
-    _table(runners)
-    quix, bare, us = runners
-    print(
-        orjson.dumps(
-            {
-                "vs_quixstreams": round(us.per_core() / quix.per_core(), 2),
-                "vs_bare_loop": round(us.per_core() / bare.per_core(), 2),
-            }
-        ).decode()
-    )
+    print(orjson.dumps({name: round(ratio, 2) for name, ratio in result.items()}).decode())
     return 0

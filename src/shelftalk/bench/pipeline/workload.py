@@ -119,6 +119,10 @@ class Shop:
         [kind] = self._dice.choices(list(_SHARES), list(_SHARES.values()))
         return _record(self._inventory(kind, at_ms) if issubclass(kind, Inventory) else self._behaviour(kind, at_ms))
 
+    def view(self, at_ms: int) -> Record:
+        """A product page is opened."""
+        return _record(self._behaviour(ProductViewed, at_ms))
+
     def _inventory(self, kind: type[Inventory], at_ms: int) -> Inventory:
         sku = self._choose(self._dice.randrange(len(_KINDS)))
         if kind is StockChanged:
