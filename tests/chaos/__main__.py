@@ -35,21 +35,24 @@ def main(arguments: list[str] | None = None) -> int:
         folder = given.out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shelftalk-chaos-")))
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            story, verdict = chaos(folder.resolve(), options, keep=given.out is not None)
+            story, evidence = chaos(folder.resolve(), options)
         except KafkaUnavailableError as error:
             tell(f"chaos: {error}")
             return 2
         except KeyboardInterrupt:
             tell("chaos: interrupted")
             return 130
+        if given.out is not None:
+            write(folder, evidence)
+    verdict = judge(evidence)
     figures = summary(options, story, verdict)
     print("\n".join(table(figures, verdict)))
     print(json.dumps(figures))
     return 0 if figures["kept"] else 1
 
 
-def chaos(folder: Path, options: Options, *, keep: bool = False) -> tuple[Story, Verdict]:
-    """One run, and what the topics say of it; with `keep`, they are written to the folder, one file each."""
+def chaos(folder: Path, options: Options) -> tuple[Story, Evidence]:
+    """One run, and all that lies in the topics then."""
     with Run(folder, options, tell) as run:
         run.play()
         tell("reading the topics ...")
@@ -59,10 +62,13 @@ def chaos(folder: Path, options: Options, *, keep: bool = False) -> tuple[Story,
             ends={short: run.topics.ends(names[short]) for short in CONSUMED},
             committed={short: run.topics.committed(names[short]) for short in CONSUMED},
         )
-    if keep:
-        for short, records in evidence.topics.items():
-            (folder / f"{short.replace(' ', '-')}.jsonl").write_text("".join(map(_line, records)))
-    return run.story, judge(evidence)
+    return run.story, evidence
+
+
+def write(folder: Path, evidence: Evidence) -> None:
+    """The records, a file for each topic."""
+    for short, records in evidence.topics.items():
+        (folder / f"{short.replace(' ', '-')}.jsonl").write_text("".join(map(_line, records)))
 
 
 def _line(record: Record) -> str:

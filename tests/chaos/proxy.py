@@ -102,3 +102,4 @@ class Network:
             asyncio.run_coroutine_threadsafe(proxy.close(), self.loop).result(_STOP_S)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(_STOP_S)
+        self.loop.close()

@@ -113,7 +113,7 @@ class Run:
         generator = self.folder / "generator"
         model = build_tiny(self.folder / "model") if self.options.generator else None
         slots = [
-            Slot(name, self.folder, _environment(self.folder / name, proxy.port, generator, model, self.options))
+            Slot(name, self.folder, self._environment(name, proxy.port, generator, model))
             for name, proxy in self._network.proxies.items()
         ]
         self.fleet = Fleet(slots, generator)
@@ -333,6 +333,30 @@ class Run:
         time.sleep(away_s)
         self.broker.start()
 
+    def _environment(self, name: str, port: int, generator: Path, model: Path | None) -> dict[str, str]:
+        found = {
+            "SHELFTALK_APP_ID": APP,
+            "SHELFTALK_DATA_DIR": str(self.folder / name),
+            "SHELFTALK_KAFKA__BOOTSTRAP_SERVERS": f"127.0.0.1:{port}",
+            "SHELFTALK_KAFKA__SESSION_TIMEOUT_S": str(self.options.session_s),
+            "SHELFTALK_KAFKA__COMMIT_INTERVAL_S": "0.5",
+            "SHELFTALK_TOPICS__PREFIX": f"{APP}.",
+            "SHELFTALK_TOPICS__PARTITIONS": str(PARTITIONS),
+            "SHELFTALK_LOG__FORM": "json",
+            # Every event that could cause a card does: the verifier knows what to expect of each.
+            "SHELFTALK_POLICY": '{"debounce_ms":0,"max_per_hour":100000,"quiet_after_order_ms":0,"max_events_per_second":100000}',
+            GENERATOR_VARIABLE: str(generator),
+        }
+        if name == "W1":  # as a stateful set gives names: it gets its partitions back without a rebalance
+            found["SHELFTALK_INSTANCE_ID"] = name
+        if model is None:
+            found[PHRASEBOOK_VARIABLE] = "1"
+        else:
+            found["SHELFTALK_ENGINE__MODEL_FOLDER"] = str(model)
+            found["SHELFTALK_ENGINE__THREADS"] = "1"
+            found["SHELFTALK_ENGINE__ROWS"] = "4"
+        return found
+
     # --- small things ------------------------------------------------------------------------------------------------
 
     def _after(self, delay_s: float, what: Callable[[], Any]) -> None:
@@ -390,29 +414,6 @@ def _create_topics(settings: Settings) -> None:
     stamped = {"message.timestamp.type": "LogAppendTime"}
     specs = [replace(spec, config=spec.config | stamped) for spec in topic_specs(settings, TABLES)]
     TopicAdmin(settings.kafka).ensure(specs)
-
-
-def _environment(state: Path, port: int, generator: Path, model: Path | None, options: Options) -> dict[str, str]:
-    found = {
-        "SHELFTALK_APP_ID": APP,
-        "SHELFTALK_DATA_DIR": str(state),
-        "SHELFTALK_KAFKA__BOOTSTRAP_SERVERS": f"127.0.0.1:{port}",
-        "SHELFTALK_KAFKA__SESSION_TIMEOUT_S": str(options.session_s),
-        "SHELFTALK_KAFKA__COMMIT_INTERVAL_S": "0.5",
-        "SHELFTALK_TOPICS__PREFIX": f"{APP}.",
-        "SHELFTALK_TOPICS__PARTITIONS": str(PARTITIONS),
-        "SHELFTALK_LOG__FORM": "json",
-        # Every event that could cause a card does: the verifier knows what to expect of each.
-        "SHELFTALK_POLICY": '{"debounce_ms":0,"max_per_hour":100000,"quiet_after_order_ms":0,"max_events_per_second":100000}',
-        GENERATOR_VARIABLE: str(generator),
-    }
-    if model is None:
-        found[PHRASEBOOK_VARIABLE] = "1"
-    else:
-        found["SHELFTALK_ENGINE__MODEL_FOLDER"] = str(model)
-        found["SHELFTALK_ENGINE__THREADS"] = "1"
-        found["SHELFTALK_ENGINE__ROWS"] = "4"
-    return found
 
 
 def tell(line: str) -> None:
