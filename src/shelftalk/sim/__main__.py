@@ -1,10 +1,11 @@
-"""``python -m shelftalk.sim --seeds 300 [--seed N] [--break ledger|catch-up]``: play histories, and say which broke a promise."""
+"""``python -m shelftalk.sim --seeds 300 [--seed N] [--break BUG]``: play histories, and say which broke a promise."""
 
 import argparse
 import sys
 import time
 from collections import Counter
 
+from shelftalk.sim.bugs import Bug
 from shelftalk.sim.run import Result, run_seed
 
 _TRACE = 25
@@ -20,21 +21,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=300, help="how many histories (default: %(default)s)")
     parser.add_argument("--first", type=int, default=0, help="the first seed (default: %(default)s)")
     parser.add_argument("--seed", type=int, help="play this one only, and show its diary")
-    parser.add_argument(
-        "--break", dest="broken", choices=["ledger", "catch-up"], help="plant a bug, which must be caught"
-    )
+    parser.add_argument("--break", dest="bug", type=Bug, choices=list(Bug), help="plant a bug, which must be caught")
     given = parser.parse_args(arguments)
     seeds = range(given.first, given.first + given.seeds) if given.seed is None else [given.seed]
     began = time.monotonic()
     failed: list[Result] = []
     counts: Counter[str] = Counter()
     for number, seed in enumerate(seeds, start=1):
-        result = run_seed(seed, break_ledger=given.broken == "ledger", break_catch_up=given.broken == "catch-up")
+        result = run_seed(seed, given.bug)
         counts.update(result.counts)
         if result.broken:
             failed.append(result)
             if len(failed) == 1:
-                _show(result)
+                _show(result, given.bug)
         if sys.stderr.isatty() or number % 100 == 0:
             print(f"\r{number} of {len(seeds)}, {len(failed)} broken", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
@@ -52,10 +51,10 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if failed else 0
 
 
-def _show(result: Result) -> None:
+def _show(result: Result, bug: Bug | None) -> None:
     print(f"seed {result.seed} broke a promise: {result.broken}")
     print(*result.diary[-_TRACE:], sep="\n")
-    print(f"again: python -m shelftalk.sim --seed {result.seed}")
+    print(f"again: python -m shelftalk.sim --seed {result.seed}{f' --break {bug}' if bug else ''}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from functools import partial
 from shelftalk.core.react import Policy
 from shelftalk.core.rules import ShelfRules
 from shelftalk.sim.broker import Broker
+from shelftalk.sim.bugs import Bug
 from shelftalk.sim.check import Auditor
 from shelftalk.sim.crashes import Fleet, Weather, plan
 from shelftalk.sim.shop import Arrival, Shop
@@ -40,17 +41,16 @@ class Result:
     diary: tuple[str, ...]
 
 
-def run_seed(seed: int, *, break_ledger: bool = False, break_catch_up: bool = False) -> Result:
+def run_seed(seed: int, bug: Bug | None = None) -> Result:
     """Play the history of a seed. The same seed is the same history.
 
     Args:
         seed: its number.
-        break_ledger: plant a bug: commit what was read, without waiting for what it caused.
-        break_catch_up: plant a bug: publish from a partition that was just taken before its inventory is read again.
+        bug: plant one.
     """
     world = World(seed)
     try:
-        _play(world, break_ledger=break_ledger, break_catch_up=break_catch_up)
+        _play(world, bug)
     except PromiseBrokenError as error:
         return Result(seed, str(error), error.promise, world.counts, tuple(world.diary))
     except Exception as error:  # noqa: BLE001 - a bug anywhere is a finding, and its seed is what matters
@@ -58,7 +58,7 @@ def run_seed(seed: int, *, break_ledger: bool = False, break_catch_up: bool = Fa
     return Result(seed, None, None, world.counts, tuple(world.diary))
 
 
-def _play(world: World, *, break_ledger: bool, break_catch_up: bool) -> None:
+def _play(world: World, bug: Bug | None) -> None:
     rng = world.rng
     broker = Broker(world, partitions=rng.randint(1, 3))
     auditor = Auditor(world)
@@ -80,8 +80,7 @@ def _play(world: World, *, break_ledger: bool, break_catch_up: bool) -> None:
         ledger_limit=rng.choice((8, 64, 4_096)),
         slowness=weather.slowness,
         model_up=weather.model_up,
-        break_ledger=break_ledger,
-        break_catch_up=break_catch_up,
+        bug=bug,
     )
     arrivals = list(Shop(world).arrivals(rng.choice((5, 20, 50, 90)), _LENGTH_MS))
     for arrival in arrivals:

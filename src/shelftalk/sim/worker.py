@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from shelftalk.core.card import Audience, encode_card
 from shelftalk.core.effects import Drop, Effect, Erase, Hold, Publish
 from shelftalk.core.ledger import Entry as LedgerEntry
@@ -13,12 +15,13 @@ from shelftalk.core.rules import ShelfRules
 from shelftalk.errors import BadInputError
 from shelftalk.events.codec import decode_inventory
 from shelftalk.sim.broker import Broker, Producer, Record, TopicPartition
+from shelftalk.sim.bugs import Bug
 from shelftalk.sim.check import Auditor, Place, Tracked
 from shelftalk.sim.model import SimDesk
 from shelftalk.sim.store import SimStore, owe
 from shelftalk.sim.world import World
 from shelftalk.stream.account import Entry
-from shelftalk.stream.fence import Fence, encode_erasure
+from shelftalk.stream.fence import Fence, Offer, encode_erasure
 from shelftalk.stream.keeper import Keeper, Limits, card_key
 from shelftalk.stream.react_handler import ReactHandler
 from shelftalk.stream.record import Record as KafkaRecord
@@ -38,8 +41,7 @@ class Setup(NamedTuple):
     ledger_limit: int
     slowness: Callable[[str], float]
     model_up: Callable[[], bool]
-    break_ledger: bool
-    break_catch_up: bool
+    bug: Bug | None
 
 
 class Outlet:
@@ -112,6 +114,16 @@ class AuditedReact(ReactHandler):
         super()._carry_out(shopper_id, reaction, partition, entry)
 
 
+class OpenFence(Fence):
+    """The planted bug: it lets everything pass."""
+
+    def handle(self, record: KafkaRecord, entry: Entry) -> None:
+        """Pass an offer on."""
+        offer = msgspec.json.decode(record.value or b"", type=Offer)
+        value = None if offer.revision is None else record.value
+        self._outlet.card(f"{offer.shopper_id}|{offer.placement}", value, (entry,))
+
+
 class Worker:
     """One process, from its start to its end.
 
@@ -126,7 +138,7 @@ class Worker:
         self.partitions: set[int] = set()
         self._setup = setup
         self._world = setup.world
-        self.producer = Producer(setup.world, setup.broker, setup.slowness)
+        self.producer = Producer(setup.world, setup.broker, setup.slowness, hasty=setup.bug is Bug.OUTBOX)
         self.store = SimStore(setup.broker, self.producer)
         self.desk = SimDesk(setup.world, setup.model_up, self._is_alive)
         self.outlet = Outlet(setup, self.producer, self.store)
@@ -135,7 +147,8 @@ class Worker:
         self.desk.reader = self.keeper
         self.react = AuditedReact(setup.policy, self.store.profiles, self.store.erased, self.outlet)
         self.react.auditor = setup.auditor
-        self.fence = Fence(self.store.shown, self.store.erased, self.outlet)
+        fence = OpenFence if setup.bug is Bug.FENCE else Fence
+        self.fence = fence(self.store.shown, self.store.erased, self.outlet)
         self.ledger: Ledger[TopicPartition] = Ledger(setup.ledger_limit, on_failed=self._failed)
         self._positions: dict[TopicPartition, int] = {}
         self._backlog: dict[int, int] = {}  # by partition that catches up: where its inventory ended when it was taken
@@ -157,7 +170,7 @@ class Worker:
         for topic in CONSUMED:
             self._positions[topic, partition] = self._setup.broker.committed.get((topic, partition), 0)
         self._backlog[partition] = len(self._setup.broker.log("inventory", partition))
-        self.keeper.recovered(partition, self._world.now_ms, catching_up=not self._setup.break_catch_up)
+        self.keeper.recovered(partition, self._world.now_ms, catching_up=self._setup.bug is not Bug.CATCH_UP)
         self._look_up()
 
     def _look_up(self) -> None:
@@ -230,7 +243,7 @@ class Worker:
 
     def _commit(self) -> None:
         found = self.ledger.committable()
-        if self._setup.break_ledger:  # the planted bug: what was read counts as done
+        if self._setup.bug is Bug.LEDGER:
             found = {place: position for place, position in self._positions.items() if position}
         for place, position in found.items():
             self._setup.auditor.committing(place, position)

@@ -1,0 +1,12 @@
+"""Bugs that can be planted, to see that they are caught: each takes out one thing that a promise hangs on."""
+
+import enum
+
+
+class Bug(enum.StrEnum):
+    """What is broken on purpose."""
+
+    LEDGER = "ledger"  # commit what was read, without waiting for what it caused
+    OUTBOX = "outbox"  # take for delivered what was only posted
+    CATCH_UP = "catch-up"  # publish from a partition that was just taken before its inventory is read again
+    FENCE = "fence"  # let every offer pass, also one that a newer has overtaken
