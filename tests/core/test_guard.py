@@ -1,7 +1,5 @@
 """The guard rejects what nobody may print, holds what a person should see, and lets honest lines through."""
 
-# ruff: noqa: RUF001 - Chinese punctuation is meant
-
 import time
 
 import pytest

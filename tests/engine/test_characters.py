@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 look-alike characters are the subject
 import unicodedata
 
 import pytest

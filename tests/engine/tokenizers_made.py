@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 _TEXTS = (
     'x = {"price": 1}, {name}, {name}; f"{price} off" {} {{brand}} was_price percent {percent_off}.',
     "only {price}, was {was_price} for the {name}! Keep it; return {brand}",
-    "这款茶壶轻巧耐用,原价９９元,现价５０％。适合每一天的早晨,送给喜欢喝茶的朋友。",  # noqa: RUF001
+    "这款茶壶轻巧耐用,原价９９元,现价５０％。适合每一天的早晨,送给喜欢喝茶的朋友。",
     "手冲壶出水稳定,细长壶嘴,清晨也很安静。库存仅剩３件,欲购从速!",
 )
 
@@ -34,7 +34,7 @@ def byte_level(vocab_size: int = 420) -> dict[str, Any]:
 def sentence_piece() -> dict[str, Any]:
     """Llama 2's kind: ``▁`` for a space, and bytes where a character has no token."""
     pieces = ["<unk>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁", "▁a", "a", "lamp", "▁lamp", "▁{", "pr"]
-    pieces += ["ice", "}", "{", "ice}", "}.", "}9", "5", "％", "中", "p", "r", "i", "c", "e"]  # noqa: RUF001
+    pieces += ["ice", "}", "{", "ice}", "}.", "}9", "5", "％", "中", "p", "r", "i", "c", "e"]
     vocab = {piece: number for number, piece in enumerate(pieces)}
     special = [{"id": vocab[piece], "content": piece, "special": True} for piece in ("<unk>", "</s>")]
     steps = [

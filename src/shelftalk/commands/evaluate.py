@@ -42,3 +42,73 @@ def next_item(
         parts = [survey(train, learned_share=1.0), survey(test, learned_share=0.0)]
     figures = evaluate_next_item(parts, frozen=frozen, score=score)
     typer.echo(json.dumps(figures))
+
+
+@app.command()
+def text(
+    *,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A built model's folder, or NAME=FOLDER; repeatable. Left out: all that come with shelftalk."
+        ),
+    ] = None,
+    foreign: Annotated[
+        list[Path] | None,
+        typer.Option(
+            exists=True, dir_okay=False, help='A test set: JSONL of {"attributes": {}, "reference": ""}; repeatable.'
+        ),
+    ] = None,
+    foreign_language: Annotated[str, typer.Option(help="Language of the test sets.")] = "en",
+    limit: Annotated[int, typer.Option(min=0, help="Briefs a language or test set, 0 for all.")] = 0,
+    pages: Annotated[int, typer.Option(min=0, help="Pages of six cards to look at.")] = 40,
+    perplexity: Annotated[bool, typer.Option(help="Ask SmolLM2 how likely it finds the texts; minutes.")] = True,
+    seed: Annotated[int, typer.Option(help="Of the draws.")] = 0,
+    out: Annotated[Path, typer.Option(file_okay=False, help="report.html and texts.jsonl go here.")] = Path(
+        "out/evaluation"
+    ),
+    json_file: Annotated[Path | None, typer.Option("--json", help="All figures, as one JSON object.")] = None,
+) -> None:
+    """Judge generators, phrasebook and people by the same held-out briefs; writes a report."""
+    from shelftalk.evaluate.text.command import Request, run  # noqa: PLC0415  slow to import
+
+    figures = run(
+        Request(
+            models=tuple(model or ()),
+            foreign=tuple(foreign or ()),
+            foreign_language=foreign_language,
+            limit=limit,
+            pages=pages,
+            perplexity=perplexity,
+            seed=seed,
+            out=out,
+        )
+    )
+    if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        json_file.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    typer.echo(json.dumps(figures))
+
+
+@app.command()
+def rate(
+    first: Annotated[str, typer.Argument(help="Whose texts: a name of the report, such as phrasebook.")],
+    second: Annotated[str, typer.Argument(help="Against whose: another, such as human.")],
+    *,
+    texts: Annotated[Path, _File] = Path("out/evaluation/texts.jsonl"),
+    count: Annotated[int, typer.Option(min=1, help="Pairs.")] = 30,
+    seed: Annotated[int, typer.Option(help="Which pairs, and which side.")] = 0,
+    log: Annotated[Path, typer.Option(dir_okay=False, help="Every answer is added here.")] = Path(
+        "out/evaluation/ratings.jsonl"
+    ),
+) -> None:
+    """Two texts for a brief, blind: which would you print? The win rate with its 95 % interval (Wilson)."""
+    from shelftalk.evaluate.text import rate as rating  # noqa: PLC0415
+
+    pairs = rating.pairs_of(texts, first, second, count, seed)
+    wins = rating.rate(pairs, input, typer.echo, log)
+    verdict = rating.verdict(first, second, wins)
+    typer.echo(
+        f"{first} against {second}: {verdict.rate:.0%} of {verdict.ratings}, 95 % {verdict.low:.0%} to {verdict.high:.0%}"
+    )
+    typer.echo(json.dumps(verdict._asdict()))

@@ -11,7 +11,7 @@ import typer
 from shelftalk.stream.settings import Settings, load, unknown_environment
 
 if TYPE_CHECKING:
-    from shelftalk.engine import Engine
+    from shelftalk.engine import Writer
     from shelftalk.stream.topics import TopicSpec
 
 #: How much the model gives way to everything else in the worker.
@@ -34,7 +34,9 @@ def worker(
     settings = load()
     set_up_logging(settings.log, settings.privacy.pseudonyms())
     with ExitStack() as stack:
-        engine = None if phrasebook_only else stack.enter_context(_engine(settings))
+        engine = None if phrasebook_only else _engine(settings)
+        if engine is not None:
+            stack.callback(engine.close)
         process = Worker(settings, lambda ready: _keep(Pipeline(ready, engine)), create_topics=create_topics)
         code = run_worker(process)
     if process.error is not None:
@@ -46,20 +48,20 @@ def _keep(_pipeline: object) -> None:
     """The worker's callbacks hold the pipeline; nothing more is to be done with it."""
 
 
-def _engine(settings: Settings) -> "Engine":
+def _engine(settings: Settings) -> "Writer":
     """The generator, in threads that yield to the event loop.
 
     Where the model runs on the same cores, it would starve heartbeats and deadlines. On Linux niceness is a thread's own and
     inherited, so the engine is made in a nicer thread.
     """
-    from shelftalk.engine import Device, Engine  # noqa: PLC0415
-    from shelftalk.modelling.build import ensure_default_model  # noqa: PLC0415
+    from shelftalk.engine import Device, open_writer  # noqa: PLC0415
+    from shelftalk.modelling.build import ensure_model  # noqa: PLC0415
 
     chosen = settings.engine
-    folder = chosen.model_folder or ensure_default_model(_say)
+    folder = chosen.model_folder or ensure_model(_say)
     with ThreadPoolExecutor(1, initializer=os.nice, initargs=(_NICENESS,)) as nicer:
         return nicer.submit(
-            Engine,
+            open_writer,
             folder,
             device=Device(chosen.device),
             rows=chosen.rows,

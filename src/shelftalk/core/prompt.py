@@ -1,15 +1,33 @@
-"""From a brief to the prompt's words.
+"""From a brief to the prompt's words, and from what a generator wrote back to a slotted text.
 
 Only what a shopper could read on the product page reaches the model: never an identity, never free text of a shopper.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
-from shelftalk.core.brief import Brief, point_slots
+from shelftalk.core.brief import Brief, point_slots, slots_for
+from shelftalk.core.word_slots import offered_slots, put_words, word_values
 
 #: Tokens that the fine-tuned model may write for one text of each channel, its end token included.
 #: The longest hand-written line of each channel, with a margin of a fifth.
 MAX_NEW_TOKENS = {"card": 48, "ad": 36, "social": 72, "copy": 110}
+
+
+class Variant(NamedTuple):
+    """How a kind of generator is asked and understood.
+
+    Attributes:
+        prompt: the words that it gets.
+        slots: the slots that it may write.
+        text: its text with only the slots left that a card fills.
+        languages: what models of this kind are trained to write.
+    """
+
+    prompt: Callable[[Brief], str]
+    slots: Callable[[Brief], tuple[str, ...]]
+    text: Callable[[Brief, str], str]
+    languages: frozenset[str]
 
 
 def _line_v1(brief: Brief) -> str:
@@ -22,7 +40,19 @@ def _line_v1(brief: Brief) -> str:
     return f"<|im_start|>user\n{head}\n{brief.kind}\n{points or '-'}<|im_end|>\n<|im_start|>assistant\n"
 
 
-_VARIANTS: dict[str, Callable[[Brief], str]] = {"line-v1": _line_v1}
+def _slots_v1(brief: Brief) -> str:
+    """The form of the models that write word slots: each word of the brief beside the slot that stands for it."""
+    brand = " branded" if brief.branded else ""
+    values = {**point_slots(brief.points), **word_values(brief)}
+    words = "".join(f"\n{{{slot}}} {value}" for slot, value in values.items() if slot != "noun")
+    head = f"{brief.language} {brief.channel} {brief.angle} {brief.promotion} {brief.tone}".replace("_", "")
+    return f"<|im_start|>{head}{brand}{words}<|im_start|>"
+
+
+_VARIANTS: dict[str, Variant] = {
+    "line-v1": Variant(_line_v1, slots_for, lambda _brief, text: text, frozenset({"en"})),
+    "slots-v1": Variant(_slots_v1, offered_slots, put_words, frozenset({"en", "zh"})),
+}
 
 DEFAULT_VARIANT = "line-v1"
 
@@ -33,7 +63,22 @@ def prompt_for(brief: Brief) -> str:
     Raises:
         KeyError: no variant has this name; settings check it at start.
     """
-    return _VARIANTS[brief.variant](brief)
+    return _VARIANTS[brief.variant].prompt(brief)
+
+
+def slots_of(brief: Brief) -> tuple[str, ...]:
+    """The slots that the generator of the brief's variant may write."""
+    return _VARIANTS[brief.variant].slots(brief)
+
+
+def text_of(brief: Brief, written: str) -> str:
+    """What the generator of the brief's variant wrote, as the guard and the card take it."""
+    return _VARIANTS[brief.variant].text(brief, written)
+
+
+def languages_of(variant: str) -> frozenset[str]:
+    """What the models of a variant write."""
+    return _VARIANTS[variant].languages
 
 
 def variants() -> tuple[str, ...]:

@@ -29,15 +29,19 @@ def find_model(console: Console, *, plain: bool, phrasebook_only: bool) -> Path 
     if given:
         _say(console, f"words: the model in {given}")
         return Path(given)
-    from shelftalk.modelling.build import ensure_default_model  # noqa: PLC0415  slow to import
+    from shelftalk.modelling.build import ensure_default_model, ensure_small_model  # noqa: PLC0415  slow to import
 
     try:
         with _Steps(console, plain=plain) as steps:
             folder = ensure_default_model(steps.note)
     except WeightsUnavailableError as error:
         _say(console, f"The model's weights cannot be had: {error}")
-        _say(console, "Going on with the phrasebook: hand-written lines, the same facts, the same guarantees.")
-        return None
+        with _Steps(console, plain=plain) as steps:
+            folder = ensure_small_model(steps.note)
+        _say(
+            console,
+            "Going on with the small model that comes with shelftalk: plainer words, the same facts, the same guarantees.",
+        )
     _say(console, f"words: the model in {folder}")
     return folder
 

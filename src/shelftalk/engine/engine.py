@@ -44,6 +44,7 @@ class Engine:
 
     Attributes:
         model_id: names the model, for provenance.
+        prompt_variant: how the model wants to be asked, where its manifest says so.
         device: where it runs.
     """
 
@@ -81,6 +82,7 @@ class Engine:
         session = open_session(model.graph, device, threads=threads, gpu_mem_limit_bytes=gpu_mem_limit_bytes)
         lock = FactLock(model.vocabulary, columns=model.head_ids, capacity=max(32, 2 * rows))
         self.model_id = model.model_id
+        self.prompt_variant = model.prompt_variant
         self.device = session.device
         self._tokenizer = model.tokenizer
         self._lock = lock

@@ -59,6 +59,7 @@ class _Manifest(msgspec.Struct):
     """What the engine reads of our manifest; the builder writes more."""
 
     model_id: str
+    prompt_variant: str | None = None
     files: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
@@ -70,6 +71,7 @@ class ModelFolder:
         path: the folder.
         graph: the ONNX file.
         model_id: of the manifest, or the folder's name and a hash of what is in it.
+        prompt_variant: how the model wants to be asked, where its manifest says so.
         layers: decoder layers.
         kv_heads: heads of keys and values in each.
         head_size: numbers in each head.
@@ -84,6 +86,7 @@ class ModelFolder:
     path: Path
     graph: Path
     model_id: str
+    prompt_variant: str | None
     layers: int
     kv_heads: int
     head_size: int
@@ -108,15 +111,13 @@ def open_model_folder(path: Path) -> ModelFolder:
     graph = path / decoder.filename
     if not graph.is_file():
         raise ModelFolderError(f"{graph} is missing")
-    manifest = _decode(path / _MANIFEST, _Manifest) if (path / _MANIFEST).exists() else None
-    if manifest is not None:
-        _check_hashes(path, manifest)
+    manifest = check_manifest(path) if (path / _MANIFEST).exists() else None
     ends = model.eos_token_id if isinstance(model.eos_token_id, list) else [model.eos_token_id]
     # Where the head is pruned, `vocab_size` counts its words, and only the tokenizer tells how many ids there are.
     pruned = (path / _HEAD_IDS).exists()
     size = None if pruned else model.vocab_size
     vocabulary = read_vocabulary(_decode(path / _TOKENIZER, dict[str, Any]), size, frozenset(ends))
-    head_ids = _read_head_ids(path / _HEAD_IDS, vocabulary, model.vocab_size) if pruned else None
+    head_ids = read_head_ids(path / _HEAD_IDS, vocabulary, model.vocab_size) if pruned else None
     outputs = decoder.outputs
     names = msgspec.structs.replace(
         decoder.inputs,
@@ -128,13 +129,14 @@ def open_model_folder(path: Path) -> ModelFolder:
         path=path,
         graph=graph,
         model_id=manifest.model_id if manifest else f"{path.resolve().name}-{_folder_hash(path)}",
+        prompt_variant=manifest.prompt_variant if manifest else None,
         layers=decoder.num_hidden_layers,
         kv_heads=decoder.num_key_value_heads,
         head_size=decoder.head_size,
         columns=model.vocab_size,
         context_length=model.context_length,
         names=names,
-        tokenizer=_read_tokenizer(path / _TOKENIZER),
+        tokenizer=read_tokenizer(path / _TOKENIZER),
         vocabulary=vocabulary,
         head_ids=head_ids,
     )
@@ -163,25 +165,34 @@ def _check_sizes(path: Path, model: _Model) -> None:
         raise ModelFolderError(f"{path}: {', '.join(wrong)}")
 
 
-def _read_tokenizer(path: Path) -> Tokenizer:
+def read_tokenizer(path: Path) -> Tokenizer:
+    """The Hugging Face tokenizer of a ``tokenizer.json``."""
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # a bare Exception is what the package raises
         raise ModelFolderError(f"{path} can't be read: {error}") from error
 
 
-def _read_head_ids(path: Path, vocabulary: Vocabulary, words: int) -> npt.NDArray[np.int32]:
+def read_head_ids(path: Path, vocabulary: Vocabulary, words: int | None = None) -> npt.NDArray[np.int32]:
+    """The token id of each column of a pruned head, ``words`` of them where that is known."""
     try:
         ids: npt.NDArray[Any] = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
         raise ModelFolderError(f"{path} can't be read: {error}") from error
-    if ids.shape != (words,) or ids.dtype != np.int32:
-        raise ModelFolderError(f"{path}: int32 [{words}] is wanted, found {ids.dtype} {list(ids.shape)}")
+    if ids.ndim != 1 or len(ids) != (words or len(ids)) or ids.dtype != np.int32:
+        raise ModelFolderError(f"{path}: int32 [{words or 'C'}] is wanted, found {ids.dtype} {list(ids.shape)}")
     if ids.min() < 0 or ids.max() >= len(vocabulary.pieces) or len(np.unique(ids)) != len(ids):
         raise ModelFolderError(f"{path}: ids must be different tokens of the model")
     if vocabulary.end_ids.isdisjoint(ids.tolist()):
         raise ModelFolderError(f"{path}: the pruned head has no end token, so no text would end")
     return ids
+
+
+def check_manifest(path: Path) -> _Manifest:
+    """The manifest of a folder whose files are as it says."""
+    manifest = _decode(path / _MANIFEST, _Manifest)
+    _check_hashes(path, manifest)
+    return manifest
 
 
 def _check_hashes(path: Path, manifest: _Manifest) -> None:

@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 
 from tokenizers import Tokenizer
 
-from shelftalk.errors import ModelFolderError
+from shelftalk.errors import ModelFolderError, WeightsUnavailableError
 from shelftalk.modelling.adapter import Adapter, describe, load_adapter, merge
 from shelftalk.modelling.calibrate import measure, page
+from shelftalk.modelling.config import read_json
 from shelftalk.modelling.fetch import GGUF_SHA256, Progress, cache_dir, fetch_base
 from shelftalk.modelling.folder import Manifest, write_folder
 from shelftalk.modelling.graph import Head
+from shelftalk.modelling.headline import build_headline
 from shelftalk.modelling.slots import add_slot_tokens
 from shelftalk.modelling.tokenizer import check_ids, load_tokenizer_json, make_tokenizer
 from shelftalk.modelling.variants import DEFAULT_VARIANT, VARIANTS, find_variant, variant_graph
@@ -23,6 +25,9 @@ from shelftalk.resources import models_dir
 #: The adapter that comes with shelftalk.
 DEFAULT_ADAPTER = "smollm2-135m-line"
 
+#: The small model that comes with shelftalk whole: for tests, load tests, and machines that can't download.
+SMALL_MODEL = "shelftalk-mini"
+
 #: Prompt and text of any channel take some 250 tokens; the rotary tables need not reach the model's 8192.
 MAX_POSITIONS = 2048
 
@@ -30,7 +35,7 @@ _BASE_NAME = "SmolLM2-135M-Instruct"
 _BASE_LICENCE = "Apache-2.0"
 
 #: These write no byte of a model folder, so a change of them asks for no new one.
-_NOT_OF_THE_MODEL = ("build.py", "check.py", "fetch.py", "tiny.py")
+_NOT_OF_THE_MODEL = ("build.py", "check.py", "fetch.py", "headline.py", "tiny.py")
 
 
 class _Source(NamedTuple):
@@ -41,12 +46,16 @@ class _Source(NamedTuple):
         name: for people.
         licence: SPDX id, or ``"unknown"``.
         digest: `Weights.source_hash`, known before the weights are read.
+        prompt_variant: what it was trained on, where it is one of ours.
+        slots: its slot tokens, likewise.
     """
 
     path: Path | None
     name: str
     licence: str
     digest: str
+    prompt_variant: str | None = None
+    slots: tuple[str, ...] = ()
 
 
 def ensure_default_model(progress: Progress) -> Path:
@@ -63,6 +72,35 @@ def ensure_default_model(progress: Progress) -> Path:
         adapter = None
     name = DEFAULT_ADAPTER if adapter else "smollm2-135m-base"
     return build(None, cache_dir() / "models" / name, (DEFAULT_VARIANT,), adapter, progress)
+
+
+def ensure_small_model(progress: Progress) -> Path:
+    """The folder of the small model that comes with shelftalk, built where it is not yet; needs no network."""
+    return build(models_dir() / SMALL_MODEL, cache_dir() / "models" / SMALL_MODEL, progress=progress)
+
+
+def build_all_models(progress: Progress) -> dict[str, Path]:
+    """Every model that comes with shelftalk, built, by name; without those whose weights can't be had."""
+    folders = {}
+    try:
+        folders[DEFAULT_ADAPTER] = ensure_default_model(progress)
+    except WeightsUnavailableError as error:
+        progress(f"without {DEFAULT_ADAPTER}, since {error}", 0.0)
+    for source in sorted(models_dir().iterdir()):
+        if (source / "model.safetensors").exists():
+            folders[source.name] = build(source, cache_dir() / "models" / source.name, progress=progress)
+        elif (source / "headline.json").exists():
+            folders[source.name] = build_headline(source, cache_dir() / "models" / source.name / "fp32")
+    return folders
+
+
+def ensure_model(progress: Progress) -> Path:
+    """The default model, or the small one where the default's weights can't be had; progress is told which and why."""
+    try:
+        return ensure_default_model(progress)
+    except WeightsUnavailableError as error:
+        progress(f"going on with the small model that comes with shelftalk, since {error}", 0.0)
+        return ensure_small_model(progress)
 
 
 def build(
@@ -191,7 +229,14 @@ def _origin(source: Path | None) -> _Source:
     digest = hash_source(source)
     if digest == GGUF_SHA256[:16]:
         return _Source(source, _BASE_NAME, _BASE_LICENCE, digest)
-    return _Source(source, source.resolve().stem if source.is_file() else source.resolve().name, "unknown", digest)
+    if source.is_file():
+        return _Source(source, source.resolve().stem, "unknown", digest)
+    ours = read_json(source / "config.json").get("shelftalk")
+    if not isinstance(ours, dict):
+        return _Source(source, source.resolve().name, "unknown", digest)
+    added = read_json(source / "tokenizer.json").get("added_tokens") or ()
+    slots = tuple(token["content"] for token in added if token["content"].startswith("{"))
+    return _Source(source, str(ours["name"]), str(ours["licence"]), digest, str(ours["prompt_variant"]), slots)
 
 
 def _about(origin: _Source, adapter: Adapter | None, variant: str, key: str, weights: Weights) -> dict[str, Any]:
@@ -202,8 +247,8 @@ def _about(origin: _Source, adapter: Adapter | None, variant: str, key: str, wei
         "base": {"name": origin.name, "hash": origin.digest},
         "adapter": describe(adapter) if adapter else None,
         "licence": adapter.licence if adapter else origin.licence,
-        "prompt_variant": adapter.prompt_variant if adapter else None,
-        "slots": adapter.slots if adapter else (),
+        "prompt_variant": adapter.prompt_variant if adapter else origin.prompt_variant,
+        "slots": adapter.slots if adapter else origin.slots,
         "max_positions": min(MAX_POSITIONS, weights.config.max_positions),
         "key": key,
     }

@@ -8,11 +8,11 @@ from typing import Protocol
 
 import msgspec
 
-from shelftalk.core.brief import Brief, Channel, slots_for
+from shelftalk.core.brief import Brief, Channel
 from shelftalk.core.effects import Write
-from shelftalk.core.prompt import MAX_NEW_TOKENS, prompt_for
+from shelftalk.core.prompt import MAX_NEW_TOKENS, prompt_for, slots_of, text_of
 from shelftalk.core.shelf import Words
-from shelftalk.engine import Completion, Engine, Priority, Request
+from shelftalk.engine import Completion, Priority, Request, Writer
 from shelftalk.errors import QueueFullError, ShelftalkError
 
 
@@ -52,7 +52,7 @@ class DeskSettings(msgspec.Struct, frozen=True):
 class EngineDesk:
     """A `Desk` over a running engine."""
 
-    def __init__(self, engine: Engine, settings: DeskSettings) -> None:
+    def __init__(self, engine: Writer, settings: DeskSettings) -> None:
         self.shed = 0
         self._engine = engine
         self._settings = settings
@@ -102,7 +102,7 @@ class EngineDesk:
         request = Request(
             key=f"{brief.brief_id}/{effect.attempt}",
             prompt=prompt_for(brief),
-            slots=slots_for(brief),
+            slots=slots_of(brief),
             max_new_tokens=MAX_NEW_TOKENS[brief.channel],
             priority=Priority.SHOPPER if effect.urgent else Priority.REFRESH,
             deadline_s=time.monotonic() + self._settings.give_up_ms / 1000 if effect.urgent else None,
@@ -133,7 +133,8 @@ class EngineDesk:
             if completion is None or error is not None or completion.finish_reason != "stop":
                 reader.failed(effect.brief, now_ms)
             else:
-                reader.words(Words(effect.brief, completion.text.strip(), effect.attempt), now_ms)
+                written = text_of(effect.brief, completion.text.strip())
+                reader.words(Words(effect.brief, written, effect.attempt), now_ms)
         self._fill_background()
 
 

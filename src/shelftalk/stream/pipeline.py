@@ -4,13 +4,15 @@ import asyncio
 import time
 from collections.abc import Awaitable, Iterator
 
+import msgspec
 import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from shelftalk.core.ledger import Entry
 from shelftalk.core.messages import decode_message
+from shelftalk.core.prompt import languages_of
 from shelftalk.core.shelf import PHRASEBOOK
-from shelftalk.engine import Engine
+from shelftalk.engine import Writer
 from shelftalk.errors import BadInputError, CancelledRequestError, FatalError
 from shelftalk.events.codec import decode_inventory
 from shelftalk.stream.app import Worker
@@ -46,11 +48,15 @@ class Pipeline:
         store: their tables.
     """
 
-    def __init__(self, worker: Worker, engine: Engine | None) -> None:
+    def __init__(self, worker: Worker, engine: Writer | None) -> None:
         settings = worker.settings
         self.store = TableStore(worker.table)
         outlet = TopicOutlet(worker.outbox, settings.topics)
         rules = settings.shelf_rules(PHRASEBOOK if engine is None else engine.model_id)
+        if engine is not None and engine.prompt_variant is not None:
+            # A model is asked as it was trained, and writes what it was trained to; a shop may narrow the languages.
+            languages = rules.languages if "languages" in settings.rules else languages_of(engine.prompt_variant)
+            rules = msgspec.structs.replace(rules, variant=engine.prompt_variant, languages=languages)
         self.desk = None if engine is None else EngineDesk(engine, DeskSettings())
         self.keeper = Keeper(
             rules, Limits(deadline_ms=settings.deadlines.card_ms), self.store, outlet, self.desk or NoDesk()

@@ -4,8 +4,6 @@
 English contains them too ("two minutes later").
 """
 
-# ruff: noqa: RUF001 - Chinese punctuation is meant
-
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable

@@ -36,18 +36,19 @@ class Example(NamedTuple):
         return len(self.prompt) + len(self.target) - 1
 
 
+def is_held_out(kind: str, share: float, seed: int) -> bool:
+    """Whether products of this kind are only measured on."""
+    digest = hashlib.blake2b(f"{seed}:{kind.casefold()}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) / 2**64 < share
+
+
 def split_by_product(products: Sequence[Product], held_out: float, seed: int) -> tuple[list[Product], list[Product]]:
     """Split into (training, held-out) so that no kind of product is on both sides.
 
     Kinds are placed by their hash, so that a product stays on its side when others are added.
     """
-
-    def is_held_out(kind: str) -> bool:
-        digest = hashlib.blake2b(f"{seed}:{kind.casefold()}".encode(), digest_size=8).digest()
-        return int.from_bytes(digest) / 2**64 < held_out
-
-    training = [product for product in products if not is_held_out(product.kind)]
-    return training, [product for product in products if is_held_out(product.kind)]
+    training = [product for product in products if not is_held_out(product.kind, held_out, seed)]
+    return training, [product for product in products if is_held_out(product.kind, held_out, seed)]
 
 
 def shuffle_points(product: Product, rng: random.Random) -> Product:

@@ -1,0 +1,80 @@
+"""Word slots: the words of the brief as single tokens, for generators that are too small to spell them.
+
+Points with a digit have slots already (``{p1}``), since their text must not be written at all. A small model also gets
+slots for the rest: it writes ``{kind}`` or ``{w1}``, and the words are put in before anybody else sees the text. So it
+can't misspell a product, and needs no training on nouns that it will meet only in the shop.
+The field calls this delexicalisation (Wen et al. 2015).
+
+``{kind}``    the product's kind, ``{noun}`` its last word (languages with spaces only)
+``{anchor}``  the kind of the product that the angle refers to
+``{w1}``...   the points without a digit, in order
+"""
+
+import re
+
+from shelftalk.core.brief import Brief, point_slots, slots_for
+from shelftalk.core.render import SLOT
+
+#: Names of all word slots; a brief has some of them.
+WORD_SLOTS = ("kind", "noun", "anchor", "w1", "w2", "w3", "w4", "w5")
+
+#: Only plain words may be put into a text; a shop's data may hold anything.
+_PLAIN = re.compile(r"[^\W\d_](?:[^\W\d_]|[ ,;:'’&/()\-–]){0,59}")  # noqa: RUF001 - typographic signs are meant
+
+_SENTENCE_START = re.compile(r"(?:^|[.?!]\s+)$")
+_ARTICLE = re.compile(r"\b([Aa])n?( )$")
+_AN_SLOT = re.compile(r"\b([Aa])n \{")
+#: "an hour", "a unique", "a one-hand": the sound decides, not the letter; an abbreviation is spelled out.
+_VOWEL_SOUND = re.compile(
+    r"(?i:(?!one\b|eu)[aeio]|u(?!ni|s[aeb]|ti|ku|k\b)|hour|heir|honest)|[FHLMNRSX](?:[A-Z0-9]|\b)"
+)
+
+
+def word_values(brief: Brief) -> dict[str, str]:
+    """What each word slot of a brief reads as. Words that are not plain have none."""
+    numeric = point_slots(brief.points).values()
+    words = (point for point in brief.points if point not in numeric)
+    values = {"kind": brief.kind, "anchor": brief.anchor or ""}
+    if " " in brief.kind:
+        values["noun"] = brief.kind.rpartition(" ")[2]
+    values |= {f"w{number}": point for number, point in enumerate(words, start=1)}
+    return {slot: value for slot, value in values.items() if slot in WORD_SLOTS and _PLAIN.fullmatch(value)}
+
+
+def offered_slots(brief: Brief) -> tuple[str, ...]:
+    """Every slot that a generator with word slots may write for a brief."""
+    return (*slots_for(brief), *word_values(brief))
+
+
+def put_words(brief: Brief, text: str) -> str:
+    """The text with its word slots filled, and the articles before them made to fit; other slots stay.
+
+    Slots that the brief does not have stay too: the guard then refuses the text.
+    """
+    values = word_values(brief)
+    out = ""
+    end = 0
+    for match in SLOT.finditer(text):
+        out += text[end : match.start()]
+        end = match.end()
+        value = values.get(match[1])
+        if value is None:
+            out += match[0]
+            continue
+        if brief.language == "en":
+            out = _ARTICLE.sub(rf"\g<1>{'n' if _VOWEL_SOUND.match(value) else ''}\g<2>", out)
+            if _SENTENCE_START.search(out):
+                value = value[0].upper() + value[1:]
+        out += value
+    return out + text[end:]
+
+
+def take_words(brief: Brief, text: str) -> str:
+    """The opposite of `put_words`, for training: words of the brief in a text become their slots, the longest first."""
+    values = sorted(word_values(brief).items(), key=lambda item: -len(item[1]))
+    numeric = sorted(point_slots(brief.points).items(), key=lambda item: -len(item[1]))
+    border = r"(?<![\w{-])" if brief.language == "en" else ""
+    behind = r"(?![\w}-])" if brief.language == "en" else ""
+    for slot, value in [*numeric, *values]:
+        text = re.sub(f"{border}{re.escape(value)}{behind}", f"{{{slot}}}", text, flags=re.IGNORECASE)
+    return _AN_SLOT.sub(r"\1 {", text)

@@ -1,0 +1,269 @@
+"""The headline models' runtime: the engine's door, one forward pass a text.
+
+A VAE's or a GAN's decoder writes a short headline at once, so there is nothing to schedule: one thread takes whatever waits, up to
+``rows`` requests, and runs the graph. Requests, completions, errors and the fact lock are the engine's.
+"""
+
+import threading
+import time
+from collections import Counter, deque
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import structlog
+
+from shelftalk.engine.fact_lock import BANNED, FactLock, LockState
+from shelftalk.engine.model_folder import check_manifest, read_head_ids, read_tokenizer
+from shelftalk.engine.request import Completion, Request
+from shelftalk.engine.session import Device, open_session
+from shelftalk.engine.stats import EngineStats
+from shelftalk.engine.vocabulary import read_vocabulary
+from shelftalk.errors import (
+    BadInputError,
+    CancelledRequestError,
+    DeadlineExceededError,
+    ModelFolderError,
+    QueueFullError,
+    StepFailedError,
+)
+
+_log = structlog.get_logger(__name__)
+
+_DESCRIPTION = "headline.json"
+
+#: Sets of offered slots whose masks are kept.
+_MASKS_KEPT = 512
+
+
+class _Description(msgspec.Struct):
+    """``headline.json``, as far as it matters here."""
+
+    steps: int
+    latent: int
+    end: int
+
+
+class _Waiting(NamedTuple):
+    request: Request
+    prompt: list[int]
+    future: "Future[Completion]"
+    since: float
+
+
+def is_headline_folder(folder: Path) -> bool:
+    """Whether a folder holds a headline model."""
+    return (folder / _DESCRIPTION).is_file()
+
+
+class HeadlineEngine:
+    """Writes headlines for many callers; every public method may be called from any thread.
+
+    Attributes:
+        model_id: names the model, for provenance.
+        prompt_variant: how the model wants to be asked.
+        device: where it runs.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        device: Device = Device.AUTO,
+        rows: int = 16,
+        queue_limit: int = 256,
+        threads: int | None = None,
+    ) -> None:
+        """Load a model and start.
+
+        Raises:
+            ModelFolderError: the folder is corrupt or incomplete, or its graph does not run.
+            GpuUnavailableError: CUDA was asked for and can't be used.
+        """
+        try:
+            described = msgspec.json.decode((folder / _DESCRIPTION).read_bytes(), type=_Description)
+        except (OSError, msgspec.DecodeError) as error:
+            raise ModelFolderError(f"{folder / _DESCRIPTION}: {error}") from error
+        manifest = check_manifest(folder)
+        tokenizer_json = msgspec.json.decode((folder / "tokenizer.json").read_bytes(), type=dict[str, Any])
+        self._tokenizer = read_tokenizer(folder / "tokenizer.json")
+        self._vocabulary = read_vocabulary(tokenizer_json, None, frozenset({described.end}))
+        self._ids = read_head_ids(folder / "head_ids.npy", self._vocabulary)
+        self._lock = FactLock(self._vocabulary, columns=self._ids)
+        session = open_session(folder / "model.onnx", device, threads=threads)
+        self._session = session.ort
+        self.model_id, self.prompt_variant, self.device = manifest.model_id, manifest.prompt_variant, session.device
+        self._described, self._rows, self._limit = described, rows, queue_limit
+        self._masks: dict[tuple[str, ...], npt.NDArray[np.float32]] = {}
+        self._queue: deque[_Waiting] = deque()
+        self._counts: Counter[str] = Counter()
+        self._batches: Counter[int] = Counter()
+        self._step_ms = 0.0
+        self._open = True
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._main, name="shelftalk-headlines", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether requests are taken."""
+        return self._open
+
+    def submit(self, request: Request) -> "Future[Completion]":
+        """Ask for a headline; as `Engine.submit`.
+
+        Raises:
+            QueueFullError: too many wait.
+            BadInputError: the prompt is empty.
+            CancelledRequestError: the engine is closed.
+        """
+        prompt = self._tokenizer.encode(request.prompt, add_special_tokens=False).ids
+        if not prompt:
+            raise BadInputError("empty_prompt", "the prompt has no token")
+        future: Future[Completion] = Future()
+        with self._changed:
+            if not self._open:
+                raise CancelledRequestError("the engine is closed")
+            if len(self._queue) >= self._limit:
+                raise QueueFullError(f"{self._limit} headlines wait already")
+            self._counts["submitted"] += 1
+            self._queue.append(_Waiting(request, prompt, future, time.monotonic()))
+            self._changed.notify()
+        return future
+
+    def stats(self) -> EngineStats:
+        """What was done so far."""
+        with self._changed:
+            counts = self._counts
+            return EngineStats(
+                queued=len(self._queue),
+                running=0,
+                submitted=counts["submitted"],
+                joined=0,
+                completed=counts["completed"],
+                failed=counts["failed"],
+                expired=counts["expired"],
+                cancelled=counts["cancelled"],
+                evicted=0,
+                tokens=counts["tokens"],
+                prompt_tokens=counts["prompt_tokens"],
+                steps=counts["steps"],
+                batch_sizes=dict(self._batches),
+                step_ms=self._step_ms,
+            )
+
+    def close(self) -> None:
+        """Stop; what waits fails with `CancelledRequestError`."""
+        with self._changed:
+            self._open = False
+            self._changed.notify()
+        self._thread.join()
+        while self._queue:
+            waiting = self._queue.popleft()
+            if waiting.future.set_running_or_notify_cancel():
+                waiting.future.set_exception(CancelledRequestError("the engine was closed"))
+
+    def _main(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._queue or not self._open)
+                if not self._open:
+                    return
+                batch = [self._queue.popleft() for _ in range(min(self._rows, len(self._queue)))]
+            batch = [waiting for waiting in batch if self._still_wanted(waiting)]
+            if batch:
+                self._run(batch)
+
+    def _still_wanted(self, waiting: _Waiting) -> bool:
+        if not waiting.future.set_running_or_notify_cancel():
+            self._counts["cancelled"] += 1
+            return False
+        deadline_s = waiting.request.deadline_s
+        if deadline_s is not None and time.monotonic() > deadline_s:
+            self._counts["expired"] += 1
+            waiting.future.set_exception(DeadlineExceededError("the deadline came before the headline's turn"))
+            return False
+        return True
+
+    def _run(self, batch: list[_Waiting]) -> None:
+        started = time.monotonic()
+        try:
+            columns = self._columns(batch)
+        except Exception as error:  # noqa: BLE001 ONNX Runtime's exceptions share no public base
+            _log.error("a forward pass failed", rows=len(batch), error=repr(error))
+            self._counts["failed"] += len(batch)
+            for waiting in batch:
+                failure = StepFailedError(f"a forward pass of {len(batch)} headlines failed: {error}")
+                waiting.future.set_exception(failure)
+            return
+        now = time.monotonic()
+        self._counts["steps"] += 1
+        self._batches[len(batch)] += 1
+        self._step_ms += (now - started) * 1000
+        for waiting, row in zip(batch, columns, strict=True):
+            completion = self._completion(waiting, self._ids[row].tolist(), started, now)
+            self._counts["completed"] += 1
+            self._counts["tokens"] += completion.new_tokens
+            self._counts["prompt_tokens"] += completion.prompt_tokens
+            waiting.future.set_result(completion)
+
+    def _columns(self, batch: list[_Waiting]) -> npt.NDArray[np.int64]:
+        prompts = np.zeros((len(batch), max(len(waiting.prompt) for waiting in batch)), np.int64)
+        latent = np.zeros((len(batch), self._described.latent), np.float32)
+        for row, waiting in enumerate(batch):
+            prompts[row, : len(waiting.prompt)] = waiting.prompt
+            # Seed and temperature decide the draw, never the neighbours: temperature 0 is the middle of the latent space.
+            rng = np.random.Generator(np.random.Philox(waiting.request.seed))
+            latent[row] = rng.standard_normal(self._described.latent, np.float32) * waiting.request.temperature
+        mask = np.stack([self._mask(waiting.request.slots) for waiting in batch])
+        columns: npt.NDArray[np.int64] = self._session.run(
+            ["columns"], {"prompt_ids": prompts, "latent": latent, "mask": mask}
+        )[0]
+        return columns
+
+    def _mask(self, slots: tuple[str, ...]) -> npt.NDArray[np.float32]:
+        """What the fact lock allows for these slots at any place: only whole characters, so that one mask serves all steps."""
+        found = self._masks.get(slots)
+        if found is None:
+            state = self._lock.start(slots)
+            found = np.array([0 if self._allowed(state, int(token)) else BANNED for token in self._ids], np.float32)
+            if len(self._masks) >= _MASKS_KEPT:
+                self._masks.clear()
+            self._masks[slots] = found
+        return found
+
+    def _allowed(self, state: LockState, token: int) -> bool:
+        if token in self._vocabulary.end_ids:
+            return True
+        try:
+            return not self._lock.after(state, token).tail
+        except ValueError:
+            return False
+
+    def _completion(self, waiting: _Waiting, tokens: list[int], started: float, now: float) -> Completion:
+        end = self._described.end
+        stopped = end in tokens
+        tokens = tokens[: tokens.index(end)] if stopped else tokens
+        limit = waiting.request.max_new_tokens
+        stopped = stopped and len(tokens) < limit
+        return Completion(
+            text=self._vocabulary.text_bytes(tokens[:limit]).decode().strip(),
+            finish_reason="stop" if stopped else "length",
+            prompt_tokens=len(waiting.prompt),
+            new_tokens=min(len(tokens) + 1, limit),
+            queued_ms=(started - waiting.since) * 1000,
+            total_ms=(now - waiting.since) * 1000,
+            model_id=self.model_id,
+        )

@@ -1,0 +1,118 @@
+"""Figures of texts: beside references, and among themselves. Slots are filled with the same example values on both sides."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from shelftalk.core.brief import Brief
+from shelftalk.core.guard import LENGTHS
+from shelftalk.core.render import SLOT
+from shelftalk.train.checks import render_sample
+
+_WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*|\d+|[\u4e00-\u9fff]")  # noqa: RUF001
+
+#: Texts that self-BLEU compares with each other: it is quadratic.
+_SELF_BLEU_TEXTS = 120
+
+
+def shown(brief: Brief, text: str) -> str:
+    """The text as a shopper reads it, with example values."""
+    return render_sample(text, brief.points)
+
+
+def tokens(text: str) -> list[str]:
+    """Words in lower case; Chinese by the character."""
+    return [word.lower() for word in _WORD.findall(text)]
+
+
+def overlap(texts: Sequence[str], references: Sequence[str], language: str) -> dict[str, float]:
+    """BLEU, chrF and ROUGE with one reference a text, all 0 to 100."""
+    import sacrebleu  # noqa: PLC0415  of the extra `evaluate`
+    from rouge_score.rouge_scorer import RougeScorer  # noqa: PLC0415
+
+    kinds = ["rouge1", "rouge2", "rougeL"]
+    scorer = RougeScorer(kinds, use_stemmer=language == "en", tokenizer=_Characters() if language == "zh" else None)
+    scores = [scorer.score(reference, text) for text, reference in zip(texts, references, strict=True)]
+    tokenize = "zh" if language == "zh" else "13a"
+    return {
+        "bleu": sacrebleu.corpus_bleu(list(texts), [list(references)], tokenize=tokenize).score,
+        "chrf": sacrebleu.corpus_chrf(list(texts), [list(references)]).score,
+        **{kind: 100 * sum(score[kind].fmeasure for score in scores) / len(scores) for kind in kinds},
+    }
+
+
+class _Characters:
+    """ROUGE's tokenizer for Chinese."""
+
+    def tokenize(self, text: str) -> list[str]:
+        """Words of Latin letters, and characters."""
+        return tokens(text)
+
+
+def variety(texts: Sequence[str], language: str) -> dict[str, float]:
+    """Distinct-1 and -2 (Li et al. 2016), and self-BLEU (Zhu et al. 2018; lower is more varied), 0 to 1 and 0 to 100."""
+    import sacrebleu  # noqa: PLC0415  of the extra `evaluate`
+
+    split = [tokens(text) for text in texts]
+    figures = {}
+    for size in (1, 2):
+        grams = [gram for words in split for gram in zip(*(words[at:] for at in range(size)), strict=False)]
+        figures[f"distinct_{size}"] = len(set(grams)) / max(1, len(grams))
+    some = list(texts[:: max(1, len(texts) // _SELF_BLEU_TEXTS)])
+    tokenize = "zh" if language == "zh" else "13a"
+    others = [some[:at] + some[at + 1 :] or [""] for at in range(len(some))]
+    selves = [
+        sacrebleu.sentence_bleu(text, rest, tokenize=tokenize).score for text, rest in zip(some, others, strict=True)
+    ]
+    figures["self_bleu"] = sum(selves) / max(1, len(selves))
+    figures["different_texts"] = len(set(texts)) / max(1, len(texts))
+    return figures
+
+
+def form(briefs: Sequence[Brief], slotted: Sequence[str]) -> dict[str, float]:
+    """Shares of texts: that repeat three words, that fit the channel's length; and the mean length in characters."""
+    texts = [shown(brief, text) for brief, text in zip(briefs, slotted, strict=True)]
+    repeats = [any(count > 1 for count in Counter(_grams(tokens(text), 3)).values()) for text in texts]
+    return {
+        "repetition": _share(repeats),
+        "length_fit": _share(_fits(brief, text) for brief, text in zip(briefs, slotted, strict=True)),
+        "characters": sum(map(len, texts)) / max(1, len(texts)),
+    }
+
+
+def coverage(briefs: Sequence[Brief], slotted: Sequence[str]) -> dict[str, float]:
+    """Shares of texts that name one of the brief's points, and that tell the promotion by its slots."""
+    from shelftalk.core.brief import Promotion, point_slots  # noqa: PLC0415
+
+    tells = {
+        Promotion.SALE: {"was_price", "percent_off"}, Promotion.ENDING_SOON: {"ends_on"}, Promotion.LOW_STOCK: {"stock_left"},
+    }  # fmt: skip
+    pointed, told = [], []
+    for brief, text in zip(briefs, slotted, strict=True):
+        used = set(SLOT.findall(text))
+        if brief.points:
+            numeric = point_slots(brief.points)
+            said = " ".join(tokens(SLOT.sub(" ", text)))
+            pointed.append(
+                bool(used & numeric.keys())
+                or any(" ".join(tokens(p)) in said for p in brief.points if p not in numeric.values())
+            )
+        if brief.promotion in tells:
+            told.append(bool(used & tells[brief.promotion]))
+    return {"names_a_point": _share(pointed), "tells_the_promotion": _share(told)}
+
+
+def _fits(brief: Brief, text: str) -> bool:
+    shortest, longest = LENGTHS[brief.channel]
+    length = len(SLOT.sub("x" * 10, text)) * (2 if brief.language == "zh" else 1)
+    return shortest <= length <= longest
+
+
+def _grams(words: Sequence[str], size: int) -> list[tuple[str, ...]]:
+    return list(zip(*(words[at:] for at in range(size)), strict=False))
+
+
+def _share(values: Any) -> float:
+    listed = list(values)
+    return sum(listed) / len(listed) if listed else 0.0

@@ -1,0 +1,102 @@
+"""Blind rating: two texts for one brief, nobody says whose, and a count with its uncertainty at the end."""
+
+import json
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from shelftalk.errors import ConfigError
+
+#: Of the normal distribution at 97.5 %: a 95 % interval.
+_Z = 1.959963984540054
+
+
+class Pair(NamedTuple):
+    """Two texts, in the order in which they are shown."""
+
+    brief: str
+    left: str
+    right: str
+    left_name: str
+    right_name: str
+
+
+class Verdict(NamedTuple):
+    """How often ``first`` won against ``second``, ties as half a win each, with the 95 % interval of the rate."""
+
+    first: str
+    second: str
+    ratings: int
+    rate: float
+    low: float
+    high: float
+
+
+def wilson(wins: float, ratings: int) -> tuple[float, float]:
+    """Wilson's score interval (1927) of a rate, 95 %."""
+    if ratings == 0:
+        return 0.0, 1.0
+    rate, square = wins / ratings, _Z * _Z
+    middle = (rate + square / (2 * ratings)) / (1 + square / ratings)
+    half = _Z * math.sqrt(rate * (1 - rate) / ratings + square / (4 * ratings**2)) / (1 + square / ratings)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def pairs_of(texts: Path, first: str, second: str, count: int, seed: int) -> list[Pair]:
+    """Pairs to rate from what ``evaluate text`` wrote (``texts.jsonl``), sides drawn by the seed; equal texts are left out.
+
+    Raises:
+        ConfigError: the file has no text of one of the two.
+    """
+    by_brief: dict[str, dict[str, str]] = {}
+    for row in texts.read_text(encoding="utf-8").splitlines():
+        loaded: dict[str, Any] = json.loads(row)
+        by_brief.setdefault(loaded["brief"], {})[loaded["who"]] = loaded["text"]
+    both = [
+        (brief, who) for brief, who in by_brief.items() if {first, second} <= who.keys() and who[first] != who[second]
+    ]
+    if not both:
+        names = sorted({name for who in by_brief.values() for name in who})
+        raise ConfigError(
+            f"{texts} has no brief with different texts of {first!r} and {second!r}; it has {', '.join(names)}"
+        )
+    rng = random.Random(seed)
+    pairs = []
+    for brief, who in rng.sample(both, min(count, len(both))):
+        left, right = rng.sample((first, second), 2)
+        pairs.append(Pair(brief, who[left], who[right], left, right))
+    return pairs
+
+
+def rate(pairs: Sequence[Pair], ask: Callable[[str], str], say: Callable[[str], None], log: Path) -> Counter[str]:
+    """Ask a person about each pair; every answer is in the log at once, so that a rating may be broken off.
+
+    Returns:
+        Wins by name, and ties under ``""``.
+    """
+    wins: Counter[str] = Counter()
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8") as file:
+        for number, pair in enumerate(pairs, start=1):
+            say(f"\n{number} of {len(pairs)}   {pair.brief}\n\n  1  {pair.left}\n  2  {pair.right}\n")
+            answer = ""
+            while answer not in {"1", "2", "0", "q"}:
+                answer = ask("Which would you print? 1, 2, 0 for neither or both, q to stop: ").strip().lower()
+            if answer == "q":
+                break
+            winner = {"1": pair.left_name, "2": pair.right_name, "0": ""}[answer]
+            wins[winner] += 1
+            file.write(json.dumps({**pair._asdict(), "winner": winner}, ensure_ascii=False) + "\n")
+            file.flush()
+    return wins
+
+
+def verdict(first: str, second: str, wins: Counter[str]) -> Verdict:
+    """The rate at which ``first`` won."""
+    ratings = wins[first] + wins[second] + wins[""]
+    won = wins[first] + wins[""] / 2
+    low, high = wilson(won, ratings)
+    return Verdict(first, second, ratings, won / ratings if ratings else 0.0, low, high)

@@ -1,0 +1,133 @@
+"""What the small models learn from: skeletons of lines and of the phrasebook, written out with many products.
+
+Products are split before anything else: a held-out product lends neither its lines nor its points nor its name to training.
+"""
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from shelftalk.core.brief import Channel
+from shelftalk.core.render import SLOT
+from shelftalk.train.dataset import Pair, split_by_product
+from shelftalk.train.keywords import words
+from shelftalk.train.lines import Product, load_products
+from shelftalk.train.skeletons import Goods, Skeleton, english_words, from_forms, from_lines, from_phrasebook, write_out
+
+LANGUAGES = ("en", "zh")
+
+#: Said of so many kinds of Chinese products, a word is generic.
+_MIN_KINDS = 4
+
+#: How often each language, channel and source is drawn.
+_LANGUAGE_SHARE = {"en": 0.55, "zh": 0.45}
+_CHANNEL_SHARE = {Channel.CARD: 0.72, Channel.AD: 0.12, Channel.SOCIAL: 0.09, Channel.COPY: 0.07}
+#: The phrasebook answers anyway; the models are to say more than it.
+_PHRASEBOOK_SHARE = 0.2
+
+_SEED = 7
+HELD_OUT = 0.08
+
+
+class Material(NamedTuple):
+    """Skeletons to write out, products to write them out with, and the products that nobody may learn from."""
+
+    skeletons: tuple[Skeleton, ...]
+    goods: Mapping[str, Sequence[Goods]]
+    held_out: tuple[Product, ...]
+
+
+def chinese_words(products: Sequence[Product]) -> Callable[[str], bool]:
+    """`from_pair`'s test for Chinese: words that lines use for many kinds of products, and those of the phrasebook."""
+    kinds: dict[str, set[str]] = defaultdict(set)
+    for product in products:
+        facts = "".join((product.kind, *product.points))
+        for line in product.lines:
+            for word in words(SLOT.sub("，", line.text)):
+                if word not in facts and word not in (line.anchor or ""):
+                    kinds[word].add(product.kind)
+    generic = {word for word, of in kinds.items() if len(of) >= _MIN_KINDS}
+    for skeleton in from_phrasebook("zh"):
+        generic.update(words(SLOT.sub("，", skeleton.text)))
+    return lambda text: all(word in generic for word in words(text))
+
+
+def gather(extra: Iterable[tuple[str, Goods]] = ()) -> Material:
+    """All there is to learn from.
+
+    Args:
+        extra: products of catalogues, with their language; they lend kinds and points, no words.
+    """
+    skeletons: list[Skeleton] = []
+    goods: dict[str, list[Goods]] = {language: [] for language in LANGUAGES}
+    held_out: list[Product] = []
+    for language in LANGUAGES:
+        training, measured = split_by_product(load_products(language=language), HELD_OUT, _SEED)
+        known = english_words(training) if language == "en" else chinese_words(training)
+        skeletons += from_lines(training, known)
+        skeletons += from_phrasebook(language)
+        # A line of its own counts once, however many lines its product has.
+        goods[language] += [Goods(product.kind, product.points) for product in training]
+        held_out += measured
+    skeletons += from_forms()
+    kept_out = {product.kind.casefold() for product in held_out}
+    for language, one in extra:
+        if one.kind.casefold() not in kept_out:
+            goods[language].append(one)
+    return Material(tuple(skeletons), goods, tuple(held_out))
+
+
+def draw(material: Material, count: int, seed: str) -> list[Pair]:
+    """So many pairs, balanced over languages, channels, reasons and promotions.
+
+    The fewer skeletons a brief's head (channel, angle, promotion) has, the more products they are written out with.
+    """
+    rng = random.Random(seed)
+    heads: dict[tuple[str, Channel], dict[tuple[str, str], list[Skeleton]]] = defaultdict(lambda: defaultdict(list))
+    books: dict[tuple[str, Channel], dict[tuple[str, str], list[Skeleton]]] = defaultdict(lambda: defaultdict(list))
+    for skeleton in material.skeletons:
+        by = books if skeleton.source.startswith("phrasebook") else heads
+        by[skeleton.language, skeleton.channel][skeleton.angle, skeleton.promotion].append(skeleton)
+    pairs: list[Pair] = []
+    tries = 0
+    while len(pairs) < count and tries < 40 * count:
+        tries += 1
+        language = rng.choices(LANGUAGES, [_LANGUAGE_SHARE[one] for one in LANGUAGES])[0]
+        channel = rng.choices(list(Channel), [_CHANNEL_SHARE[one] for one in Channel])[0]
+        among = (books if rng.random() < _PHRASEBOOK_SHARE else heads)[language, channel] or books[language, channel]
+        if not among:
+            continue
+        # Between "every head alike" and "every line alike": rare heads are learned, and their few lines not only.
+        names = list(among)
+        head = rng.choices(names, [len(among[name]) ** 0.5 for name in names])[0]
+        skeleton = rng.choice(among[head])
+        for one in rng.sample(material.goods[language], min(12, len(material.goods[language]))):
+            pair = write_out(skeleton, one, _anchors(material, language, rng), rng)
+            if pair is not None:
+                pairs.append(pair)
+                break
+    return pairs
+
+
+def _anchors(material: Material, language: str, rng: random.Random) -> list[str]:
+    among = material.goods[language]
+    return [rng.choice(among).kind for _ in range(6)]
+
+
+def held_out_pairs(material: Material, count: int) -> list[Pair]:
+    """Pairs of held-out products with training's skeletons: what the loss is measured on while training."""
+    goods = {
+        language: [Goods(p.kind, p.points) for p in material.held_out if p.language == language]
+        for language in LANGUAGES
+    }
+    return draw(Material(material.skeletons, goods, ()), count, "held out")
+
+
+def survey(material: Material) -> dict[str, int]:
+    """Counts, for cards and logs."""
+    counts = Counter(
+        f"{s.language} {'phrasebook' if s.source.startswith('phrasebook') else 'lines'}" for s in material.skeletons
+    )
+    goods = {f"{language} products": len(material.goods[language]) for language in LANGUAGES}
+    return {**dict(counts), **goods, "held-out products": len(material.held_out)}

@@ -1,0 +1,149 @@
+"""Figures of texts, on texts whose figures can be told by hand."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from shelftalk.core.brief import Promotion
+from shelftalk.errors import ConfigError
+from shelftalk.evaluate.text.briefs import foreign_cases, held_out_cases, shopper_pages
+from shelftalk.evaluate.text.command import Request, run
+from shelftalk.evaluate.text.generate import example_brief
+from shelftalk.evaluate.text.honesty import honesty
+from shelftalk.evaluate.text.measures import coverage, form, overlap, tokens, variety
+from shelftalk.evaluate.text.pages import page_figures
+from shelftalk.evaluate.text.rate import pairs_of, rate, verdict, wilson
+from shelftalk.train.mixture import gather
+from tests.engine.headline_made import build_tiny_headline
+
+BRIEF = example_brief()
+
+
+def test_words_and_characters() -> None:
+    assert tokens("It's {p1}, 20% off: 保温杯!") == ["it's", "p", "1", "20", "off", "保", "温", "杯"]
+
+
+def test_the_same_text_overlaps_wholly_and_another_not_at_all() -> None:
+    texts = ["A kettle that pours where you point it.", "Light on the trail and steady in the rain."]
+    same = overlap(texts, texts, "en")
+    assert same["bleu"] == pytest.approx(100)
+    assert same["rougeL"] == pytest.approx(100)
+    assert overlap(texts, ["Quite something else, my dear friend!"] * 2, "en")["rouge2"] == 0
+    assert overlap(["真空双层，慢慢喝。"], ["真空双层，慢慢喝。"], "zh")["bleu"] == pytest.approx(100)
+
+
+def test_variety_of_a_parrot_and_of_two_voices() -> None:
+    parrot = variety(["The same words again and again here."] * 4, "en")
+    voices = variety(["A kettle that pours well today.", "Trail shoes for wet stones nearby."], "en")
+    assert parrot["self_bleu"] == pytest.approx(100)
+    assert parrot["different_texts"] == 0.25
+    assert voices["distinct_2"] == 1
+    assert voices["self_bleu"] < 10
+
+
+def test_honesty_finds_each_fault() -> None:
+    texts = {
+        "An electric kettle with a gooseneck spout, {price}.": (),
+        "An electric kettle, 20 off today.": ("wrong_facts",),
+        "An electric kettle for {was_price}.": ("wrong_facts", "false_urgency"),
+        "An electric kettle, and it is waterproof.": ("invented_claims", "ungrounded"),
+        "The best electric kettle for you.": ("banned", "ungrounded"),
+        "Hurry, an electric kettle for you.": ("false_urgency", "ungrounded"),
+    }
+    for text, faults in texts.items():
+        figures = honesty([BRIEF], [text])
+        assert {name for name, share in figures.items() if share and name != "refused"} == set(faults), text
+
+
+def test_coverage_and_form() -> None:
+    low = msgspec.structs.replace(BRIEF, promotion=Promotion.LOW_STOCK)
+    figures = coverage(
+        [BRIEF, BRIEF, BRIEF, low], ["A gooseneck spout.", "It {p1}.", "A kettle.", "{stock_left} left."]
+    )
+    assert figures == {"names_a_point": 0.5, "tells_the_promotion": 1.0}
+    shape = form([BRIEF, BRIEF], ["One two three and one two three.", "Short."])
+    assert (shape["repetition"], shape["length_fit"]) == (0.5, 0.5)
+
+
+def test_pages_whose_cards_open_alike() -> None:
+    pages = [
+        ["New here: the lamp.", "New here: the rug.", "Back again."],
+        ["Still in your cart.", "A lamp by Lumo.", "Back again."],
+    ]
+    assert page_figures(pages) == {"pages_with_same_opening": 0.5, "pages_with_near_duplicates": 0.0}
+
+
+def test_held_out_briefs_are_of_products_that_training_never_saw() -> None:
+    pytest.importorskip("jieba")  # of the extra `train`
+    material = gather()
+    for language in ("en", "zh"):
+        kinds = {case.brief.kind.casefold() for case in held_out_cases(language)}
+        assert kinds
+        assert kinds.isdisjoint(goods.kind.casefold() for goods in material.goods[language])
+    assert len({brief.sku for page in shopper_pages(3) for brief in page}) > 6
+
+
+def test_a_foreign_test_set(tmp_path: Path) -> None:
+    path = tmp_path / "set.jsonl"
+    rows = [
+        {
+            "attributes": {
+                "name": "Tecra 9",
+                "type": "Laptop",
+                "price": "900 dollars",
+                "memory": "4 gb",
+                "touchscreen": "yes",
+            },
+            "reference": "The Tecra 9 is a touchscreen laptop for 900 dollars.",
+        }
+    ]
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    (case,) = foreign_cases(path)
+    assert case.brief.kind == "laptop"
+    assert case.brief.points == ("4 gb memory", "touchscreen")
+    assert case.reference == "The {name} is a touchscreen laptop for {price}."
+    path.write_text('{"text": "no attributes"}', encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"set\.jsonl:1"):
+        foreign_cases(path)
+
+
+def test_wilson_against_published_values() -> None:
+    # Newcombe 1998, table I: 81 of 263, and 0 of 20.
+    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert wilson(0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
+    assert wilson(0, 0) == (0.0, 1.0)
+
+
+def test_rating_is_blind_logged_and_can_be_broken_off(tmp_path: Path) -> None:
+    texts = tmp_path / "texts.jsonl"
+    rows = [{"brief": str(n), "who": who, "text": f"{who} {n}"} for n in range(20) for who in ("a", "b")]
+    texts.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    pairs = pairs_of(texts, "a", "b", 12, seed=1)
+    assert {pair.left_name for pair in pairs} == {"a", "b"}
+    answers = iter(["1", "nonsense", "2", "0", "q"])
+    shown: list[str] = []
+    wins = rate(pairs, lambda _: next(answers), shown.append, tmp_path / "log.jsonl")
+    expected = Counter({pairs[0].left_name: 1}) + Counter({pairs[1].right_name: 1}) + Counter({"": 1})
+    assert wins == expected
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 3
+    assert verdict("a", "b", wins).ratings == 3
+    with pytest.raises(ConfigError, match="a, b"):
+        pairs_of(texts, "a", "nobody", 3, seed=1)
+
+
+def test_an_evaluation_from_end_to_end(tmp_path: Path) -> None:
+    folder = build_tiny_headline(tmp_path / "model")
+    figures = run(Request(models=(f"tiny={folder}",), limit=6, pages=2, perplexity=False, out=tmp_path / "out"))
+    group = figures["groups"]["en lines, cards and ads"]
+    assert {"human", "phrasebook", "tiny"} == set(group)
+    assert group["tiny"]["first_wrong_facts"] == 0
+    assert group["tiny"]["passed"] < group["phrasebook"]["passed"]
+    assert figures["pages"].keys() == {"phrasebook", "tiny"}
+    report = (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    assert "data:image/png;base64," in report
+    assert "http" not in report.split("base64")[0]
+    rows = [json.loads(row) for row in (tmp_path / "out/texts.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert {row["who"] for row in rows} == {"human", "phrasebook", "tiny"}

@@ -1,0 +1,101 @@
+"""Skeletons: lines without their products, and the pairs that they make with others."""
+
+import random
+
+from shelftalk.core.brief import Angle, Promotion
+from shelftalk.core.guard import Outcome, judge
+from shelftalk.core.render import slots_in
+from shelftalk.core.word_slots import offered_slots, put_words
+from shelftalk.train.dataset import Pair
+from shelftalk.train.lines import brief_for
+from shelftalk.train.skeletons import Goods, from_forms, from_pair, from_phrasebook, kind_class, point_class, write_out
+from tests.train.made import line, product
+
+
+def test_points_are_told_apart_by_their_grammar() -> None:
+    points = {
+        "28 cm": "measure",
+        "set of 4": "pack",
+        "no underwire": "without",
+        "with a lid": "with",
+        "made of beech": "made",
+        "rinses clean under the tap": "does",
+        "borosilicate glass": "material",
+        "dishwasher safe": "like",
+        "drawstring": "word",
+        "side pockets": "plural",
+        "gooseneck spout": "thing",
+        "可折叠": "does",
+        "900毫升": "measure",
+    }
+    assert {point: point_class(point) for point in points} == points
+
+
+def test_kinds_are_one_or_many() -> None:
+    assert [kind_class(kind) for kind in ("kettle", "running shoes", "glass", "保温杯")] == ["one", "many", "one", ""]
+
+
+def skeleton_of(text: str, **changes: object) -> object:
+    made = product(line(text, **changes))
+    brief = brief_for(made, made.lines[0], branded=False, variant="slots-v1")
+    return from_pair(Pair(brief, text), "test", lambda _: True)
+
+
+def test_a_line_loses_its_product() -> None:
+    made = skeleton_of("The pour-over kettle: gooseneck spout, 900 ml, {price}.")
+    assert made is not None
+    assert made.text == "The {kind}: {w1}, {p1}, {price}."  # type: ignore[attr-defined]
+    assert made.needs == {"w1": "thing", "p1": "measure"}  # type: ignore[attr-defined]
+
+
+def test_a_place_that_only_its_own_point_fits_makes_no_skeleton() -> None:
+    assert skeleton_of("Here is a pour-over kettle with gooseneck spout.") is None
+
+
+def test_a_skeleton_is_written_out_only_with_fitting_grammar() -> None:
+    made = skeleton_of("A pour-over kettle with a gooseneck spout.")
+    rng = random.Random(1)
+    fits = write_out(made, Goods("desk lamp", ("brass arm", "folding base", "dimmable")), (), rng)  # type: ignore[arg-type]
+    assert fits is not None
+    assert put_words(fits.brief, fits.text) in {"A desk lamp with a folding base.", "A desk lamp with a brass arm."}
+    assert write_out(made, Goods("socks", ("brass arm",)), (), rng) is None  # type: ignore[arg-type]
+    assert write_out(made, Goods("lamp", ("runs cool in summer",)), (), rng) is None  # type: ignore[arg-type]
+
+
+def test_what_is_written_out_passes_the_guard_and_uses_offered_slots() -> None:
+    rng = random.Random(2)
+    goods = {
+        "en": Goods("desk lamp", ("brass arm", "folding base", "40 lumens", "dimmable")),
+        "zh": Goods("台灯", ("可折叠", "暖光", "40流明")),
+    }
+    anchors = {"en": ["armchair", "rugs"], "zh": ["书桌"]}
+    count = 0
+    for skeleton in [*from_forms(), *from_phrasebook("en"), *from_phrasebook("zh")]:
+        pair = write_out(skeleton, goods[skeleton.language], anchors[skeleton.language], rng)
+        if pair is not None:
+            count += 1
+            assert slots_in(pair.text) <= set(offered_slots(pair.brief))
+            assert judge(pair.brief, put_words(pair.brief, pair.text)).outcome is Outcome.PASS
+    assert count > 800
+
+
+def test_every_form_can_be_written_out() -> None:
+    rng = random.Random(3)
+    goods = {
+        "en": Goods("desk lamp", ("brass arm", "folding base", "40 lumens")),
+        "zh": Goods("台灯", ("可折叠", "暖光", "40流明")),
+    }
+    lost = [
+        form.text
+        for form in from_forms()
+        if all(
+            write_out(form, goods[form.language], {"en": ["armchair"], "zh": ["书桌"]}[form.language], rng) is None
+            for _ in range(8)
+        )
+    ]
+    assert lost == []
+
+
+def test_a_brand_skeleton_is_for_a_branded_brief() -> None:
+    made = skeleton_of("From {brand}: gooseneck spout, steel.", angle=Angle.YOUR_BRAND, promo=Promotion.NONE)
+    assert made is None or "{brand}" in made.text  # type: ignore[attr-defined]
