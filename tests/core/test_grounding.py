@@ -68,3 +68,36 @@ def test_what_it_does_not_hold_may_not(about: Brief, text: str, why: str) -> Non
 
 def test_other_languages_are_not_judged_by_english_words() -> None:
     assert ungrounded(brief(locale="zh-CN"), "这款电暖器带定时器。") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("保温杯：真空双层，{price}。", None),
+        ("看{name}的不少人，真空双层。", "untrue for this shopper: 不少人"),
+        ("购物车里的{name}，真空双层。", "untrue for this shopper: 购物车"),
+        ("{name}，真空双层，真空双层。", "repeated: 真空双层"),
+        ("Same的{name}，真空双层。", "invented: Same"),
+        ("{name}，{price}，还是{price}。", "slot twice: price"),
+    ],
+)
+def test_chinese_is_held_against_what_can_be_told(text: str, reason: str | None) -> None:
+    brief = msgspec.structs.replace(brief_zh(), angle=Angle.INTRODUCE)
+    assert ungrounded(brief, text) == ([reason] if reason else [])
+
+
+def brief_zh() -> Brief:
+    return Brief(
+        sku="",
+        kind="保温杯",
+        points=("真空双层", "USB加热底座"),
+        channel=Channel.CARD,
+        angle=Angle.INTRODUCE,
+        anchor=None,
+        promotion=Promotion.NONE,
+        tone=Tone.PLAIN,
+        branded=False,
+        locale="zh",
+        variant="slots-v1",
+        model="",
+    )

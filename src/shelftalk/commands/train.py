@@ -148,7 +148,7 @@ def mini(
             recipe, fit=dataclasses.replace(recipe.fit, steps=steps), pairs=steps * recipe.batch
         )
     if start is not None:
-        recipe = dataclasses.replace(recipe, peak_rate=recipe.peak_rate / 3, seed=recipe.seed + 1)
+        recipe = dataclasses.replace(recipe, peak_rate=recipe.peak_rate / 2, seed=recipe.seed + 1)
     material = gather(spread(build_corpus(data).goods, most=4) if data else ())
     print(", ".join(f"{name} {count}" for name, count in survey(material).items()))
     fitted, tokenizer_json, figures = train_mini(recipe, material, work / "smoke" if smoke else work, _report, start)

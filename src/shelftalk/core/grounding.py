@@ -36,6 +36,17 @@ _ANGLE_WORDS: tuple[tuple[frozenset[Angle], re.Pattern[str]], ...] = (
     ),
 )
 
+#: The same in Chinese.
+_CHINESE_ANGLE_WORDS: tuple[tuple[frozenset[Angle], re.Pattern[str]], ...] = (
+    (frozenset({Angle.IN_CART, Angle.PRICE_DROPPED}), re.compile("购物车|你选的|你看中|你放进")),
+    (frozenset({Angle.SEARCH_MATCH}), re.compile("你?搜(?:的|到|索|过)|按你搜")),
+    (frozenset({Angle.POPULAR}), re.compile("不少人|好些人|很多人|许多人|人不少|人气")),
+    (frozenset({Angle.LIKE_VIEWED, Angle.GOES_WITH}), re.compile("刚才?看(?:的|过)|你?看过")),
+    (frozenset({Angle.REPLENISH}), re.compile("快用完|该添|上次(?:买|那)|又到了?该|再来一份")),
+    (frozenset({Angle.YOUR_BRAND}), re.compile("你常(?:看|选|买)")),
+)
+_LATIN_WORD = re.compile(r"[A-Za-z]{3,}")
+
 #: "{name} has a kettle": a thing does not have itself.
 _HAS = r"\b(?:has|have|having|with|includes|comes with)\s+(?:(?:a|an|the|its|some)\s+)?(?:[\w'-]+\s+){0,2}?"
 
@@ -88,7 +99,9 @@ def words_of(text: str) -> list[str]:
 
 
 def ungrounded(brief: Brief, text: str) -> list[str]:
-    """Why a text is not grounded in its brief; empty if it is. English only; other languages pass."""
+    """Why a text is not grounded in its brief; empty if it is. Whole in English, in part in Chinese; other languages pass."""
+    if brief.language == "zh":
+        return _ungrounded_chinese(brief, text)
     if brief.language != "en":
         return []
     # As often as the one source that names it most: "You viewed a watch. This is a watch" says nothing.
@@ -123,3 +136,18 @@ def ungrounded(brief: Brief, text: str) -> list[str]:
     if _BROKEN.search(text):
         problems.append("broken: spacing or article")
     return problems
+
+
+def _ungrounded_chinese(brief: Brief, text: str) -> list[str]:
+    """What can be told without word borders: reasons that are not this shopper's, a point said twice, words in another language."""
+    bare = SLOT.sub(" ", text)
+    problems = [
+        f"untrue for this shopper: {match[0]}"
+        for angles, pattern in _CHINESE_ANGLE_WORDS
+        if brief.angle not in angles and (match := pattern.search(bare))
+    ]
+    problems += [f"repeated: {point}" for point in brief.points if bare.count(point) > 1]
+    facts = " ".join((brief.kind, brief.anchor or "", *brief.points)).lower()
+    problems += [f"invented: {word}" for word in _LATIN_WORD.findall(bare) if word.lower() not in facts]
+    slots = Counter(SLOT.findall(text))
+    return problems + [f"slot twice: {slot}" for slot, times in slots.items() if times > 1]

@@ -42,8 +42,9 @@ def _phrases() -> Iterator[str]:
     for angles in book.values():
         if isinstance(angles, dict):
             for promotions in angles.values():
-                for lines in promotions.values():
-                    yield from lines
+                for tones in promotions.values():
+                    for lines in tones.values():
+                        yield from lines
 
 
 def generic_stems() -> list[str]:

@@ -24,7 +24,7 @@ _MIN_KINDS = 4
 _LANGUAGE_SHARE = {"en": 0.55, "zh": 0.45}
 _CHANNEL_SHARE = {Channel.CARD: 0.72, Channel.AD: 0.12, Channel.SOCIAL: 0.09, Channel.COPY: 0.07}
 #: The phrasebook answers anyway; the models are to say more than it.
-_PHRASEBOOK_SHARE = 0.2
+_PHRASEBOOK_SHARE = 0.4
 
 _SEED = 7
 HELD_OUT = 0.08

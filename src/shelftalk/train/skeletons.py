@@ -9,7 +9,7 @@ import functools
 import random
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ import msgspec
 from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone, point_slots
 from shelftalk.core.grounding import ungrounded, words_of
 from shelftalk.core.guard import Outcome, judge, stem
+from shelftalk.core.phrasebook import ANY_TONE, Book
 from shelftalk.core.render import SLOT, slots_in
 from shelftalk.core.word_slots import put_words, take_words, word_values
 from shelftalk.train.dataset import Pair
@@ -29,6 +30,12 @@ VARIANT = "slots-v1"
 
 #: Said of so many kinds of products, an English word is in everybody's mouth.
 _COMMON_KINDS = 22
+
+#: Common, and yet said of a thing that is not there any more.
+_OF_SOMETHING = (
+    "smaller bigger larger longer shorter living room stand set running ride green pack sea walk home book box morning page"
+    " hand side round half news left-hand rest quiet company guest deserve whole life"
+)
 
 #: Points of one brief; `wording.MAX_POINTS` of the shelf.
 _MOST_POINTS = 4
@@ -164,6 +171,10 @@ _PLACES_OF: dict[str, tuple[tuple[re.Pattern[str], frozenset[str]], ...]] = {
             frozenset({"plural", "material", "measure", "pack"}),
         ),
         (re.compile(r"\{([pw]\d)\} \{(?:kind|noun|[pw]\d)\}"), frozenset({"like", "material", "measure"})),
+        (
+            re.compile(r"\ban? \{([pw]\d)\}", re.IGNORECASE),
+            frozenset({"thing", "like", "material", "measure", "pack", "word"}),
+        ),
     ),
     "zh": (
         (re.compile(r"\{([pw]\d)\}的?\{(?:kind|[pw]\d)\}"), frozenset({"short", "does"})),
@@ -194,7 +205,7 @@ def english_words(products: Sequence[Product]) -> Callable[[str], bool]:
                 kinds[word].add(product.kind)
     common = {word for word, of in kinds.items() if len(of) >= _COMMON_KINDS}
     common.update(stem(word) for skeleton in from_phrasebook("en") for word in words_of(skeleton.text))
-    common &= _generic()
+    common = (common & _generic()) - {stem(word) for word in _OF_SOMETHING.split()}
     return lambda text: all(stem(word) in common for word in words_of(text))
 
 
@@ -212,32 +223,46 @@ def from_lines(products: Iterable[Product], known: Callable[[str], bool]) -> lis
     return list(found.values())
 
 
-#: Where the phrasebook has a point, and any point fits.
-_PLACES = {"[kind]": "{kind}", "[anchor]": "{anchor}", "[point]": "{w1}"}
+#: Where the phrasebook has points, any points fit: all as words, or one of them with a digit.
+_PLACES = (
+    {"[kind]": "{kind}", "[anchor]": "{anchor}", "[point]": "{w1}", "[more]": "{w2}", "[third]": "{w3}"},
+    {"[kind]": "{kind}", "[anchor]": "{anchor}", "[point]": "{p1}", "[more]": "{w1}", "[third]": "{w2}"},
+    {"[kind]": "{kind}", "[anchor]": "{anchor}", "[point]": "{w1}", "[more]": "{p1}", "[third]": "{w2}"},
+)
+_PLACE = re.compile(r"\[[a-z]+\]")
 
 
 def from_phrasebook(language: str) -> list[Skeleton]:
     """The phrasebook's lines; they are written to fit any product and any point."""
     path = resources.files("shelftalk.core") / f"phrasebook.{language}.json"
-    book = msgspec.json.decode(path.read_bytes(), type=dict[str, dict[str, dict[str, list[str]]]])
+    book = msgspec.json.decode(path.read_bytes(), type=Book)
     skeletons = []
     for channel, angles in book.items():
         for angle, promotions in angles.items():
-            for promotion, lines in promotions.items():
-                for line in lines:
-                    text = line
-                    for place, slot in _PLACES.items():
-                        text = text.replace(place, slot)
-                    needs = {"w1": "*"} if "{w1}" in text else {}
-                    anchor = "*" if "{anchor}" in text or angle in {Angle.GOES_WITH, Angle.LIKE_VIEWED} else None
-                    skeletons += [
-                        Skeleton(
-                            text, language, Channel(channel), Angle(angle), Promotion(promotion), tone, needs, "*", anchor,
-                            f"phrasebook.{language}",
-                        )
-                        for tone in Tone
-                    ]  # fmt: skip
+            for promotion, tones in promotions.items():
+                head = Channel(channel), Angle(angle), Promotion(promotion)
+                for tone, lines in tones.items():
+                    spoken = tuple(Tone) if tone == ANY_TONE else (Tone(tone),)
+                    skeletons += [made for line in lines for made in _phrases(line, language, head, spoken)]
     return skeletons
+
+
+def _slot_of(places: Mapping[str, str], place: re.Match[str]) -> str:
+    return places[place[0]]
+
+
+def _phrases(
+    line: str, language: str, head: tuple[Channel, Angle, Promotion], tones: Sequence[Tone]
+) -> Iterator[Skeleton]:
+    channel, angle, promotion = head
+    anchor = "*" if "[anchor]" in line or angle in {Angle.GOES_WITH, Angle.LIKE_VIEWED} else None
+    texts = dict.fromkeys(_PLACE.sub(functools.partial(_slot_of, places), line) for places in _PLACES)
+    for text in texts:
+        needs = dict.fromkeys(sorted(slot for slot in slots_in(text) if _POINT.fullmatch(slot)), "*")
+        for tone in tones:
+            yield Skeleton(
+                text, language, channel, angle, promotion, tone, needs, "*", anchor, f"phrasebook.{language}"
+            )
 
 
 def from_forms() -> list[Skeleton]:
