@@ -84,7 +84,10 @@ def test_compose_runs_the_kafka_that_is_tested(monkeypatch: pytest.MonkeyPatch) 
     version = re.search(r"<kafka.version>(.+)</kafka.version>", POM.read_text())
     assert version is not None
     assert services["kafka"]["image"] == f"apache/kafka:{version[1]}"
-    settings = settings_of(monkeypatch, services["worker"]["environment"])
+    environment = services["worker"]["environment"]
+    token = environment.pop("SHELFTALK_WEB__TOKEN")
+    assert token.startswith("${SHELFTALK_WEB__TOKEN:?")
+    settings = settings_of(monkeypatch, environment | {"SHELFTALK_WEB__TOKEN": "t"})
     assert (
         f"INTERNAL://{settings.kafka.bootstrap_servers}"
         in services["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
@@ -92,6 +95,9 @@ def test_compose_runs_the_kafka_that_is_tested(monkeypatch: pytest.MonkeyPatch) 
     assert float(services["worker"]["stop_grace_period"].removesuffix("s")) > settings.deadlines.drain_s
     (scrape,) = manifests("prometheus.yml")[0]["scrape_configs"]
     assert scrape["dns_sd_configs"][0]["port"] == settings.web.port
+    (secret,) = services["prometheus"]["secrets"]
+    assert compose["secrets"][secret] == {"environment": "SHELFTALK_WEB__TOKEN"}
+    assert scrape["authorization"] == {"credentials_file": f"/run/secrets/{secret}"}
 
 
 @pytest.fixture
@@ -102,6 +108,7 @@ def in_kubernetes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
     file = tmp_path / "mounted.toml"
     file.write_text(text)
     secret = {"SHELFTALK_KAFKA__SASL_USERNAME": "u", "SHELFTALK_KAFKA__SASL_PASSWORD": "p"}
+    secret |= {"SHELFTALK_WEB__TOKEN": "t", "SHELFTALK_PRIVACY__PSEUDONYM_KEY": "k" * 32}
     deployment = (ROOT / "docker/kubernetes/deployment.yaml").read_text()
     assert all(f"--from-literal={name}=" in deployment for name in secret)
     return settings_of(monkeypatch, secret | {"SHELFTALK_CONFIG": str(file)})

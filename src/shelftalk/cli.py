@@ -48,6 +48,7 @@ COMMANDS = {
     "replay": _Entry("replay", "Load-test with recorded event streams: record, import, run, diff, capacity."),
     "worker": _Entry("worker", "Consume events from Kafka and publish cards, until SIGTERM."),
     "topics": _Entry("worker", "Create, check and list the topics on the broker."),
+    "dlq": _Entry("dlq", "List, show and re-drive the dead letters."),
     "config": _Entry("worker", "Print the settings in force, secrets masked."),
     "model": _Entry("model", "Build and inspect the generator's model folder."),
     "evaluate": _Entry("evaluate", "Judge recommendations by a log, and texts by figures."),

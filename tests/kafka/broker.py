@@ -19,6 +19,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -82,6 +83,22 @@ num.network.threads=2
 num.io.threads=4
 """
 
+#: Added for a broker that asks who is there. Certificates are for ``localhost``, and for that name alone.
+SECURED = """\
+ssl.keystore.type=PEM
+ssl.keystore.location={keystore}
+ssl.truststore.type=PEM
+ssl.truststore.location={truststore}
+# Who comes to the SSL listener shows a certificate, who comes to the SASL listener a login.
+listener.name.ssl.ssl.client.auth=required
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512,OAUTHBEARER
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule \\
+  required user_{user}="{password}";
+listener.name.sasl_ssl.oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule \\
+  required unsecuredLoginStringClaim_sub="broker";
+"""
+
 LOGGING = """\
 status = error
 appender.stdout.type = Console
@@ -91,6 +108,21 @@ appender.stdout.layout.pattern = %d{HH:mm:ss.SSS} %p %m (%c)%n
 rootLogger.level = info
 rootLogger.appenderRef.stdout.ref = STDOUT
 """
+
+
+@dataclass(frozen=True)
+class Secured:
+    """What a broker with TLS and SASL needs: SCRAM-SHA-512 and PLAIN for one user, OAUTHBEARER for any unsigned token.
+
+    Attributes:
+        keystore: its key (PKCS#8) and certificate, PEM.
+        truststore: who signs clients' certificates, PEM.
+    """
+
+    keystore: Path
+    truststore: Path
+    user: str
+    password: str
 
 
 class KafkaUnavailableError(RuntimeError):
@@ -173,16 +205,28 @@ class KafkaBroker:
         folder: holds configuration, data and log; survives `stop`, so a second `start` finds the data.
         bootstrap: ``host:port`` once started; the same after a restart.
         behind: the ports of further listeners by name, once started.
+        tls, sasl: of the listeners that are secured, where there are any.
     """
 
-    def __init__(self, folder: Path, port: int | None = None, *, proxies: Mapping[str, int] | None = None) -> None:
+    tls = sasl = ""
+
+    def __init__(
+        self,
+        folder: Path,
+        port: int | None = None,
+        *,
+        proxies: Mapping[str, int] | None = None,
+        secured: Secured | None = None,
+    ) -> None:
         """A broker that is not running yet.
 
         Args:
             folder: see above.
             port: for clients; a free one if not given.
             proxies: further listeners by name (capitals), each with the port of the proxy that clients are told to use.
+            secured: listeners with TLS and SASL, too.
         """
+        self._secured = secured
         self.folder = folder
         self.log = folder / "broker.log"
         self._config = folder / "server.properties"
@@ -236,27 +280,38 @@ class KafkaBroker:
 
     def _prepare(self, command: list[str]) -> None:
         """Write the configuration and format the storage, as a KRaft node wants before its first start."""
-        port, controller_port, *more = _free_ports(2 + len(self._proxies))
+        port, controller_port, tls_port, sasl_port, *more = _free_ports(4 + len(self._proxies))
         self.behind = dict(zip(self._proxies, more, strict=True))
         self._port = self._wanted_port or port
         data = self.folder / "data"
         shutil.rmtree(data, ignore_errors=True)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._config.write_text(
-            CONFIG.format(
-                port=self._port,
-                controller_port=controller_port,
-                data=data,
-                more_listeners="".join(f",{name}://127.0.0.1:{own}" for name, own in self.behind.items()),
-                more_advertised="".join(f",{name}://127.0.0.1:{shown}" for name, shown in self._proxies.items()),
-                more_protocols="".join(f",{name}:PLAINTEXT" for name in self._proxies),
-            )
+        # Certificates are for localhost.
+        listeners = [
+            (name, f"127.0.0.1:{own}", f"127.0.0.1:{self._proxies[name]}", "PLAINTEXT")
+            for name, own in self.behind.items()
+        ]
+        secured, scram = "", []
+        if self._secured is not None:
+            self.tls, self.sasl = f"localhost:{tls_port}", f"localhost:{sasl_port}"
+            listeners.append(("SSL", f"127.0.0.1:{tls_port}", self.tls, "SSL"))
+            listeners.append(("SASL_SSL", f"127.0.0.1:{sasl_port}", self.sasl, "SASL_SSL"))
+            secured = SECURED.format(**vars(self._secured))
+            scram = ["--add-scram", f"SCRAM-SHA-512=[name={self._secured.user},password={self._secured.password}]"]
+        config = CONFIG.format(
+            port=self._port,
+            controller_port=controller_port,
+            data=data,
+            more_listeners="".join(f",{name}://{own}" for name, own, _, _ in listeners),
+            more_advertised="".join(f",{name}://{shown}" for name, _, shown, _ in listeners),
+            more_protocols="".join(f",{name}:{protocol}" for name, _, _, protocol in listeners),
         )
+        self._config.write_text(config + secured)
         (self.folder / "log4j2.properties").write_text(LOGGING)
         cluster_id = (
             base64.urlsafe_b64encode(b"\0" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
         )  # never begins with "-"
-        tool = [*command, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(self._config)]
+        tool = [*command, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(self._config), *scram]
         done = subprocess.run(tool, capture_output=True, text=True, check=False, timeout=FORMAT_DEADLINE_S)
         if done.returncode != 0:
             raise KafkaUnavailableError(

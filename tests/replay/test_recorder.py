@@ -11,7 +11,7 @@ from shelftalk.core.pseudonym import Pseudonyms
 from shelftalk.errors import BrokerError, ConfigError
 from shelftalk.replay.recorder import Plan, Recorder
 from shelftalk.replay.recording import Recorded, Recording
-from shelftalk.stream.settings import Kafka
+from shelftalk.stream.login import Kafka
 from tests.replay.making import written
 from tests.stream.harness import Site
 

@@ -101,15 +101,18 @@ class Site:
         *,
         instance_id: str | None = None,
         deadlines: dict[str, float] | None = None,
+        settings: Settings | None = None,
         **environment: str,
     ) -> WorkerProcess:
         """A worker in a process of its own; it creates the topics."""
-        chosen = self.settings(instance_id=instance_id, deadlines=deadlines or {})
-        settings = chosen.model_dump(mode="json", by_alias=True)
+        chosen = settings or self.settings(instance_id=instance_id, deadlines=deadlines or {})
+        given = chosen.model_dump(mode="json", by_alias=True)
+        if settings is not None:  # the dump masks it
+            given["kafka"]["sasl_password"] = settings.kafka.sasl_password.get_secret_value()
         log = self.folder / f"worker-{len(self.workers)}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "tests.stream.program", program, json.dumps(settings)],
+                [sys.executable, "-m", "tests.stream.program", program, json.dumps(given)],
                 cwd=ROOT,
                 env=os.environ | {"PYTHONPATH": f"{ROOT}/src:{ROOT}"} | environment,
                 stdout=output,

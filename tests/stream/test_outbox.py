@@ -8,8 +8,8 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from shelftalk.core.ledger import Entry, Ledger
 from shelftalk.errors import BadInputError, CancelledRequestError, DeliveryError
+from shelftalk.stream.login import Kafka
 from shelftalk.stream.outbox import MAX_MESSAGE_BYTES, Outbox, Outcome, Receipt
-from shelftalk.stream.settings import Kafka
 from shelftalk.stream.topics import TopicAdmin, TopicSpec
 
 

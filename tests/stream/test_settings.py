@@ -8,15 +8,8 @@ import pytest
 
 from shelftalk.core.react import Policy
 from shelftalk.errors import ConfigError
-from shelftalk.stream.settings import (
-    Kafka,
-    Mechanism,
-    Security,
-    confluent_config,
-    faust_broker,
-    load,
-    unknown_environment,
-)
+from shelftalk.stream.login import Kafka, Mechanism, Security, confluent_config, faust_broker
+from shelftalk.stream.settings import load, unknown_environment
 
 SASL = {"security_protocol": "SASL_SSL", "sasl_username": "me", "sasl_password": "geheim"}
 

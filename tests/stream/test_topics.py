@@ -5,7 +5,8 @@ import uuid
 import pytest
 
 from shelftalk.errors import BrokerError
-from shelftalk.stream.settings import Kafka, load
+from shelftalk.stream.login import Kafka
+from shelftalk.stream.settings import load
 from shelftalk.stream.topics import TopicAdmin, TopicSpec, topic_specs
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from shelftalk.stream.origins import origins
 from shelftalk.stream.settings import Settings, load, unknown_environment
 
 if TYPE_CHECKING:
@@ -76,24 +77,28 @@ def _say(message: str, share: float | None) -> None:
 
 
 def config(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of TOML.")] = False) -> None:
-    """Print the settings in force, secrets masked."""
+    """Print the settings in force and where each comes from, secrets masked."""
     values = load().masked()
+    where = origins(values)
     if as_json:
-        typer.echo(json.dumps(values, indent=2))
+        typer.echo(json.dumps({"settings": values, "origins": where}, indent=2))
     else:
-        typer.echo("\n".join(to_toml(values)))
+        typer.echo("\n".join(to_toml(values, where)))
     for name in unknown_environment():
         typer.echo(f"shelftalk: {name} is set but means nothing here; a slip of the pen?", err=True)
 
 
-def to_toml(values: dict[str, Any], section: str = "") -> list[str]:
-    """The settings as a TOML file would say them; what is unset is left out."""
+def to_toml(values: dict[str, Any], origins: dict[str, str] | None = None, section: str = "") -> list[str]:
+    """The settings as a TOML file would say them, with their origins as comments; what is unset is left out."""
     own = {key: value for key, value in values.items() if not isinstance(value, dict) and value is not None}
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in own.items()]
+    lines = []
+    for key, value in own.items():
+        origin = "" if origins is None else f"  # {origins[section + key]}"
+        lines.append(f"{key} = {json.dumps(value, ensure_ascii=False)}{origin}")
     for key, value in values.items():
         if isinstance(value, dict):
             name = f"{section}{key}"
-            inner = to_toml(value, f"{name}.")
+            inner = to_toml(value, origins, f"{name}.")
             lines += ["", f"[{name}]", *inner] if inner else []
     return lines
 

@@ -15,8 +15,9 @@ import orjson
 from prometheus_client.parser import text_string_to_metric_families
 
 from shelftalk.errors import ShelftalkError
+from shelftalk.stream.login import Kafka
 from shelftalk.stream.processes import die_with_parent, free_port
-from shelftalk.stream.settings import Kafka, Topics
+from shelftalk.stream.settings import Topics
 
 _ANSWER_S = 2.0
 _LAST_LINES = 12

@@ -9,7 +9,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message,
 
 from shelftalk.demo.records import Seen
 from shelftalk.errors import BrokerError
-from shelftalk.stream.settings import Kafka, confluent_config
+from shelftalk.stream.login import Kafka, confluent_config
 
 _BATCH = 500
 _POLL_S = 0.1

@@ -9,7 +9,7 @@ from typing import Any
 from confluent_kafka import KafkaError, Message, Producer
 
 from shelftalk.demo.plan import Planned, Stream
-from shelftalk.stream.settings import Kafka, confluent_config
+from shelftalk.stream.login import Kafka, confluent_config
 
 #: The longest nap, so that a stop is heard.
 _NAP_S = 0.05

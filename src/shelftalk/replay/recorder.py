@@ -13,7 +13,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, 
 from shelftalk.errors import BrokerError, ConfigError
 from shelftalk.replay.pseudonyms import Rename, pseudonymise
 from shelftalk.replay.recording import About, Recorded, Recording, Writer, next_part
-from shelftalk.stream.settings import Kafka, confluent_config
+from shelftalk.stream.login import Kafka, confluent_config
 
 _BATCH = 1_000
 _POLL_S = 0.2

@@ -30,8 +30,9 @@ from shelftalk.stream.dead_letters import DeadLetters
 from shelftalk.stream.health import Health, HealthServer
 from shelftalk.stream.intake import Handler, Intake
 from shelftalk.stream.lease import Lease
+from shelftalk.stream.login import faust_broker
 from shelftalk.stream.outbox import Outbox
-from shelftalk.stream.settings import Settings, faust_broker
+from shelftalk.stream.settings import Settings
 from shelftalk.stream.tables import StateTable
 from shelftalk.stream.topics import TopicAdmin, topic_specs
 from shelftalk.stream.transport import Transport

@@ -8,13 +8,16 @@ import structlog
 
 from shelftalk.core.ledger import Entry
 from shelftalk.errors import BadInputError, DeliveryError, FatalError
-from shelftalk.stream.outbox import Outbox, Outcome, Receipt
+from shelftalk.stream.outbox import Headers, Outbox, Outcome, Receipt
 from shelftalk.stream.record import Record
 
 log = structlog.get_logger(__name__)
 
 #: Before the names of our headers, so that the event's own stay distinct.
 HEADER_PREFIX: Final = "dead-letter-"
+
+#: There instead of a value that does not fit beside our headers: its size.
+CUT_HEADER: Final = HEADER_PREFIX + "value-bytes"
 
 #: A header is for reading; the event itself holds the rest.
 _MAX_DETAIL: Final = 500
@@ -41,8 +44,8 @@ class DeadLetter:
             return cls(record, error.reason, error.detail, attempts)
         return cls(record, type(error).__name__, str(error), attempts)
 
-    def headers(self) -> dict[str, bytes]:
-        """The event's own headers, then ours."""
+    def headers(self) -> list[tuple[str, bytes]]:
+        """The event's own headers, then ours. Names of ours that it brings itself were put there by somebody else, and go."""
         record = self.record
         ours = {
             "topic": record.topic,
@@ -53,7 +56,8 @@ class DeadLetter:
             "detail": self.detail[:_MAX_DETAIL],
             "attempts": self.attempts,
         }
-        return dict(record.headers) | {HEADER_PREFIX + name: str(value).encode() for name, value in ours.items()}
+        own = [(name, value) for name, value in record.headers if not name.startswith(HEADER_PREFIX)]
+        return own + [(HEADER_PREFIX + name, str(value).encode()) for name, value in ours.items()]
 
 
 class DeadLetters:
@@ -87,7 +91,7 @@ class DeadLetters:
         )
         self._post(letter.headers(), record.value, record.key, entry)
 
-    def _post(self, headers: dict[str, bytes], value: bytes | None, key: bytes | None, entry: Entry) -> None:
+    def _post(self, headers: Headers, value: bytes | None, key: bytes | None, entry: Entry) -> None:
         def settle(outcome: Outcome) -> None:
             if isinstance(outcome, Receipt):
                 entry.done()
@@ -103,12 +107,11 @@ class DeadLetters:
             self._on_fatal(error)
 
     def _refused(
-        self, error: Exception, headers: dict[str, bytes], value: bytes | None, key: bytes | None, entry: Entry
+        self, error: Exception, headers: Headers, value: bytes | None, key: bytes | None, entry: Entry
     ) -> None:
         """Too large with our headers on it: say so instead. Anything else would lose the event."""
-        cut = HEADER_PREFIX + "value-bytes"
-        if isinstance(error, BadInputError) and cut not in headers and value is not None:
-            self._post({**headers, cut: str(len(value)).encode()}, None, key, entry)
+        if isinstance(error, BadInputError) and value is not None:
+            self._post([*headers, (CUT_HEADER, str(len(value)).encode())], None, key, entry)
             return
         fatal = (
             error

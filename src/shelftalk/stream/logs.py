@@ -59,3 +59,5 @@ def set_up_logging(settings: Log, pseudonyms: Pseudonyms, stream: TextIO = sys.s
     chatty = logging.DEBUG if settings.level == "DEBUG" else logging.WARNING
     for name in _CHATTY:
         logging.getLogger(name).setLevel(chatty)
+    # It writes every request out, the login of SASL/PLAIN among them (seen in aiokafka 0.14.0).
+    logging.getLogger("aiokafka.conn").setLevel(logging.INFO if chatty == logging.DEBUG else chatty)

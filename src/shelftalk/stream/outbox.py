@@ -10,7 +10,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Protocol
@@ -19,11 +19,11 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from shelftalk.errors import BadInputError, BrokerError, CancelledRequestError, DeliveryError, QueueFullError
-from shelftalk.stream.settings import Kafka, confluent_config
+from shelftalk.stream.login import Kafka, confluent_config
 
 log = structlog.get_logger(__name__)
 
-Headers = Mapping[str, bytes]
+Headers = Mapping[str, bytes] | Sequence[tuple[str, bytes]]
 
 #: From here on `room` makes callers wait.
 SOFT_LIMIT: Final = 10_000
@@ -152,7 +152,7 @@ class Outbox:
             topic: its full name.
             key: decides the partition (murmur2, as in Java and Faust) unless `partition` does.
             value: ``None`` is a tombstone.
-            headers: in this order.
+            headers: in this order; names may repeat.
             partition: explicit, for changelogs.
             entry: gets one obligation more, which is done or failed with the delivery.
             on_outcome: called on the event loop with the receipt or the error, before the entry learns of it.
@@ -168,7 +168,7 @@ class Outbox:
         delivery = _Delivery(self._reports, entry, on_outcome)
         kwargs: dict[str, Any] = {} if partition is None else {"partition": partition}
         if headers:
-            kwargs["headers"] = list(headers.items())
+            kwargs["headers"] = list(headers.items() if isinstance(headers, Mapping) else headers)
         try:
             self._producer.produce(topic, value, key, on_delivery=delivery.reported, **kwargs)
         except BufferError as error:

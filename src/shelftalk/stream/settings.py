@@ -4,15 +4,13 @@ The environment wins over the file. The file is named by ``SHELFTALK_CONFIG``; w
 it is there. Units are the last word of a name.
 """
 
-import enum
 import os
 import secrets
-import ssl
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -26,6 +24,7 @@ from shelftalk.core.pseudonym import Pseudonyms
 from shelftalk.core.react import Policy
 from shelftalk.core.rules import ShelfRules
 from shelftalk.errors import ConfigError
+from shelftalk.stream.login import Kafka, Part
 
 CONFIG_VARIABLE = "SHELFTALK_CONFIG"
 
@@ -40,101 +39,7 @@ PREFIX = "SHELFTALK_"
 _SHORTEST_KEY = 32
 
 
-class Security(enum.StrEnum):
-    """How clients talk to the brokers."""
-
-    PLAINTEXT = "PLAINTEXT"
-    SSL = "SSL"
-    SASL_PLAINTEXT = "SASL_PLAINTEXT"
-    SASL_SSL = "SASL_SSL"
-
-    @property
-    def sasl(self) -> bool:
-        """Whether clients log in by SASL."""
-        return self.value.startswith("SASL")
-
-    @property
-    def tls(self) -> bool:
-        """Whether the connection is encrypted."""
-        return self.value.endswith("SSL")
-
-
-class Mechanism(enum.StrEnum):
-    """How SASL logs in. Both clients of the worker must speak it, so GSSAPI and OAUTHBEARER are not here."""
-
-    PLAIN = "PLAIN"
-    SCRAM_SHA_256 = "SCRAM-SHA-256"
-    SCRAM_SHA_512 = "SCRAM-SHA-512"
-
-
-class _Part(BaseModel):
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-class Kafka(_Part):
-    """The brokers, and how both clients (Faust's aiokafka and librdkafka) reach them.
-
-    Attributes:
-        bootstrap_servers: ``host:port``, several separated by commas.
-        ca_file: certificates that sign the brokers'; the system's if unset.
-        cert_file: the client's own certificate, with `key_file`, for mutual TLS.
-        check_hostname: whether a broker's certificate must name the host.
-        commit_interval_s: how often offsets are committed; what a crash repeats.
-        session_timeout_s: a worker that was silent for so long has lost its partitions.
-        fetch_max_wait_ms: how long a broker may wait for data; aiokafka's share of idle latency.
-        request_timeout_s: deadline of one request.
-    """
-
-    bootstrap_servers: str = "localhost:9092"
-    security_protocol: Security = Security.PLAINTEXT
-    sasl_mechanism: Mechanism = Mechanism.SCRAM_SHA_512
-    sasl_username: str = ""
-    sasl_password: SecretStr = SecretStr("")
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
-    key_password: SecretStr = SecretStr("")
-    check_hostname: bool = True
-    client_id: str = "shelftalk"
-    commit_interval_s: float = Field(default=1.0, gt=0, le=60)
-    session_timeout_s: float = Field(default=10.0, ge=1, le=300)
-    fetch_max_wait_ms: int = Field(default=50, ge=1, le=5000)
-    request_timeout_s: float = Field(default=30.0, ge=1, le=300)
-
-    @field_validator("bootstrap_servers")
-    @classmethod
-    def _servers(cls, value: str) -> str:
-        servers = [server.strip() for server in value.split(",") if server.strip()]
-        for server in servers:
-            host, _, port = server.rpartition(":")
-            if not host or not port.isdecimal() or "/" in host:
-                raise ValueError(f"{server!r} is not host:port; give host:port, several separated by commas")
-        if not servers:
-            raise ValueError("give at least one host:port")
-        return ",".join(servers)
-
-    @field_validator("ca_file", "cert_file", "key_file")
-    @classmethod
-    def _readable(cls, value: Path | None) -> Path | None:
-        if value is not None and not value.is_file():
-            raise ValueError(f"{value} is not a file")
-        return value
-
-    @model_validator(mode="after")
-    def _complete(self) -> "Kafka":
-        protocol = self.security_protocol
-        if protocol.sasl and not (self.sasl_username and self.sasl_password.get_secret_value()):
-            raise ValueError(f"{protocol} needs sasl_username and sasl_password")
-        if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("cert_file and key_file go together")
-        if not protocol.tls and (self.ca_file or self.cert_file):
-            raise ValueError(f"certificates are set, but security_protocol is {protocol}; set SSL or SASL_SSL")
-        if self.session_timeout_s > self.request_timeout_s:
-            raise ValueError("session_timeout_s must not exceed request_timeout_s")
-        return self
-
-
-class Topics(_Part):
+class Topics(Part):
     """Topic names, each with `prefix` before it.
 
     Attributes:
@@ -179,7 +84,7 @@ class Topics(_Part):
 TOPIC_FIELDS = ("behaviour", "inventory", "asks", "offers", "cards", "copy_", "review", "dead_letters")
 
 
-class Deadlines(_Part):
+class Deadlines(Part):
     """How long anything may take.
 
     Attributes:
@@ -199,7 +104,7 @@ class Deadlines(_Part):
     stall_s: float = Field(default=120, gt=0, le=3600)
 
 
-class Retry(_Part):
+class Retry(Part):
     """How often a handler is tried again on `RetryableError`, and how long between."""
 
     attempts: int = Field(default=5, ge=1, le=100)
@@ -207,15 +112,22 @@ class Retry(_Part):
     max_backoff_ms: int = Field(default=5_000, ge=1)
 
 
-class Web(_Part):
-    """Where /metrics and /health are served. Beyond loopback only if told so; port 0 takes a free one."""
+class Web(Part):
+    """Where /metrics and /health are served.
+
+    Attributes:
+        host: beyond loopback only if told so.
+        port: 0 takes a free one.
+        token: what a reader of /metrics shows, as ``Authorization: Bearer ...``. Beyond loopback there are no metrics without one.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(default=6066, ge=0, le=65535)
     enabled: bool = True
+    token: SecretStr = SecretStr("")
 
 
-class Engine(_Part):
+class Engine(Part):
     """The generator.
 
     Attributes:
@@ -231,14 +143,14 @@ class Engine(_Part):
     queue_limit: int = Field(default=2048, ge=1)
 
 
-class Log(_Part):
+class Log(Part):
     """How the log looks."""
 
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     form: Literal["json", "console"] = "console"
 
 
-class Privacy(_Part):
+class Privacy(Part):
     """What is known of shoppers outside of the topics.
 
     Attributes:
@@ -274,7 +186,12 @@ class Settings(BaseSettings):
     """
 
     model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, validate_default=True
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        hide_input_in_errors=True,
     )
 
     app_id: str = Field(default="shelftalk", pattern=r"^[A-Za-z0-9._-]{1,100}$")
@@ -333,7 +250,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then environment, then the file."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=_file())
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=settings_file())
 
 
 def convert(fields: dict[str, Any], struct: type[Struct]) -> Struct:
@@ -383,73 +300,12 @@ def unknown_environment() -> list[str]:
     return sorted(name for name in given if name.upper().split("__")[0] not in known)
 
 
-def confluent_config(kafka: Kafka) -> dict[str, Any]:
-    """Options of librdkafka's clients."""
-    config: dict[str, Any] = {
-        "bootstrap.servers": kafka.bootstrap_servers,
-        "client.id": kafka.client_id,
-        "security.protocol": kafka.security_protocol.value,
-        "socket.timeout.ms": int(kafka.request_timeout_s * 1000),
-        "socket.keepalive.enable": True,
-    }
-    if kafka.security_protocol.sasl:
-        config["sasl.mechanism"] = kafka.sasl_mechanism.value
-        config["sasl.username"] = kafka.sasl_username
-        config["sasl.password"] = kafka.sasl_password.get_secret_value()
-    if kafka.security_protocol.tls:
-        if kafka.ca_file is not None:
-            config["ssl.ca.location"] = str(kafka.ca_file)
-        if kafka.cert_file is not None:
-            config["ssl.certificate.location"] = str(kafka.cert_file)
-            config["ssl.key.location"] = str(kafka.key_file)
-            if kafka.key_password.get_secret_value():
-                config["ssl.key.password"] = kafka.key_password.get_secret_value()
-        config["ssl.endpoint.identification.algorithm"] = "https" if kafka.check_hostname else "none"
-    return config
-
-
-def faust_broker(kafka: Kafka) -> dict[str, Any]:
-    """Arguments of ``faust.App``: the brokers and how to log in there.
+def settings_file() -> Path | None:
+    """The TOML file that is read, if there is one.
 
     Raises:
-        ConfigError: a certificate cannot be loaded.
+        ConfigError: the environment names one that is not there.
     """
-    import faust  # noqa: PLC0415  slow to import, and `shelftalk config` needs it not
-
-    urls = [f"kafka://{server}" for server in kafka.bootstrap_servers.split(",")]
-    protocol = kafka.security_protocol
-    context = ssl_context(kafka) if protocol.tls else None
-    credentials = None
-    if protocol.sasl:
-        credentials = faust.SASLCredentials(
-            username=kafka.sasl_username,
-            password=kafka.sasl_password.get_secret_value(),
-            ssl_context=context,
-            mechanism=kafka.sasl_mechanism.value,
-        )
-    elif context is not None:
-        credentials = faust.SSLCredentials(context)
-    return {"broker": urls, "broker_credentials": credentials}
-
-
-def ssl_context(kafka: Kafka) -> ssl.SSLContext:
-    """TLS as Python's ssl wants it.
-
-    Raises:
-        ConfigError: a certificate cannot be loaded.
-    """
-    try:
-        context = ssl.create_default_context(cafile=None if kafka.ca_file is None else str(kafka.ca_file))
-        context.check_hostname = kafka.check_hostname
-        if kafka.cert_file is not None:
-            password = kafka.key_password.get_secret_value() or None
-            context.load_cert_chain(kafka.cert_file, kafka.key_file, password)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"kafka: cannot load the certificates (ca_file, cert_file, key_file): {error}") from error
-    return context
-
-
-def _file() -> Path | None:
     given = os.environ.get(CONFIG_VARIABLE)
     if given is None:
         return DEFAULT_FILE if DEFAULT_FILE.is_file() else None

@@ -14,10 +14,16 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from shelftalk.errors import BrokerError
-from shelftalk.stream.settings import TOPIC_FIELDS, Kafka, Settings, confluent_config
+from shelftalk.stream.login import Kafka, check_login, confluent_config, refusal
+from shelftalk.stream.settings import TOPIC_FIELDS, Settings
 from shelftalk.stream.tables import changelog_name
 
 _METADATA_POLL_S: Final = 0.05
+
+#: A login is refused within a second; librdkafka tells only between requests.
+_LOGIN_POLL_S: Final = 1.0
+
+_MOST_ERRORS: Final = 20
 
 _DAY_MS: Final = 24 * 3_600_000
 
@@ -79,12 +85,16 @@ class TopicAdmin:
     Args:
         kafka: the brokers.
         timeout_s: of each call.
+
+    Raises:
+        BrokerError: librdkafka refuses the settings, or there is no token to log in with.
     """
 
     def __init__(self, kafka: Kafka, timeout_s: float = 15.0) -> None:
-        self._servers = kafka.bootstrap_servers
+        self._kafka = kafka
         self._timeout_s = timeout_s
-        self._errors: list[str] = []
+        self._errors: list[KafkaError] = []
+        check_login(kafka)
         config = confluent_config(kafka) | {"error_cb": self._remember, "log_level": 0}
         try:
             self._client = AdminClient(config)  # kept: a collected client fails its futures
@@ -100,7 +110,7 @@ class TopicAdmin:
         Raises:
             BrokerError: the brokers cannot be reached, refuse, or a topic is not as it must be.
         """
-        there = self._partitions()
+        there = self.partitions()
         missing = [spec for spec in specs if spec.name not in there]
         created = self._create(missing) if missing else []
         self._await_metadata(created)
@@ -113,7 +123,7 @@ class TopicAdmin:
         Raises:
             BrokerError: naming everything that is wrong.
         """
-        there = self._partitions()
+        there = self.partitions()
         problems = [problem for spec in specs if (problem := _compare(spec, there.get(spec.name)))]
         compacted = [
             spec for spec in specs if spec.name in there and "compact" in spec.config.get("cleanup.policy", "")
@@ -144,7 +154,7 @@ class TopicAdmin:
     def _await_metadata(self, names: Sequence[str]) -> None:
         """A broker confirms a topic before all of them (in KRaft even itself) list it."""
         deadline = time.monotonic() + self._timeout_s
-        while not self._partitions().keys() >= set(names) and time.monotonic() < deadline:
+        while not self.partitions().keys() >= set(names) and time.monotonic() < deadline:
             time.sleep(_METADATA_POLL_S)
 
     def _settle(self, futures: dict[str, Any], verb: str, harmless: int) -> list[str]:
@@ -159,16 +169,34 @@ class TopicAdmin:
             settled.append(name)
         return settled
 
-    def _partitions(self) -> dict[str, int]:
-        try:
-            metadata = self._client.list_topics(timeout=self._timeout_s)
-        except KafkaException as error:
-            seen = f" (librdkafka: {'; '.join(self._errors[:3])})" if self._errors else ""
-            raise BrokerError(
-                f"no broker at {self._servers} answered within {self._timeout_s:g} s{seen}; "
-                "check kafka.bootstrap_servers, kafka.security_protocol and the credentials"
-            ) from error
+    def partitions(self) -> dict[str, int]:
+        """How many partitions each topic of the brokers has.
+
+        Raises:
+            BrokerError: the brokers cannot be reached, or refuse us.
+        """
+        metadata = self._metadata()
         return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
+
+    def _metadata(self) -> Any:
+        """In short waits: a login that was refused is known at once, but a request would wait out its deadline."""
+        deadline = time.monotonic() + self._timeout_s
+        while True:
+            left_s = deadline - time.monotonic()
+            try:
+                return self._client.list_topics(timeout=max(min(left_s, _LOGIN_POLL_S), 0.05))
+            except KafkaException as error:
+                self._client.poll(0)  # which calls `_remember`
+                refused = refusal(self._kafka, self._errors)
+                if refused is not None:
+                    raise BrokerError(refused) from error
+                if left_s <= 0:
+                    said = "; ".join(each.str() for each in self._errors[:3])
+                    raise BrokerError(
+                        f"no broker at {self._kafka.bootstrap_servers} answered within {self._timeout_s:g} s"
+                        f"{f' (librdkafka: {said})' if said else ''}; "
+                        "check kafka.bootstrap_servers, kafka.security_protocol and the credentials"
+                    ) from error
 
     def _cleanup_policies(self, names: Sequence[str]) -> dict[str, str]:
         if not names:
@@ -186,8 +214,8 @@ class TopicAdmin:
         return policies
 
     def _remember(self, error: KafkaError) -> None:
-        if error.str() not in self._errors:
-            self._errors.append(error.str())
+        if len(self._errors) < _MOST_ERRORS and error.str() not in [held.str() for held in self._errors]:
+            self._errors.append(error)
 
 
 def _compare(spec: TopicSpec, partitions: int | None) -> str | None:
