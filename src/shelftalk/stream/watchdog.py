@@ -17,7 +17,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from faust.types import TP
 
 from shelftalk.errors import FatalError
-from shelftalk.stream.settings import Kafka, confluent_config
+from shelftalk.stream.login import Kafka, confluent_config
 
 log = structlog.get_logger(__name__)
 
