@@ -7,14 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shelftalk.core.card import Status
+from shelftalk.core.brief import Angle
+from shelftalk.core.card import Audience, Card, Rung, Status, identified
+from shelftalk.core.effects import Publish
 from shelftalk.core.erasure import Erased, erased_key
 from shelftalk.core.ledger import Ledger
+from shelftalk.core.opening import opening
+from shelftalk.core.publish import brief_for, publish
+from shelftalk.core.refresh import phrased
+from shelftalk.core.rules import ShelfRules
+from shelftalk.core.state import LiveCard, Stage
 from shelftalk.errors import BadInputError
 from shelftalk.stream.account import Entry
-from shelftalk.stream.fence import REMEMBER_MS, Fence, Offer, Shown, encode_erasure
+from shelftalk.stream.fence import REMEMBER_MS, Fence, Offer, Shown, encode_erasure, encode_offer
 from shelftalk.stream.record import Record
-from tests.core.making import NOW
+from tests.core.making import NOW, folded, origin, upserted
 
 
 class Table:
@@ -51,9 +58,12 @@ class Cards:
         self.sent.append((key, value))
 
 
+PAGE = ("next_1", "next_2", "reminder")
+
+
 def offered(values: Sequence[bytes], *erased: tuple[str, int]) -> tuple[Fence, Table, Cards]:
     table, cards, ledger = Table(), Cards(), Ledger[int]()
-    fence = Fence(table, Erasures(*erased), cards)
+    fence = Fence(table, Erasures(*erased), cards, PAGE)
     for offset, value in enumerate(values):
         entry = ledger.open(0, offset)
         assert entry is not None
@@ -131,6 +141,85 @@ def test_a_sweep_looks_at_a_few_placements_a_turn() -> None:
         fence.sweep([0], NOW)
         left.append(len(table.rows))
     assert left == [250, 150, 50, 0]
+
+
+def shown_as(name: str, placement: str, revision: int = 1, angle: Angle = Angle.INTRODUCE, text: str = "") -> bytes:
+    """A card as a shelf offers it: from the phrasebook, or with a text of a model's."""
+    facts = folded(upserted(name=name, brand=None, points=()))
+    card = LiveCard(
+        audience=Audience("s", placement),
+        stage=Stage.SHOWN,
+        asked_revision=revision,
+        revision=revision,
+        origin=origin(),
+        locale="en-GB",
+        valid_until_ms=NOW,
+        angle=angle,
+    )
+    card = phrased(card, brief_for(facts, card, NOW, ShelfRules()))
+    if text:
+        card = msgspec.structs.replace(card, slotted=text, rung=Rung.GENERATED, model="m-1")
+    (effect,) = publish(facts, card, NOW, ShelfRules()).effects
+    assert isinstance(effect, Publish)
+    return encode_offer(effect)
+
+
+def texts_of(cards: Cards) -> list[str]:
+    return [msgspec.json.decode(value)["text"] for _, value in cards.sent if value]
+
+
+SAME = "Worth a long look before you decide: {name}."
+
+
+def test_two_cards_on_a_page_never_begin_alike() -> None:
+    values = [shown_as(name, place, text=SAME) for name, place in zip(("Kettle", "Mug", "Tray"), PAGE, strict=True)]
+    fence, _, cards = offered(values)
+    assert len({opening(text) for text in texts_of(cards)}) == 3
+    assert texts_of(cards)[0].startswith("Worth a long look")
+    assert fence.counts == {"passed": 3, "reworded": 2}
+    for _, value in cards.sent:
+        card = msgspec.json.decode(value or b"", type=Card)
+        assert b"aside" not in (value or b"")
+        assert card == identified(card), "the id is that of the words that went out"
+        assert card.ai_generated is (card.provenance.rung is not Rung.PHRASEBOOK)
+
+
+def test_what_left_the_page_may_be_begun_with_again() -> None:
+    values = [
+        shown_as("Kettle", "next_1", text=SAME),
+        shown_as("Mug", "next_1", 2),
+        shown_as("Tray", "next_2", text=SAME),
+    ]
+    _, _, cards = offered(values)
+    assert texts_of(cards)[-1] == "Worth a long look before you decide: Tray."
+
+
+def test_a_reworded_card_is_reworded_the_same_when_a_crash_brings_it_again() -> None:
+    first, second = shown_as("Kettle", "next_1", text=SAME), shown_as("Mug", "next_2", text=SAME)
+    _, _, cards = offered([first, second, shown_as("Tray", "next_1", 2), second])
+    assert cards.sent[1] == cards.sent[3]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["Kettle", "Mug", "Samsung phone"]), st.sampled_from(PAGE), st.sampled_from(list(Angle))
+        ),
+        max_size=25,
+    ),
+    st.booleans(),
+)
+def test_no_page_ever_shows_one_opening_twice(steps: list[tuple[str, str, Angle]], model: bool) -> None:
+    values = [
+        shown_as(name, place, number, angle, SAME if model and number % 2 else "")
+        for number, (name, place, angle) in enumerate(steps, start=1)
+    ]
+    fence, _, cards = offered(values)
+    page: dict[str, str] = {}
+    for key, value in cards.sent:
+        page[key] = opening(msgspec.json.decode(value or b"")["text"])
+        assert len(set(page.values())) == len(page), page
+    assert not fence.counts["same_opening"]
 
 
 @pytest.mark.parametrize("value", [b"", b"{", b"[]", b'{"shopper_id": 1}'])

@@ -142,6 +142,16 @@ def card_id(
     return hashlib.blake2b(msgspec.json.encode(parts), digest_size=12).hexdigest()
 
 
+def identified(card: Card) -> Card:
+    """The card with the id that its content gives it."""
+    made = card.provenance
+    says = (card.status, card.facts.version, card.facts.promotion, made.brief_id, made.rung, card.slotted)
+    audience = Audience(card.shopper_id or "", card.placement)
+    return msgspec.structs.replace(
+        card, card_id=card_id(audience, card.sku, card.revision, made.cause, made.trigger, says=says)
+    )
+
+
 def encode_card(card: Card) -> bytes:
     """The wire form."""
     return msgspec.json.encode(card)

@@ -5,14 +5,20 @@ import msgspec
 from shelftalk.core.brief import Brief
 from shelftalk.core.card import Audience, Card
 from shelftalk.core.messages import Message, Origin
+from shelftalk.core.reword import Ingredients
 from shelftalk.core.state import Board, Copybook, LiveCard, Shelf
 
 
 class Publish(msgspec.Struct, frozen=True, gc=False):
-    """Send this card to its output topic."""
+    """Send this card to its output topic.
+
+    Attributes:
+        made_of: what the words of a shopper's card were made of, should they have to begin otherwise.
+    """
 
     audience: Audience
     card: Card
+    made_of: Ingredients | None = None
 
 
 class Write(msgspec.Struct, frozen=True, gc=False):

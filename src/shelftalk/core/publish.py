@@ -3,12 +3,13 @@
 import msgspec
 
 from shelftalk.core.brief import Angle, Brief
-from shelftalk.core.card import Audience, Card, CardFacts, Provenance, Rung, Status, card_id
+from shelftalk.core.card import Audience, Card, CardFacts, Provenance, Rung, Status, identified
 from shelftalk.core.effects import Publish, Step
 from shelftalk.core.explain import because
 from shelftalk.core.facts import Facts, percent_off, prior_price_minor, promotion
 from shelftalk.core.messages import Ask
 from shelftalk.core.render import fill, slot_values, slots_in
+from shelftalk.core.reword import Ingredients
 from shelftalk.core.rules import PHRASEBOOK, ShelfRules
 from shelftalk.core.state import LiveCard, Stage
 from shelftalk.core.wording import clean_points
@@ -57,7 +58,8 @@ def publish(facts: Facts, card: LiveCard, now_ms: int, rules: ShelfRules) -> Ste
         published_at_ms=now_ms,
     )
     out = card_from(facts, card, fill(card.slotted, values), now_ms, rules)
-    return Step(live={card.audience.key: card}, effects=[Publish(card.audience, out)])
+    made_of = Ingredients(brief_for(facts, card, now_ms, rules), values) if card.audience.shopper_id else None
+    return Step(live={card.audience.key: card}, effects=[Publish(card.audience, out, made_of)])
 
 
 def card_from(facts: Facts, card: LiveCard, text: str, now_ms: int, rules: ShelfRules) -> Card:
@@ -67,9 +69,8 @@ def card_from(facts: Facts, card: LiveCard, text: str, now_ms: int, rules: Shelf
     ends_ms = facts.sale_ends_at_ms
     ends_first = ends_ms is not None and now_ms < ends_ms < card.valid_until_ms
     shown = _card_facts(facts, now_ms, rules, source.partition, source.offset)
-    says = (status, facts.version, shown.promotion, card.brief_id, card.rung, card.slotted)
-    return Card(
-        card_id=card_id(audience, facts.sku, card.revision, cause, card.trigger, says=says),
+    made = Card(
+        card_id="",
         revision=card.revision,
         status=status,
         channel=card.channel,
@@ -96,6 +97,7 @@ def card_from(facts: Facts, card: LiveCard, text: str, now_ms: int, rules: Shelf
             cause=cause,
         ),
     )
+    return identified(made)
 
 
 def emptied(facts: Facts, ask: Ask, placement: str, now_ms: int, rules: ShelfRules) -> Publish:

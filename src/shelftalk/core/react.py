@@ -74,6 +74,11 @@ class Policy(msgspec.Struct, frozen=True):
     brand_affinity: float = 2.5
     default_locale: str = "en-GB"
 
+    @property
+    def page(self) -> tuple[str, ...]:
+        """Every placement that a shopper may see at once."""
+        return (*self.placements, self.reminder)
+
 
 class Reaction(msgspec.Struct, frozen=True, gc=False):
     """What an event led to.

@@ -15,6 +15,7 @@ from typing import Any
 
 from shelftalk.demo.claims import amounts_in, slot_readings
 from shelftalk.demo.ledger import Book, Truth, books
+from shelftalk.demo.page import alike
 
 #: A card may be this much older than the newest event in the topic: an event needs its way through the worker.
 TOLERANCE_MS = 1_000
@@ -107,6 +108,8 @@ def verify(events: Iterable[Record], cards: Iterable[Record]) -> Report:
             before = sum(report.counts[kind] for kind in PRICE_FINDINGS)
             _card(record, card, ledger.get(card["sku"], Book()), report)
             report.wrong_prices += sum(report.counts[kind] for kind in PRICE_FINDINGS) > before
+    for record, what in alike(published):
+        report.add("same_opening", record, what)
     report.audiences = len(by_audience)
     end_ms = max((record["timestamp_ms"] for record in published), default=0)
     for records in by_audience.values():

@@ -21,7 +21,7 @@ from shelftalk.sim.model import SimDesk
 from shelftalk.sim.store import SimStore, owe
 from shelftalk.sim.world import World
 from shelftalk.stream.account import Entry
-from shelftalk.stream.fence import Fence, Offer, encode_erasure
+from shelftalk.stream.fence import Fence, Offer, encode_erasure, encode_offer
 from shelftalk.stream.keeper import Keeper, Limits, card_key
 from shelftalk.stream.react_handler import ReactHandler
 from shelftalk.stream.record import Record as KafkaRecord
@@ -64,7 +64,7 @@ class Outlet:
         if self._forgets:
             self._revisions.clear()
         if effect.audience.shopper_id:
-            self._producer.post("offers", effect.audience.shopper_id, encode_card(card), owe(owed_by))
+            self._producer.post("offers", effect.audience.shopper_id, encode_offer(effect), owe(owed_by))
         else:
             self._producer.post("copy", card_key(effect.audience, card.sku), encode_card(card), owe(owed_by))
 
@@ -148,7 +148,7 @@ class Worker:
         self.react = AuditedReact(setup.policy, self.store.profiles, self.store.erased, self.outlet)
         self.react.auditor = setup.auditor
         fence = OpenFence if setup.bug is Bug.FENCE else Fence
-        self.fence = fence(self.store.shown, self.store.erased, self.outlet)
+        self.fence = fence(self.store.shown, self.store.erased, self.outlet, setup.policy.page)
         self.ledger: Ledger[TopicPartition] = Ledger(setup.ledger_limit, on_failed=self._failed)
         self._positions: dict[TopicPartition, int] = {}
         self._backlog: dict[int, int] = {}  # by partition that catches up: where its inventory ended when it was taken

@@ -4,6 +4,8 @@ Two asks for one placement may be answered by two shelves, on two partitions, ea
 internal *offers* topic, keyed by shopper; here, where the shopper's profile lives, an offer that a newer one has overtaken ends.
 So revisions only grow in the cards topic, and a compacted copy of it is right. A placement where nothing has happened for a day is
 forgotten, here and with a tombstone there, so that neither grows for ever.
+
+It is also the only place that knows a shopper's whole page: a card that would begin like another one there gets other words.
 """
 
 from collections import Counter
@@ -12,8 +14,11 @@ from typing import Final, Protocol
 
 import msgspec
 
-from shelftalk.core.card import Status
+from shelftalk.core.card import Card, Status, encode_card
+from shelftalk.core.effects import Publish
 from shelftalk.core.erasure import Erased, erased_key
+from shelftalk.core.opening import opening
+from shelftalk.core.reword import Ingredients, reworded
 from shelftalk.errors import BadInputError
 from shelftalk.stream.account import Together
 from shelftalk.stream.keeper import Entry
@@ -27,17 +32,26 @@ _SWEEP_PER_TURN: Final = 100
 
 
 class Shown(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """The newest card of a placement, whether there is anything to see of it, and when it came."""
+    """The newest card of a placement, whether there is anything to see of it, when it came, and how its text begins."""
 
     revision: int
     live: bool = True
     at_ms: int = 0
+    opening: str = ""
 
 
-class Offer(msgspec.Struct, frozen=True, gc=False):
+class Aside(msgspec.Struct, frozen=True, gc=False):
+    """What a shelf tells the fence beside the card: how it begins, and what its words were made of, should it need others."""
+
+    opening: str = ""
+    made_of: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class Offer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What the fence reads of a card; a card without a revision is an order to leave a tombstone.
 
     Attributes:
+        aside: for the fence alone; it is cut off before the card goes out.
         upto: the order is about cards up to this revision; a later one is of a shopper who came back.
     """
 
@@ -46,6 +60,7 @@ class Offer(msgspec.Struct, frozen=True, gc=False):
     revision: int | None = None
     status: Status = Status.LIVE
     upto: int = 0
+    aside: Aside = Aside()
 
 
 class ShownTable(Protocol):
@@ -78,7 +93,25 @@ class CardsOutlet(Protocol):
         """A card, or a tombstone."""
 
 
+#: Where a card ends and the aside begins.
+_ASIDE: Final = b',"aside":'
+
 _decoder = msgspec.json.Decoder(Offer)
+_card = msgspec.json.Decoder(Card)
+_made_of = msgspec.json.Decoder(Ingredients)
+
+
+def encode_offer(effect: Publish) -> bytes:
+    """A shopper's card for the fence: the card's own JSON with the aside as its last field."""
+    made_of = msgspec.UNSET if effect.made_of is None else msgspec.Raw(msgspec.json.encode(effect.made_of))
+    aside = msgspec.json.encode(Aside(opening(effect.card.text), made_of))
+    return encode_card(effect.card)[:-1] + _ASIDE + aside + b"}"
+
+
+def _card_of(value: bytes) -> bytes:
+    """The card's own JSON. The mark cannot stand within a string, where its quotes would be escaped."""
+    cut = value.rfind(_ASIDE)
+    return value if cut < 0 else value[:cut] + b"}"
 
 
 def encode_erasure(shopper_id: str, placement: str, upto: int) -> bytes:
@@ -87,13 +120,21 @@ def encode_erasure(shopper_id: str, placement: str, upto: int) -> bytes:
 
 
 class Fence:
-    """Handles the offers topic."""
+    """Handles the offers topic.
 
-    def __init__(self, shown: ShownTable, erasures: Erasures, outlet: CardsOutlet) -> None:
+    Args:
+        shown: what stands on the placements.
+        erasures: who was forgotten.
+        outlet: the cards topic.
+        page: the placements that a shopper sees at once.
+    """
+
+    def __init__(self, shown: ShownTable, erasures: Erasures, outlet: CardsOutlet, page: Sequence[str]) -> None:
         self.counts: Counter[str] = Counter()
         self._shown = shown
         self._erasures = erasures
         self._outlet = outlet
+        self._page = tuple(page)
         self._sweep: Iterator[tuple[int, str]] = iter(())
 
     def handle(self, record: Record, entry: Entry) -> None:
@@ -123,13 +164,42 @@ class Fence:
             self.counts["forgotten"] += 1
             return
         live = offer.status is Status.LIVE
+        card, begins = self._worded(_card_of(record.value or b""), offer, newest, record.partition)
         if newest is None or offer.revision > newest.revision:
-            self._shown.put(key, Shown(offer.revision, live, record.timestamp_ms), record.partition, entry)
+            self._shown.put(key, Shown(offer.revision, live, record.timestamp_ms, begins), record.partition, entry)
             if not live and (newest is None or not newest.live):
                 self.counts["nothing_to_withdraw"] += 1
                 return
-        self._outlet.card(key, record.value, (entry,))
+        self._outlet.card(key, card, (entry,))
         self.counts["passed"] += 1
+
+    def _worded(self, card: bytes, offer: Offer, newest: Shown | None, partition: int) -> tuple[bytes, str]:
+        """The card and how it begins: as it came, or in other words if that opening stands on the page already.
+
+        A card that a crash brings again begins as it did before: its id promises the same words.
+        """
+        begins, made_of = offer.aside.opening, offer.aside.made_of
+        if not begins or isinstance(made_of, msgspec.UnsetType):
+            return card, begins
+        again = newest.opening if newest is not None and newest.revision == offer.revision else ""
+        taken = self._openings(offer, partition)
+        if begins == again if again else begins not in taken:
+            return card, begins
+        other = reworded(_card.decode(card), _made_of.decode(made_of), taken, again or None)
+        if other is None:
+            self.counts["same_opening"] += 1
+            return card, begins
+        self.counts["reworded"] += 1
+        return encode_card(other), opening(other.text)
+
+    def _openings(self, offer: Offer, partition: int) -> set[str]:
+        """How the other cards of the page begin."""
+        others = (
+            self._shown.get(f"{offer.shopper_id}|{place}", partition)
+            for place in self._page
+            if place != offer.placement
+        )
+        return {shown.opening for shown in others if shown is not None and shown.live}
 
     def _is_straggler(self, offer: Offer, partition: int) -> bool:
         """Whether a card is of before its shopper was forgotten: a crash may have had it written again."""

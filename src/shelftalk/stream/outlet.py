@@ -7,7 +7,7 @@ import msgspec
 from shelftalk.core.card import encode_card
 from shelftalk.core.effects import Erase, Hold, Publish
 from shelftalk.core.messages import Message, encode_message
-from shelftalk.stream.fence import encode_erasure
+from shelftalk.stream.fence import encode_erasure, encode_offer
 from shelftalk.stream.keeper import Entry, card_key
 from shelftalk.stream.outbox import Outbox
 from shelftalk.stream.settings import Topics
@@ -29,7 +29,7 @@ class TopicOutlet:
         """A card to its shopper's fence, or copy for everybody."""
         audience, card = effect.audience, effect.card
         if audience.shopper_id:
-            self._outbox.post(self._offers, audience.shopper_id, encode_card(card), entry=jointly(owed_by))
+            self._outbox.post(self._offers, audience.shopper_id, encode_offer(effect), entry=jointly(owed_by))
         else:
             self._outbox.post(self._copy, card_key(audience, card.sku), encode_card(card), entry=jointly(owed_by))
 

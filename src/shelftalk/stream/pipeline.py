@@ -61,8 +61,9 @@ class Pipeline:
         self.keeper = Keeper(
             rules, Limits(deadline_ms=settings.deadlines.card_ms), self.store, outlet, self.desk or NoDesk()
         )
-        self.react = ReactHandler(settings.react_policy(), self.store.profiles, self.store.erased, outlet)
-        self.fence = Fence(self.store.shown, self.store.erased, outlet)
+        policy = settings.react_policy()
+        self.react = ReactHandler(policy, self.store.profiles, self.store.erased, outlet)
+        self.fence = Fence(self.store.shown, self.store.erased, outlet, policy.page)
         self.engine = engine
         self._held: frozenset[int] = frozenset()
         self._catch_up = CatchUp(settings.topics.name("inventory"), lambda: worker.app.consumer, self._caught_up)
