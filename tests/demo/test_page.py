@@ -28,7 +28,7 @@ def test_openings(text: str, expected: str) -> None:
 
 
 def test_two_that_begin_alike_are_found() -> None:
-    page = [shown("next_1", "Worth a look: the Kettle."), shown("next_2", "Worth a look, perhaps: the Mug.")]
+    page = [shown("next_1", "Worth a look: the Kettle."), shown("next_2", "Worth a look, perhaps: the Mug.", 2)]
     assert [record["key"] for record, _ in alike(page)] == ["s|next_2"]
 
 
