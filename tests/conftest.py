@@ -4,9 +4,14 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from shelftalk.modelling.tiny import build_tiny
 from tests.kafka.broker import KafkaBroker, KafkaUnavailableError
+
+# Nothing is timed here: a test that is slow on a busy machine is not wrong.
+settings.register_profile("shelftalk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shelftalk")
 
 
 @pytest.fixture(scope="session")
