@@ -1,0 +1,48 @@
+"""This engine."""
+
+from concurrent.futures import Future
+from functools import partial
+from pathlib import Path
+
+from shelftalk.bench.engine.clients import Arrival, Clients
+from shelftalk.engine import Completion, Device, Engine, Priority, Request
+
+
+class Ours:
+    """`Engine` as a worker uses it: text in, text out, the fact lock on. It ends each text by itself."""
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        self._folder = folder
+        self._threads = threads
+        self._engine: Engine | None = None
+
+    def prepare(self, concurrency: int) -> None:
+        """See `Contestant`."""
+        if self._engine is not None:
+            self._engine.close()
+        self._engine = Engine(self._folder, device=Device.CPU, rows=concurrency, threads=self._threads)
+        prompts = [f"<|im_start|>user\nwarm up {number}<|im_end|>\n" for number in range(concurrency)]
+        asked = [Request(prompt, prompt, (), 8, Priority.SHOPPER, None) for prompt in prompts]
+        for future in [self._engine.submit(request) for request in asked]:
+            future.result()
+
+    def serve(self, clients: Clients) -> None:
+        """See `Contestant`."""
+        engine = self._engine
+        if engine is None:
+            raise RuntimeError("prepare comes first")
+        wrong: list[str] = []
+
+        def done(arrival: Arrival, future: "Future[Completion]") -> None:
+            clients.finish(arrival)
+            if future.exception() is not None or future.result().new_tokens != arrival.wanted.new_tokens:
+                wrong.append(f"{arrival.number}: {future.exception() or future.result()}")
+
+        while arrivals := clients.take(clients.concurrency):
+            for arrival in arrivals:
+                wanted = arrival.wanted
+                slots = tuple(wanted.slots)
+                request = Request(str(arrival.number), wanted.text, slots, wanted.most, Priority.SHOPPER, None)
+                engine.submit(request).add_done_callback(partial(done, arrival))
+        if wrong:  # the same request, another text: what the engine promises is broken
+            raise RuntimeError(f"{len(wrong)} texts were not as long as alone: {wrong[:3]}")

@@ -1,0 +1,96 @@
+"""Everything that the contestants need on disk, made once for each model."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from shelftalk.bench.engine.export import GGUF_KINDS, write_gguf, write_hugging_face
+from shelftalk.bench.engine.workload import write_workload
+from shelftalk.modelling.build import MAX_POSITIONS, load_reference
+from shelftalk.modelling.fetch import cache_dir
+from shelftalk.modelling.folder import Manifest
+
+#: genai's own builder writes these; int4 and int8 multiply in int8 (accuracy level 4), which is its fastest on a CPU.
+GENAI_KINDS = ("int4", "int8")
+
+
+class Entry(NamedTuple):
+    """A contestant to be.
+
+    Attributes:
+        name: for the table.
+        kind: of `child.load`.
+        model: what it loads.
+    """
+
+    name: str
+    kind: str
+    model: Path
+
+
+class Setup(NamedTuple):
+    """What the courses need."""
+
+    entries: list[Entry]
+    workload: Path
+    failures: dict[str, str]
+
+
+def set_up(model: Path, python: Path, threads: int, say: Callable[[str], None]) -> Setup:
+    """Make what is missing.
+
+    Args:
+        model: our model's folder.
+        python: of the peers' environment.
+        threads: CPU threads.
+        say: told what is being done.
+    """
+    manifest = Manifest.read(model)
+    home = cache_dir() / "bench-engine" / manifest.model_id
+    home.mkdir(parents=True, exist_ok=True)
+    entries = [Entry(f"shelftalk {manifest.variant}", "ours", model)]
+    failures: dict[str, str] = {}
+    workload = home / "workload.json"
+    if not workload.exists():
+        say("writing every text once, for its length")
+        write_workload(model, workload, threads)
+    folder = home / "hugging-face"
+    ggufs = {kind: home / f"{kind}.gguf" for kind in GGUF_KINDS}
+    if not all(path.exists() for path in [folder, *ggufs.values()]):
+        say("exporting the weights for the peers")
+        weights, head = load_reference(model)
+        for kind, path in ggufs.items():
+            write_gguf(path.with_suffix(".part"), weights, head, kind, MAX_POSITIONS)
+            path.with_suffix(".part").rename(path)
+        partial = home / "hugging-face.part"
+        write_hugging_face(partial, weights, head, (model / "tokenizer.json").read_bytes(), MAX_POSITIONS)
+        partial.rename(folder)
+    for kind in GENAI_KINDS:
+        name, out = f"onnxruntime-genai {kind}", home / f"genai-{kind}"
+        if not out.exists():
+            say(f"building {name}")
+            problem = _build_genai(python, folder, out, kind)
+            if problem:
+                failures[name] = problem
+                continue
+        entries.append(Entry(name, "genai", out))
+    entries += [Entry(f"llama.cpp {kind}", "llama.cpp", path) for kind, path in ggufs.items()]
+    entries.append(Entry("transformers fp32", "transformers", folder))
+    return Setup(entries, workload, failures)
+
+
+def _build_genai(python: Path, source: Path, out: Path, kind: str) -> str:
+    """Run its model builder; why it failed, or nothing."""
+    if not python.exists():
+        return f"{python} is missing: `make bench-engine` sets it up"
+    partial = out.with_suffix(".part")
+    shutil.rmtree(partial, ignore_errors=True)
+    command: list[str | Path] = [python, "-m", "onnxruntime_genai.models.builder", "-i", source, "-o", partial]
+    command += ["-p", kind, "-e", "cpu", "-c", out.with_suffix(".cache"), "--extra_options", "int4_accuracy_level=4"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 its documented command
+    if done.returncode:
+        return f"its builder failed: {' / '.join(done.stderr.splitlines()[-2:])}"
+    partial.rename(out)
+    return ""
