@@ -317,7 +317,8 @@ class Keeper:
                 wanting = {key: None for key, card in step.live.items() if card and card.brief_id == brief_id}
                 self._wanting.setdefault(brief_id, {}).update(wanting)
             self._do(effect, accounts, now_ms)
-        self._keep_in_bounds(sku, accounts, now_ms)
+        if self._partition[sku] not in self._catching_up:
+            self._keep_in_bounds(sku, accounts, now_ms)
         if together is not None:
             together.done()
         for entry in answered:
