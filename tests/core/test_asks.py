@@ -6,7 +6,7 @@ from shelftalk.core.brief import Angle, Promotion
 from shelftalk.core.card import Rung, Status
 from shelftalk.core.effects import Drop, Erase, Send
 from shelftalk.core.facts import Facts
-from shelftalk.core.messages import Mode, Release, board_key
+from shelftalk.core.messages import Mode, Near, Release, board_key
 from shelftalk.core.passing import on_release
 from shelftalk.core.publish import brief_for
 from shelftalk.core.shelf import on_ask, refresh
@@ -236,3 +236,39 @@ def test_the_brief_follows_the_meaning_and_not_the_price() -> None:
     assert brief(priced(3_000)) == brief(priced(2_900)) != brief()
     assert brief(stocked(30)) == brief() != brief(stocked(3))
     assert brief_for(state.shelf.facts, card, NOW, RULES).promotion is Promotion.NONE
+
+
+class TestOnTheWay:
+    """An ask goes through the shelves of the session's earlier products before the present one answers."""
+
+    def test_each_adds_what_it_met_and_remembers_nothing(self) -> None:
+        state = shelf(neighbours=(Neighbour("cup", 2.0, 0.0, NOW),))
+        step = on_ask(state, ask(mode=Mode.NEXT, via=("pot-1", "tray-1")), NOW, NO_MODEL)
+        assert (step.live, step.shelf) == ({}, None)
+        (onward,) = asks(step)
+        assert (onward.key, onward.via, onward.hops) == ("pot-1", ("tray-1",), 0)
+        assert [near.sku for near in onward.found] == ["cup"]
+
+    def test_the_last_one_ranks_what_was_found_with_its_own(self) -> None:
+        state = shelf(neighbours=(Neighbour("cup", 2.0, 0.0, NOW), Neighbour("tin", 1.5, 0.0, NOW)))
+        found = (Near("tin", 0.9), Near("sieve", 0.1))
+        step = on_ask(state, ask(mode=Mode.NEXT, placements=("next_1", "next_2"), found=found), NOW, NO_MODEL)
+        assert [(one.key, one.placements, one.found) for one in asks(step)] == [
+            ("tin", ("next_1",), ()),
+            ("cup", ("next_2",), ()),
+        ]
+
+    def test_what_only_earlier_products_met_is_not_said_to_go_with_this_one(self) -> None:
+        state = shelf(neighbours=(Neighbour("cup", 9.0, 9.0, NOW),))
+        step = on_ask(
+            state, ask(mode=Mode.NEXT, placements=("next_1", "next_2"), found=(Near("sieve", 0.1),)), NOW, NO_MODEL
+        )
+        assert [(one.key, one.because) for one in asks(step)] == [
+            ("cup", Angle.GOES_WITH),
+            ("sieve", Angle.LIKE_VIEWED),
+        ]
+
+    def test_a_product_without_facts_passes_it_on_all_the_same(self) -> None:
+        step = on_ask(shelf(Facts(sku="kettle-1")), ask(mode=Mode.NEXT, via=("pot-1",)), NOW, NO_MODEL)
+        assert [one.key for one in asks(step)] == ["pot-1"]
+        assert cards(step) == []

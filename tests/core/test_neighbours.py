@@ -8,10 +8,10 @@ from shelftalk.core.brief import Angle
 from shelftalk.core.card import Status
 from shelftalk.core.effects import Send, Step
 from shelftalk.core.facts import Facts
-from shelftalk.core.messages import Followed, Heat, Mode, Release, board_key
-from shelftalk.core.neighbours import note_visit, on_heat, ranked
+from shelftalk.core.messages import CoVisited, Heat, Mode, Near, Release, Seed, board_key
+from shelftalk.core.neighbours import MAX_FOUND, choose, gathered, note_visit, on_heat
 from shelftalk.core.passing import on_release
-from shelftalk.core.shelf import on_followed, on_inventory
+from shelftalk.core.shelf import on_co_visited, on_inventory
 from shelftalk.core.state import (
     HEAT_HALF_LIFE_MS,
     MAX_BOARD,
@@ -40,8 +40,15 @@ from tests.core.making import (
 )
 
 
-def visit(sku: str, at_ms: int = NOW, weight: float = 1.0, event_id: str = "") -> Followed:
-    return Followed(key="kettle-1", next_sku=sku, at_ms=at_ms, weight=weight, event_id=event_id or f"{sku}-{at_ms}")
+def visit(sku: str, at_ms: int = NOW, weight: float = 1.0, event_id: str = "", *, together: bool = False) -> CoVisited:
+    return CoVisited(
+        key="kettle-1",
+        others=(Near(sku, weight),),
+        at_ms=at_ms,
+        event_id=event_id or f"{sku}-{at_ms}",
+        together=together,
+        visit=True,
+    )
 
 
 EMPTY = Shelf(facts=Facts(sku="kettle-1"))
@@ -57,18 +64,17 @@ class TestVisits:
         assert kept.neighbours == (Neighbour("a", 1.5, 0.0, NOW + NEIGHBOUR_HALF_LIFE_MS),)
 
     def test_only_carts_and_orders_say_that_two_go_together(self) -> None:
-        kept = note_visit(note_visit(EMPTY, visit("a")), visit("b", weight=5.0))
+        kept = note_visit(note_visit(EMPTY, visit("a")), visit("b", weight=5.0, together=True))
         assert {one.sku: one.bought for one in kept.neighbours} == {"a": 0.0, "b": 5.0}
 
     def test_a_redelivery_is_not_counted_twice(self) -> None:
         once = note_visit(EMPTY, visit("a"))
         assert note_visit(once, visit("a")) == once
 
-    def test_best_first_without_the_excluded(self) -> None:
-        kept = EMPTY
-        for sku, weight in (("a", 1.0), ("b", 3.0), ("c", 2.0)):
-            kept = note_visit(kept, visit(sku, weight=weight))
-        assert [one.sku for one in ranked(kept.neighbours, NOW, frozenset("b"))] == ["c", "a"]
+    def test_being_told_of_is_no_visit(self) -> None:
+        told = CoVisited(key="kettle-1", others=(Near("a", 0.5),), at_ms=NOW, event_id="e")
+        kept = note_visit(EMPTY, told)
+        assert (kept.heat, kept.neighbours) == (0.0, (Neighbour("a", 0.5, 0.0, NOW),))
 
     @settings(max_examples=50, deadline=None)
     @given(st.lists(st.tuples(st.integers(0, 70), st.integers(0, 10**9)), max_size=120))
@@ -82,11 +88,59 @@ class TestVisits:
             assert all(one.weight > 0 for one in kept.neighbours)
 
 
+class TestGathered:
+    def known(self, *weights: tuple[str, float]) -> tuple[Neighbour, ...]:
+        return tuple(Neighbour(sku, weight, 0.0, NOW) for sku, weight in weights)
+
+    def test_what_several_products_of_the_session_met_comes_first(self) -> None:
+        first = gathered((), self.known(("a", 3.0), ("b", 2.0)), 1, NOW)
+        assert [near.sku for near in first] == ["a", "b"]
+        both = gathered(first, self.known(("b", 1.0), ("c", 1.0)), 0, NOW)
+        assert [near.sku for near in both] == ["b", "c", "a"]
+
+    def test_the_longer_ago_the_less_it_weighs(self) -> None:
+        weights = [gathered((), self.known(("a", 1.0)), age, NOW)[0].weight for age in range(4)]
+        assert weights == sorted(weights, reverse=True)
+        assert weights[3] < weights[0] / 7
+
+    def test_old_evidence_fades(self) -> None:
+        (old,) = gathered((), (Neighbour("a", 1.0, 0.0, NOW - NEIGHBOUR_HALF_LIFE_MS),), 0, NOW)
+        (new,) = gathered((), self.known(("a", 1.0)), 0, NOW)
+        assert old.weight < new.weight
+
+    def test_a_product_that_everybody_meets_does_not_drown_the_others(self) -> None:
+        crowd = self.known(*((f"p{number:02}", 10.0) for number in range(60)))
+        found = gathered(gathered((), crowd, 1, NOW), self.known(("rare", 1.0)), 0, NOW)
+        assert found[0].sku == "rare"
+
+    def test_it_is_bounded(self) -> None:
+        found: tuple[Near, ...] = ()
+        for shelf_number in range(5):
+            found = gathered(found, self.known(*((f"{shelf_number}-{n}", 1.0 + n) for n in range(60))), 0, NOW)
+            assert len(found) <= MAX_FOUND
+
+
+class TestLikeness:
+    SEED = Seed(sku="k", kind="kettle", category="kitchen", brand="Harbour", price_minor=4_000)
+
+    def picked(self, *entries: Hot, seed: Seed | None = SEED) -> list[str]:
+        return [hot.sku for hot in choose(Board(entries), frozenset(), 9, 0, seed=seed, now_ms=NOW)]
+
+    def test_of_the_warm_the_same_brand_first(self) -> None:
+        entries = (Hot("other", 9.0, NOW, "Tern", 4_000), Hot("same", 8.0, NOW, "Harbour", 4_000))
+        assert self.picked(*entries) == ["same", "other"]
+        assert self.picked(*entries, seed=None) == ["other", "same"]
+
+    def test_and_the_nearer_in_price(self) -> None:
+        entries = (Hot("dear", 9.0, NOW, None, 40_000), Hot("near", 8.0, NOW, None, 4_400), Hot("unpriced", 8.5, NOW))
+        assert self.picked(*entries) == ["unpriced", "near", "dear"]
+
+
 class TestHeat:
     def test_is_told_to_the_board_when_it_moved_by_half(self) -> None:
         state, told = shelf(), []
         for number in range(20):
-            step = on_followed(state, visit("a", event_id=str(number)))
+            step = on_co_visited(state, visit("a", event_id=str(number)))
             told += [round(heat.heat) for heat in heats(step)]
             state = after(state, step)
         assert told == [1, 2, 3, 5, 8, 12, 18]
@@ -143,12 +197,15 @@ class TestBoard:
         sent = asks(on_board_ask(self.HOT, {}, self.ASK, NOW + HEAT_HALF_LIFE_MS, NO_MODEL))
         assert {one.because for one in sent} == {Angle.INTRODUCE}
 
-    def test_newcomers_are_spread(self) -> None:
-        firsts = {
-            asks(on_board_ask(self.HOT, {}, ask(hops=1, origin=origin(offset)), NOW, NO_MODEL))[0].key
-            for offset in range(6)
-        }
-        assert firsts == {"a", "b", "c"}
+    def test_newcomers_are_spread_while_nothing_is_popular(self) -> None:
+        def firsts(board: Board) -> set[str]:
+            return {
+                asks(on_board_ask(board, {}, ask(hops=1, origin=origin(offset)), NOW, NO_MODEL))[0].key
+                for offset in range(6)
+            }
+
+        assert firsts(self.HOT) == {"a"}
+        assert firsts(Board((Hot("a", 2.0, NOW), *self.HOT.entries[1:]))) == {"a", "b", "c"}
 
     def test_a_placement_for_which_nothing_is_left_is_emptied(self) -> None:
         step = on_board_ask(Board(self.HOT.entries[:1]), {}, self.ASK, NOW, NO_MODEL)

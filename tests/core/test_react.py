@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shelftalk.core.brief import Angle
-from shelftalk.core.messages import Ask, Followed, Message, Mode, Release
+from shelftalk.core.messages import Ask, CoVisited, Message, Mode, Release
 from shelftalk.core.profile import MAX_BOUGHT, MAX_BRANDS, MAX_CART, MAX_PLACEMENTS, MAX_RECENT, Profile
-from shelftalk.core.react import MAX_ORDER_PAIRS, Policy, Reaction, react
+from shelftalk.core.react import MAX_ORDER_ITEMS, Policy, Reaction, react
 from shelftalk.events.types import (
     BehaviourEvent,
     CartAdded,
@@ -78,7 +78,7 @@ class TestWhatIsAsked:
     def test_what_was_taken_out_of_the_cart_is_no_reminder(self) -> None:
         removed = CartRemoved(**head(NOW + 1), sku="kettle")
         view = play(CartAdded(**head(), sku="kettle"), removed, viewed("tin", NOW + 5_000))[2]
-        assert [ask.key for ask in said(view, Ask)] == ["tin"]
+        assert [(ask.via or (ask.key,))[-1] for ask in said(view, Ask)] == ["tin"]
 
     def test_a_search_shows_what_it_found_and_nothing_asks_for_nothing(self) -> None:
         found, empty = play(
@@ -111,14 +111,37 @@ class TestWhatIsAsked:
         }
         assert all(NOW << 10 <= release.revision < said(second, Ask)[0].revision for release in said(second, Release))
 
-    def test_where_one_went_next_is_told_to_the_shelf_that_was_left(self) -> None:
-        _, second, third = play(viewed("kettle"), viewed("tin", NOW + 1), viewed("mug", NOW + 2 * DAY))
-        assert [(visit.key, visit.next_sku) for visit in said(second, Followed)] == [("kettle", "tin")]
-        assert not said(third, Followed)  # days later is no "next"
+    def test_products_of_a_session_are_told_of_each_other_the_nearer_the_more(self) -> None:
+        *_, last = play(*(viewed(sku, NOW + at) for at, sku in enumerate("abcde")))
+        told = [(visit.key, [(near.sku, near.weight) for near in visit.others]) for visit in said(last, CoVisited)]
+        assert told == [
+            ("e", [("d", 1.0), ("c", 1 / 2), ("b", 1 / 3), ("a", 1 / 4)]),
+            ("d", [("e", 1.0)]),
+            ("c", [("e", 1 / 2)]),
+            ("b", [("e", 1 / 3)]),  # and no further: each is a message
+        ]
+        assert [visit.visit for visit in said(last, CoVisited)] == [True, False, False, False]
+
+    def test_another_session_has_nothing_to_do_with_it(self) -> None:
+        *_, last = play(viewed("kettle"), viewed("mug", NOW + 2 * DAY))
+        assert [(visit.key, visit.others) for visit in said(last, CoVisited)] == [("mug", ())]
+
+    def test_a_reload_is_a_visit_and_no_step(self) -> None:
+        *_, last = play(viewed("kettle"), viewed("mug", NOW + 1), viewed("mug", NOW + 2))
+        assert [(visit.key, visit.others, visit.visit) for visit in said(last, CoVisited)] == [("mug", (), True)]
+
+    def test_an_ask_goes_through_the_shelves_of_the_session_to_the_present_one(self) -> None:
+        *_, last = play(*(viewed(sku, NOW + at * 10_000) for at, sku in enumerate("abcdefgh")))
+        (asked,) = said(last, Ask)
+        assert (asked.key, asked.via) == ("c", ("d", "e", "f", "g", "h"))
+        assert POLICY.anchors == 6
+        assert last.profile is not None
+        assert {placed.key for placed in last.profile.placed} == {"h"}  # who answers is released, not who was passed
 
     def test_a_wholesale_order_is_not_a_million_messages(self) -> None:
-        visits = said(play(ordered(*(f"p{number}" for number in range(500))))[0], Followed)
-        assert len(visits) == MAX_ORDER_PAIRS
+        visits = said(play(ordered(*(f"p{number}" for number in range(500))))[0], CoVisited)
+        assert len(visits) == MAX_ORDER_ITEMS
+        assert {len(visit.others) for visit in visits} == {MAX_ORDER_ITEMS - 1}
 
 
 class TestWhenToSpeak:
@@ -162,7 +185,7 @@ class TestRedelivery:
         last = play(*self.EVENTS)[-1]
         again = react(last.profile, self.EVENTS[-1], origin(2, at_ms=NOW + 10_000), POLICY)
         assert again.outcome == "repeat"
-        assert again.messages == tuple(message for message in last.messages if not isinstance(message, Followed))
+        assert again.messages == tuple(message for message in last.messages if not isinstance(message, CoVisited))
         assert again.profile == last.profile
 
     def test_of_an_older_one_winds_nothing_back(self) -> None:
@@ -281,8 +304,9 @@ def test_shelves_are_not_told_the_ids_of_events() -> None:
     """They remember some, and a shop may make them from its shoppers' names."""
     before = play(viewed("a"))[0].profile
     event = ProductViewed(event_id="ada-lovelace-17", occurred_at_ms=NOW + 10, shopper_id="ada", sku="b")
-    (followed,) = said(react(before, event, origin(1), POLICY), Followed)
-    assert "ada" not in followed.event_id
+    told = said(react(before, event, origin(1), POLICY), CoVisited)
+    assert told
+    assert not any("ada" in visit.event_id for visit in told)
 
 
 _SKUS = st.sampled_from([f"p{number}" for number in range(60)])

@@ -23,7 +23,6 @@ def next_item(
     train: Annotated[Path | None, _File] = None,
     test: Annotated[Path | None, _File] = None,
     split: Annotated[float, typer.Option(min=0.0, max=0.99, help="Share of one LOG that is only learned from.")] = 0.8,
-    frozen: Annotated[bool, typer.Option(help="Learn nothing after the split.")] = False,
     score: Annotated[
         int, typer.Option(min=1, help="Foretell about so many steps; of more, every n-th session.")
     ] = 20_000,
@@ -40,7 +39,7 @@ def next_item(
         assert train is not None  # noqa: S101  checked above
         assert test is not None  # noqa: S101
         parts = [survey(train, learned_share=1.0), survey(test, learned_share=0.0)]
-    figures = evaluate_next_item(parts, frozen=frozen, score=score)
+    figures = evaluate_next_item(parts, score=score)
     typer.echo(json.dumps(figures))
 
 

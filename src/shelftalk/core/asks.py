@@ -9,7 +9,7 @@ from shelftalk.core.card import Audience
 from shelftalk.core.effects import Drop, Step
 from shelftalk.core.facts import Facts, promotion, showable
 from shelftalk.core.messages import Ask, Mode, Seed
-from shelftalk.core.passing import leave, nothing, pass_on
+from shelftalk.core.passing import gather, leave, nothing, pass_on
 from shelftalk.core.publish import brief_for
 from shelftalk.core.refresh import find_words, refresh
 from shelftalk.core.rules import ShelfRules
@@ -18,6 +18,8 @@ from shelftalk.core.state import LiveCard, ShelfState, Stage, grown
 
 def on_ask(state: ShelfState, ask: Ask, now_ms: int, rules: ShelfRules) -> Step:
     """Show this product, or pass the ask on to what goes with it."""
+    if ask.via:
+        return gather(state, ask, now_ms)
     if ask.mode is Mode.NEXT:
         return pass_on(state, ask, now_ms, rules)
     facts = state.shelf.facts
@@ -44,6 +46,8 @@ def renewed(live: Mapping[str, LiveCard], ask: Ask, now_ms: int) -> Sequence[Ask
     Where a record of it is left, it is done again, the same. Where none is, a card may be out there all the same, and refreshed
     since: only a higher revision takes its place.
     """
+    if ask.via:  # nothing is decided here
+        return [ask]
     parts: dict[int, list[str]] = {}
     for placement in ask.placements:
         held, revision = live.get(f"{ask.shopper_id}|{placement}"), ask.revision

@@ -32,7 +32,8 @@ def on_board_ask(board: Board, live: Mapping[str, LiveCard], ask: Ask, now_ms: i
     placements = [place for place in ask.placements if not superseded(step, live, ask, place)]
     asked = {place: key for place in placements if (key := _asked_before(live, ask, place))}
     fresh = [place for place in placements if place not in asked]
-    found = choose(board, frozenset((*ask.exclude, *asked.values())), len(fresh), ask.origin.offset)
+    exclude = frozenset((*ask.exclude, *asked.values()))
+    found = choose(board, exclude, len(fresh), ask.origin.offset, seed=ask.seed, now_ms=now_ms)
     asked |= {place: entry.sku for place, entry in zip(fresh, found, strict=False)}
     popular = {entry.sku for entry in board.entries if is_popular(entry, now_ms)}
     passed = [

@@ -23,6 +23,15 @@ class Seed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     sku: str
     kind: str
     category: str
+    brand: str | None = None
+    price_minor: int = 0
+
+
+class Near(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A product that was met with another, and how much that says."""
+
+    sku: str
+    weight: float
 
 
 class Mode(enum.StrEnum):
@@ -50,6 +59,8 @@ class Ask(ShelfMessage, frozen=True, kw_only=True, omit_defaults=True, tag="ask"
         brands: brands that the shopper keeps choosing.
         carted_at_ms: since when the product lies in the cart (angle ``in_cart``).
         hops: how often shelves passed it on; bounded.
+        via: shelves that it still goes through, each adding what it was met with; the last one is the shelf that answers.
+        found: what those on the way have added, from the earlier products of the session.
     """
 
     shopper_id: str
@@ -64,20 +75,25 @@ class Ask(ShelfMessage, frozen=True, kw_only=True, omit_defaults=True, tag="ask"
     brands: tuple[str, ...] = ()
     carted_at_ms: int | None = None
     hops: int = 0
+    via: tuple[str, ...] = ()
+    found: tuple[Near, ...] = ()
 
 
-class Followed(ShelfMessage, frozen=True, kw_only=True, omit_defaults=True, tag="followed"):
-    """A shopper went from this product to another within a session.
+class CoVisited(ShelfMessage, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="co_visited"):
+    """A shopper met this product and these others in one session.
 
     Attributes:
-        event_id: the behaviour event behind it; a repeat of the newest is not counted twice.
-        weight: how much it says: a view little, a cart more, a purchase most.
+        others: what came before it or after it; the nearer in the session, the more it weighs.
+        together: whether they were carted or bought, and not merely looked at: evidence that they go together.
+        visit: whether this is a visit to the product itself, which adds to its heat.
+        event_id: a fingerprint of the behaviour event behind it; a repeat of a recent one is not counted twice.
     """
 
-    next_sku: str
+    others: tuple[Near, ...]
     at_ms: int
-    weight: float
     event_id: str
+    together: bool = False
+    visit: bool = False
 
 
 class Heat(ShelfMessage, frozen=True, kw_only=True, tag="heat"):
@@ -90,6 +106,8 @@ class Heat(ShelfMessage, frozen=True, kw_only=True, tag="heat"):
     sku: str
     heat: float
     at_ms: int
+    brand: str | None = None
+    price_minor: int = 0
 
 
 class Release(ShelfMessage, frozen=True, kw_only=True, tag="release"):
@@ -101,7 +119,7 @@ class Release(ShelfMessage, frozen=True, kw_only=True, tag="release"):
     erase: bool = False
 
 
-Message = Ask | Followed | Heat | Release
+Message = Ask | CoVisited | Heat | Release
 
 _BOARD = "category:"
 

@@ -1,12 +1,24 @@
-"""What goes with what: co-visit counts that each shelf keeps of itself, and the boards that keep the heat of a category."""
+"""What goes with what: co-visits that each shelf keeps of itself, and the boards that keep the heat of a category.
 
-from collections.abc import Iterator
+A list for a shopper is made of three things, in this order of trust:
+
+1. What was met with the products of their session, on the shelves of those products: co-visits in both directions, the nearer in
+   the session the heavier, halved every two weeks, the strongest `MAX_NEIGHBOURS` a shelf. The ask goes through the shelves of the
+   last few products, each adds its own with a weight that falls with its age (`gather`), and the last one ranks the sum.
+2. What is looked at in the category now, on its board: the warmer, the nearer in price and of the same brand, the better.
+3. Nothing: the placement stays empty.
+
+``shelftalk evaluate next-item`` holds these numbers against session-kNN and others (`shelftalk.evaluate`).
+"""
+
+import math
+from collections.abc import Iterable
+from itertools import islice
 
 import msgspec
 
 from shelftalk.core.effects import Step
-from shelftalk.core.messages import Followed, Heat
-from shelftalk.core.react import CART_WEIGHT
+from shelftalk.core.messages import CoVisited, Heat, Near, Seed
 from shelftalk.core.state import (
     HEAT_HALF_LIFE_MS,
     MAX_BOARD,
@@ -23,55 +35,112 @@ from shelftalk.core.state import (
 #: Ids of counted co-visits that a shelf remembers: more than are in flight between two commits on one partition and SKU.
 _REMEMBERED = 16
 
-#: Newcomers are spread over this many of a board's products, so that the first is not shown to everybody.
+#: On a board where nothing is popular yet, newcomers are spread over this many products, so that the first is not shown to all.
 _SPREAD = 6
 
+#: Products that an ask collects on its way.
+MAX_FOUND = 60
 
-def note_visit(shelf: Shelf, message: Followed) -> Shelf:
-    """The shelf with one more co-visit counted; unchanged if it was counted before."""
+#: How fast the products of a session lose weight with age: 1, 0.35, 0.19, 0.13 ...
+_AGE_POWER = 1.5
+
+#: How much more likely the next product of the same brand is; and how fast that falls with the distance in price, whose
+#: logarithm counts: at twice or half the price it is half as likely.
+_SAME_BRAND = 3.0
+
+
+def note_visit(shelf: Shelf, message: CoVisited) -> Shelf:
+    """The shelf with these co-visits counted; unchanged if they were counted before."""
     if message.event_id in shelf.counted:
         return shelf
     at_ms = message.at_ms
     held = {neighbour.sku: neighbour for neighbour in shelf.neighbours}
-    old = held.get(message.next_sku)
-    weight = message.weight + (decay(old.weight, at_ms - old.at_ms, NEIGHBOUR_HALF_LIFE_MS) if old else 0.0)
-    bought = message.weight if message.weight >= CART_WEIGHT else 0.0
-    bought += decay(old.bought, at_ms - old.at_ms, NEIGHBOUR_HALF_LIFE_MS) if old else 0.0
-    held[message.next_sku] = Neighbour(message.next_sku, weight, bought, max(at_ms, old.at_ms if old else at_ms))
-    return msgspec.structs.replace(
-        shelf,
-        neighbours=tuple(sorted(held.values(), key=lambda entry: _rank(entry, at_ms))[:MAX_NEIGHBOURS]),
-        heat=decay(shelf.heat, at_ms - shelf.heat_at_ms, HEAT_HALF_LIFE_MS) + 1.0,
-        heat_at_ms=max(at_ms, shelf.heat_at_ms),
-        counted=(*shelf.counted, message.event_id)[-_REMEMBERED:],
-    )
+    for near in message.others:
+        old = held.get(near.sku)
+        weight, bought, since_ms = near.weight, near.weight if message.together else 0.0, at_ms
+        if old is not None:
+            weight += decay(old.weight, at_ms - old.at_ms, NEIGHBOUR_HALF_LIFE_MS)
+            bought += decay(old.bought, at_ms - old.at_ms, NEIGHBOUR_HALF_LIFE_MS)
+            since_ms = max(at_ms, old.at_ms)
+        held[near.sku] = Neighbour(near.sku, weight, bought, since_ms)
+    if len(held) > MAX_NEIGHBOURS:
+        kept = islice(sorted(held.values(), key=lambda entry: _rank(entry, at_ms)), MAX_NEIGHBOURS)
+        held = {neighbour.sku: neighbour for neighbour in kept}
+    changes: dict[str, object] = {}
+    if message.visit:
+        heat = decay(shelf.heat, at_ms - shelf.heat_at_ms, HEAT_HALF_LIFE_MS) + 1.0
+        changes = {"heat": heat, "heat_at_ms": max(at_ms, shelf.heat_at_ms)}
+    counted = (*shelf.counted, message.event_id)[-_REMEMBERED:]
+    return msgspec.structs.replace(shelf, neighbours=tuple(held.values()), counted=counted, **changes)
 
 
 def _rank(neighbour: Neighbour, now_ms: int) -> tuple[float, str]:
     return -decay(neighbour.weight, now_ms - neighbour.at_ms, NEIGHBOUR_HALF_LIFE_MS), neighbour.sku
 
 
-def ranked(neighbours: tuple[Neighbour, ...], now_ms: int, exclude: frozenset[str]) -> Iterator[Neighbour]:
-    """Neighbours, best first, without the excluded."""
-    return iter(sorted((n for n in neighbours if n.sku not in exclude), key=lambda entry: _rank(entry, now_ms)))
+def gathered(found: Iterable[Near], neighbours: Iterable[Neighbour], age: int, now_ms: int) -> tuple[Near, ...]:
+    """What an ask has found, with what this shelf adds; best first, at most `MAX_FOUND`.
+
+    Args:
+        found: so far.
+        neighbours: of this shelf.
+        age: how many products ago the shopper was here; 0 is now.
+        now_ms: the time.
+    """
+    weights = {near.sku: near.weight for near in found}
+    own = [(one.sku, decay(one.weight, now_ms - one.at_ms, NEIGHBOUR_HALF_LIFE_MS)) for one in neighbours]
+    # By the root of the sum: a product that everybody meets must not drown what the others of the session say, but it knows more.
+    share = (age + 1.0) ** -_AGE_POWER / math.sqrt(1.0 + sum(weight for _, weight in own))
+    for sku, weight in own:
+        weights[sku] = weights.get(sku, 0.0) + weight * share
+    best = sorted(weights.items(), key=lambda entry: (-entry[1], entry[0]))[:MAX_FOUND]
+    return tuple(Near(sku, weight) for sku, weight in best)
 
 
 def on_heat(board: Board, message: Heat) -> Step:
     """Take a product's heat onto the board of its category."""
     others = [entry for entry in board.entries if entry.sku != message.sku]
     if message.heat > 0:
-        others.append(Hot(message.sku, message.heat, message.at_ms))
+        others.append(Hot(message.sku, message.heat, message.at_ms, message.brand, message.price_minor))
     now_ms = max((entry.at_ms for entry in others), default=0)
-    others.sort(key=lambda entry: (-decay(entry.heat, now_ms - entry.at_ms, HEAT_HALF_LIFE_MS), entry.sku))
+    others.sort(key=lambda entry: (-_heat(entry, now_ms), entry.sku))
     return Step(board=Board(tuple(others[:MAX_BOARD])))
 
 
-def choose(board: Board, exclude: frozenset[str], count: int, turn: int) -> list[Hot]:
-    """Up to `count` of the products that are looked at most, spread over the first few by `turn`."""
-    hot = [entry for entry in board.entries if entry.sku not in exclude][:_SPREAD]
-    return [hot[(turn + index) % len(hot)] for index in range(min(count, len(hot)))]
+def _heat(entry: Hot, now_ms: int) -> float:
+    return decay(entry.heat, now_ms - entry.at_ms, HEAT_HALF_LIFE_MS)
+
+
+def choose(
+    board: Board, exclude: frozenset[str], count: int, turn: int, *, seed: Seed | None, now_ms: int
+) -> list[Hot]:
+    """Up to `count` of the board's products: warm, and like the one that the ask started from.
+
+    Args:
+        board: of the category.
+        exclude: products that must not be shown.
+        count: how many are wanted.
+        turn: which of the first few comes first where nothing is popular yet.
+        seed: where the ask started.
+        now_ms: the time.
+    """
+    able = [entry for entry in board.entries if entry.sku not in exclude]
+    able.sort(key=lambda entry: (-_heat(entry, now_ms) * _likeness(entry, seed), entry.sku))
+    first = able[:_SPREAD]
+    if first and not any(is_popular(entry, now_ms) for entry in first):
+        able[:_SPREAD] = [first[(turn + index) % len(first)] for index in range(len(first))]
+    return able[:count]
+
+
+def _likeness(entry: Hot, seed: Seed | None) -> float:
+    if seed is None:
+        return 1.0
+    same = _SAME_BRAND if entry.brand is not None and entry.brand == seed.brand else 1.0
+    if entry.price_minor <= 0 or seed.price_minor <= 0:
+        return same
+    return same * math.exp(-abs(math.log(entry.price_minor / seed.price_minor)))
 
 
 def is_popular(entry: Hot, now_ms: int) -> bool:
     """Only what really is looked at is called popular."""
-    return decay(entry.heat, now_ms - entry.at_ms, HEAT_HALF_LIFE_MS) >= POPULAR_HEAT
+    return _heat(entry, now_ms) >= POPULAR_HEAT

@@ -7,8 +7,9 @@ import msgspec
 from shelftalk.core.brief import Angle
 from shelftalk.core.card import Audience
 from shelftalk.core.effects import Drop, Erase, Send, Step
-from shelftalk.core.messages import Ask, Mode, Release, Seed, board_key, is_board
-from shelftalk.core.neighbours import ranked
+from shelftalk.core.facts import Facts
+from shelftalk.core.messages import Ask, Mode, Near, Release, Seed, board_key, is_board
+from shelftalk.core.neighbours import gathered
 from shelftalk.core.publish import emptied
 from shelftalk.core.react import CART_WEIGHT
 from shelftalk.core.rules import ShelfRules
@@ -45,13 +46,12 @@ def pass_on(state: ShelfState, ask: Ask, now_ms: int, rules: ShelfRules) -> Step
     facts = state.shelf.facts
     if ask.hops >= rules.max_hops:
         return nothing(state, ask, "too_many_hops", now_ms, rules)
-    seed = ask.seed or (Seed(sku=facts.sku, kind=facts.kind, category=facts.category) if facts.complete else None)
-    onward = msgspec.structs.replace(
-        ask, seed=seed, exclude=tuple(dict.fromkeys((*ask.exclude, facts.sku))), hops=ask.hops + 1
-    )
+    exclude = tuple(dict.fromkeys((*ask.exclude, facts.sku)))
+    onward = msgspec.structs.replace(ask, seed=ask.seed or seed_of(facts), exclude=exclude, hops=ask.hops + 1, found=())
     step = Step()
     placements = [place for place in ask.placements if not superseded(step, state.live, ask, place)]
-    targets = _targets(state, onward, placements, now_ms)
+    best = gathered(ask.found, state.shelf.neighbours, 0, now_ms)
+    targets = _targets(state, onward, placements, best, now_ms)
     left = tuple(place for place in placements if place not in targets)
     passed = [
         msgspec.structs.replace(
@@ -71,6 +71,24 @@ def pass_on(state: ShelfState, ask: Ask, now_ms: int, rules: ShelfRules) -> Step
     return step
 
 
+def seed_of(facts: Facts) -> Seed | None:
+    """The product as an ask carries it; ``None`` while too little is known of it."""
+    if not facts.complete:
+        return None
+    return Seed(
+        sku=facts.sku, kind=facts.kind, category=facts.category, brand=facts.brand, price_minor=facts.price_minor
+    )
+
+
+def gather(state: ShelfState, ask: Ask, now_ms: int) -> Step:
+    """Add what this product was met with, and send the ask on its way to the product that the shopper is at.
+
+    Nothing is remembered of it here: should it come again after a crash, it goes the same way again.
+    """
+    found = gathered(ask.found, state.shelf.neighbours, len(ask.via), now_ms)
+    return Step(effects=[Send(msgspec.structs.replace(ask, key=ask.via[0], via=ask.via[1:], found=found))])
+
+
 def superseded(step: Step, live: Mapping[str, LiveCard], ask: Ask, placement: str) -> bool:
     """Whether a newer ask has the placement already; said so in the step."""
     held = live.get(f"{ask.shopper_id}|{placement}")
@@ -80,7 +98,9 @@ def superseded(step: Step, live: Mapping[str, LiveCard], ask: Ask, placement: st
     return True
 
 
-def _targets(state: ShelfState, ask: Ask, placements: list[str], now_ms: int) -> dict[str, Neighbour]:
+def _targets(
+    state: ShelfState, ask: Ask, placements: list[str], best: Sequence[Near], now_ms: int
+) -> dict[str, Neighbour]:
     """Which neighbour gets which placement; the same as before where this ask is a redelivery."""
     known = {neighbour.sku: neighbour for neighbour in state.shelf.neighbours}
     targets: dict[str, Neighbour] = {}
@@ -91,9 +111,10 @@ def _targets(state: ShelfState, ask: Ask, placements: list[str], now_ms: int) ->
             fresh.append(placement)
         elif not is_board(held.passed_to):
             targets[placement] = known.get(held.passed_to) or Neighbour(held.passed_to, 0.0, 0.0, now_ms)
-    taken = {neighbour.sku for neighbour in targets.values()}
-    best = ranked(state.shelf.neighbours, now_ms, frozenset(ask.exclude) | taken)
-    return targets | dict(zip(fresh, best, strict=False))
+    out = {*ask.exclude, *(neighbour.sku for neighbour in targets.values())}
+    # What only other products of the session were met with says nothing about going together with this one.
+    able = (known.get(near.sku) or Neighbour(near.sku, 0.0, 0.0, now_ms) for near in best if near.sku not in out)
+    return targets | dict(zip(fresh, able, strict=False))
 
 
 def send_on(step: Step, live: Mapping[str, LiveCard], asks: Sequence[Ask], now_ms: int, rules: ShelfRules) -> None:

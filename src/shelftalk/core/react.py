@@ -7,7 +7,7 @@ import msgspec
 
 from shelftalk.core.brief import Angle
 from shelftalk.core.erasure import MEMORY_MS, Erased
-from shelftalk.core.messages import Ask, Followed, Message, Mode, Origin, Release
+from shelftalk.core.messages import Ask, CoVisited, Message, Mode, Near, Origin, Release
 from shelftalk.core.profile import (
     MAX_BOUGHT,
     MAX_CART,
@@ -40,8 +40,11 @@ HOUR_MS = 3_600_000
 #: A co-visit says more when money is nearer. The shape, not the numbers, matters; `evaluate next-item` will tune them.
 VIEW_WEIGHT, CART_WEIGHT, ORDER_WEIGHT = 1.0, 3.0, 5.0
 
-#: Products bought together that are paired at most: a wholesale order of 500 lines must not become 250,000 messages.
-MAX_ORDER_PAIRS = 12
+#: Products bought together that are paired at most: a wholesale order of 500 lines must not become 250,000 pairs.
+MAX_ORDER_ITEMS = 12
+
+#: Earlier products of the session that a visit is counted with.
+_NEAR = 10
 
 #: A card that is refreshed counts its revisions up by one a millisecond at most; those of asks grow 1,024 times as fast. An erasure
 #: that comes late by its own clock must still be above every card: by this, and by the worker's clock.
@@ -61,6 +64,8 @@ class Policy(msgspec.Struct, frozen=True):
         replenish_after_ms: how old a purchase must be to ask whether it runs out.
         max_events_per_second: beyond this a shopper is a bot; their events still count as handled, but cause nothing.
         brand_affinity: decayed choices of one brand from which on it is "your brand".
+        anchors: products of the session that decide together what is shown next: an ask goes through their shelves.
+        tell: shelves of earlier products that are told of a visit; each is one message an event.
     """
 
     placements: tuple[str, ...] = ("next_1", "next_2")
@@ -72,6 +77,8 @@ class Policy(msgspec.Struct, frozen=True):
     replenish_after_ms: int = 21 * 24 * HOUR_MS
     max_events_per_second: int = 50
     brand_affinity: float = 2.5
+    anchors: int = 6
+    tell: int = 3
     default_locale: str = "en-GB"
 
     @property
@@ -133,11 +140,12 @@ def react(
         return Reaction(msgspec.structs.replace(profile, window=window, newest=origin), (), "flood")
     if was_event(profile.events, event.event_id):
         return Reaction(msgspec.structs.replace(profile, window=window), (), "duplicate")
-    followed = _followed(profile, event)
+    profile = _in_session(profile, event, policy)
+    met = _co_visited(profile, event, policy)
     profile = _remember(profile, event, origin, policy)
     profile = msgspec.structs.replace(profile, window=window)
     reaction = _speak(profile, event, origin, policy)
-    return msgspec.structs.replace(reaction, messages=followed + reaction.messages)
+    return msgspec.structs.replace(reaction, messages=met + reaction.messages)
 
 
 def _is_repeat(profile: Profile, origin: Origin) -> bool:
@@ -154,35 +162,60 @@ def _count(window: tuple[int, int], at_ms: int) -> tuple[int, int]:
     return (start, count + 1) if start <= at_ms < start + 1000 else (at_ms, 1)
 
 
-def _followed(profile: Profile, event: BehaviourEvent) -> tuple[Message, ...]:
-    """Co-visits: each is one message to the shelf that was left."""
+def _co_visited(profile: Profile, event: BehaviourEvent, policy: Policy) -> tuple[Message, ...]:
+    """What was met with what: a message to the product's own shelf, and one each to those of the last few before it.
+
+    Args:
+        profile: before the event, with what belongs to its session only.
+        event: a visit or an order; anything else says nothing.
+        policy: how many shelves are told.
+    """
+    mark = fingerprint(event.event_id).hex()  # shelves remember it, and an id may name the shopper
+    at_ms = event.occurred_at_ms
     match event:
-        case ProductViewed() | CartAdded():
-            weight = VIEW_WEIGHT if isinstance(event, ProductViewed) else CART_WEIGHT
-            before = [seen.sku for seen in profile.recent if seen.sku != event.sku]
-            if not before or event.occurred_at_ms - profile.last_seen_ms > HOUR_MS:
-                return ()
-            pairs = [(before[-1], event.sku, weight)]
-        case OrderCompleted():
-            skus = list(dict.fromkeys(item.sku for item in event.items))
-            pairs = [(a, b, ORDER_WEIGHT) for a in skus for b in skus if a != b][:MAX_ORDER_PAIRS]
+        case ProductViewed(sku=sku) | CartAdded(sku=sku):
+            together = isinstance(event, CartAdded)
+            weight = CART_WEIGHT if together else VIEW_WEIGHT
+            recent = [seen.sku for seen in reversed(profile.recent)]
+            again = bool(recent) and recent[0] == sku and not together
+            # Back at the same product: a visit, but no step to another.
+            steps = () if again else enumerate((other for other in recent if other != sku), start=1)
+            near = [Near(other, weight / gap) for gap, other in steps][:_NEAR]
+            own = CoVisited(key=sku, others=tuple(near), at_ms=at_ms, event_id=mark, together=together, visit=True)
+            return own, *(
+                CoVisited(key=one.sku, others=(Near(sku, one.weight),), at_ms=at_ms, event_id=mark, together=together)
+                for one in near[: policy.tell]
+            )
+        case OrderCompleted(items=items):
+            skus = list(dict.fromkeys(item.sku for item in items))[:MAX_ORDER_ITEMS]
+            return tuple(
+                CoVisited(
+                    key=sku,
+                    others=tuple(Near(other, ORDER_WEIGHT) for other in skus if other != sku),
+                    at_ms=at_ms,
+                    event_id=mark,
+                    together=True,
+                )
+                for sku in skus
+                if len(skus) > 1
+            )
         case _:
             return ()
-    mark = fingerprint(event.event_id).hex()  # shelves remember it, and an id may name the shopper
-    return tuple(
-        Followed(key=left, next_sku=right, at_ms=event.occurred_at_ms, weight=weight, event_id=mark)
-        for left, right, weight in pairs
+
+
+def _in_session(profile: Profile, event: BehaviourEvent, policy: Policy) -> Profile:
+    """The profile without the products of an earlier session."""
+    same_session = (
+        event.session_id == profile.session_id
+        if event.session_id and profile.session_id
+        else event.occurred_at_ms - profile.last_seen_ms <= policy.session_gap_ms
     )
+    return profile if same_session or not profile.recent else msgspec.structs.replace(profile, recent=())
 
 
 def _remember(profile: Profile, event: BehaviourEvent, origin: Origin, policy: Policy) -> Profile:
     """Fold the event into the profile."""
     at_ms = event.occurred_at_ms
-    same_session = (
-        event.session_id == profile.session_id
-        if event.session_id and profile.session_id
-        else at_ms - profile.last_seen_ms <= policy.session_gap_ms
-    )
     changes: dict[str, object] = {
         "newest": origin,
         "events": remember_event(profile.events, event.event_id),
@@ -190,8 +223,6 @@ def _remember(profile: Profile, event: BehaviourEvent, origin: Origin, policy: P
         "session_id": event.session_id or profile.session_id,
         "locale": event.locale or profile.locale,
     }
-    if not same_session:
-        profile = msgspec.structs.replace(profile, recent=())
     match event:
         case ProductViewed(sku=sku):
             changes["recent"] = remember(profile.recent, sku, at_ms, MAX_RECENT)
@@ -294,9 +325,13 @@ def _ask(
     bought = tuple(seen.sku for seen in profile.bought[-MAX_RECENT:])
     at_ms = event.occurred_at_ms
     brands = tuple(entry.name for entry in profile.brands if decayed(entry, at_ms) >= policy.brand_affinity)[:2]
+    # Through the shelves of the session's last products to the one that the shopper is at.
+    earlier = [seen.sku for seen in profile.recent if seen.sku not in taken.values()]
+    path = earlier[max(len(earlier) - policy.anchors + 1, 0) :]
     asks = tuple(
         Ask(
-            key=want.key,
+            key=path[0] if path and want.mode is Mode.NEXT else want.key,
+            via=(*path[1:], want.key) if path and want.mode is Mode.NEXT else (),
             shopper_id=event.shopper_id,
             placements=want.placements,
             revision=revision,

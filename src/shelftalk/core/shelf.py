@@ -18,7 +18,7 @@ from shelftalk.core.brief import Promotion
 from shelftalk.core.card import Audience
 from shelftalk.core.effects import Send, Step, Write
 from shelftalk.core.facts import Facts, fold, next_change_ms
-from shelftalk.core.messages import Followed, Heat, Origin, board_key
+from shelftalk.core.messages import CoVisited, Heat, Origin, board_key
 from shelftalk.core.neighbours import note_visit
 from shelftalk.core.passing import on_release
 from shelftalk.core.publish import brief_for
@@ -85,7 +85,9 @@ def is_repeat(facts: Facts, origin: Origin) -> bool:
 
 
 def _heat(facts: Facts, heat: float, at_ms: int) -> Send:
-    return Send(Heat(key=board_key(facts.category), sku=facts.sku, heat=heat, at_ms=at_ms))
+    price_minor = facts.price_minor if facts.prices else 0
+    key = board_key(facts.category)
+    return Send(Heat(key=key, sku=facts.sku, heat=heat, at_ms=at_ms, brand=facts.brand, price_minor=price_minor))
 
 
 def _copy_cards(origin: Origin, rules: ShelfRules) -> Iterable[LiveCard]:
@@ -105,12 +107,12 @@ def _copy_cards(origin: Origin, rules: ShelfRules) -> Iterable[LiveCard]:
             )
 
 
-def on_followed(state: ShelfState, message: Followed) -> Step:
-    """Count a visit and where it led; tell the board when the heat has moved by half."""
+def on_co_visited(state: ShelfState, message: CoVisited) -> Step:
+    """Count what it was met with; tell the board when the heat has moved by half."""
     shelf = note_visit(state.shelf, message)
     told, facts = shelf.told, shelf.facts
     step = Step(shelf=shelf)
-    if facts.sellable and not 0.5 * told < shelf.heat < 1.5 * told:
+    if message.visit and facts.sellable and not 0.5 * told < shelf.heat < 1.5 * told:
         step.shelf = msgspec.structs.replace(shelf, told=shelf.heat)
         step.effects.append(_heat(facts, shelf.heat, message.at_ms))
     return step
@@ -128,8 +130,8 @@ __all__ = [
     "is_repeat",
     "no_words",
     "on_ask",
+    "on_co_visited",
     "on_deadline",
-    "on_followed",
     "on_inventory",
     "on_release",
     "on_words",

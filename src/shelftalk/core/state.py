@@ -14,12 +14,12 @@ from shelftalk.core.card import Audience, Rung, Trigger
 from shelftalk.core.facts import Facts
 from shelftalk.core.messages import Origin, Seed
 
-MAX_NEIGHBOURS = 40
+MAX_NEIGHBOURS = 60
 MAX_TEXTS = 64
 MAX_BOARD = 40
 
-#: A co-visit halves in three days: this week's pairs outweigh last month's.
-NEIGHBOUR_HALF_LIFE_MS = 3 * 24 * 3_600_000
+#: A co-visit halves in two weeks: this week's pairs outweigh last month's, and a rare product still knows some.
+NEIGHBOUR_HALF_LIFE_MS = 14 * 24 * 3_600_000
 
 #: Heat halves in six hours: "popular now" is about today.
 HEAT_HALF_LIFE_MS = 6 * 3_600_000
@@ -52,7 +52,7 @@ def grown(revision: int, now_ms: int) -> int:
 
 
 class Neighbour(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """A product that shoppers went on to, decayed to `at_ms`.
+    """A product that shoppers met before or after this one in a session, decayed to `at_ms`.
 
     Attributes:
         bought: the part of the weight that came from carts and orders: evidence that the two go together.
@@ -107,6 +107,8 @@ class Hot(msgspec.Struct, frozen=True, gc=False, array_like=True):
     sku: str
     heat: float
     at_ms: int
+    brand: str | None = None
+    price_minor: int = 0
 
 
 class Board(msgspec.Struct, frozen=True, gc=False, array_like=True):

@@ -3,8 +3,7 @@
 Rules, the same for every method:
 
 - The log is replayed row by row. At each step of a session to another product, every method has ranked what may come next, knowing
-  only what happened before; then it learns the step. Rows before the split are for learning only. With ``--frozen`` nothing is
-  learned after the split.
+  only what happened before; then it learns the step. Rows before the split are for learning only.
 - A row about the product that the session is at already (a reload, a purchase of what was just viewed) is no step: every method
   may learn from it, none is asked to foretell it, and no list holds the product itself.
 - A step back to a product seen earlier in the session counts in the first table and not in the second, whose lists hold no
@@ -47,7 +46,6 @@ def replay(
     rows: Iterable[tuple[Row, bool]],
     methods: Mapping[str, Method],
     *,
-    frozen: bool = False,
     stride: int = 1,
     on_row: Callable[[int], None] = lambda _: None,
 ) -> Outcome:
@@ -56,7 +54,6 @@ def replay(
     Args:
         rows: in order of time, each with whether it is to be foretold, not only learned from.
         methods: by name.
-        frozen: whether methods stop learning with the first row to be foretold.
         stride: score every so many-th session; the others are replayed and learned from only.
         on_row: told of the rows so far.
     """
@@ -76,9 +73,8 @@ def replay(
         onward = foretell and session.steps and session.current.product_id != row.product_id
         if onward and number_of.setdefault(key, len(number_of)) % stride == 0:
             _judge(outcome, methods, session, row)
-        if not (frozen and foretell):
-            for method in methods.values():
-                method.learn(row, session)
+        for method in methods.values():
+            method.learn(row, session)
         session.add(row)
         on_row(number + 1)
     return outcome

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from shelftalk.errors import ConfigError
+from shelftalk.evaluate.item_knn import ItemKnn
 from shelftalk.evaluate.log import Part
 from shelftalk.evaluate.method import LastCategory, Method, Popularity
 from shelftalk.evaluate.next_item import Outcome, replay
 from shelftalk.evaluate.score import Score
+from shelftalk.evaluate.session_knn import Stan, VSknn
+from shelftalk.evaluate.shelves import Shelves
 
 #: How often progress is said, seconds.
 _EVERY_S = 2.0
@@ -18,10 +21,17 @@ _EVERY_S = 2.0
 
 def methods() -> dict[str, Method]:
     """Everything that is compared, by name."""
-    return {"popularity": Popularity(), "last-category": LastCategory()}
+    return {
+        "popularity": Popularity(),
+        "last-category": LastCategory(),
+        "item-knn": ItemKnn(),
+        "v-sknn": VSknn(),
+        "stan": Stan(),
+        "shelftalk": Shelves(),
+    }
 
 
-def evaluate_next_item(parts: Sequence[Part], *, frozen: bool, score: int) -> dict[str, Any]:
+def evaluate_next_item(parts: Sequence[Part], *, score: int) -> dict[str, Any]:
     """Replay the parts, print the tables, and return the figures.
 
     Raises:
@@ -34,7 +44,6 @@ def evaluate_next_item(parts: Sequence[Part], *, frozen: bool, score: int) -> di
     outcome = replay(
         itertools.chain.from_iterable(part.read() for part in parts),
         methods(),
-        frozen=frozen,
         stride=max(1, round(foretold / score)),
         on_row=progress.row,
     )

@@ -16,7 +16,7 @@ from shelftalk.core.brief import Brief
 from shelftalk.core.card import Audience
 from shelftalk.core.effects import Drop, Effect, Erase, Hold, Publish, Send, Step, Write
 from shelftalk.core.facts import Facts
-from shelftalk.core.messages import Ask, Followed, Heat, Message, Origin, Release, is_board
+from shelftalk.core.messages import Ask, CoVisited, Heat, Message, Origin, Release, is_board
 from shelftalk.core.refresh import is_due, let_go
 from shelftalk.core.shelf import (
     PHRASEBOOK,
@@ -25,8 +25,8 @@ from shelftalk.core.shelf import (
     is_repeat,
     no_words,
     on_ask,
+    on_co_visited,
     on_deadline,
-    on_followed,
     on_inventory,
     on_release,
     on_words,
@@ -145,8 +145,8 @@ class Keeper:
                 step = on_ask(state, message, now_ms, self.rules)
             case Heat() if board is not None:
                 step = neighbours.on_heat(board, message)
-            case Followed() if board is None:
-                step = on_followed(state, message)
+            case CoVisited() if board is None:
+                step = on_co_visited(state, message)
             case _:
                 self.counts["misdirected"] += 1
                 return

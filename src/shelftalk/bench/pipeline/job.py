@@ -15,12 +15,12 @@ from shelftalk.core.board import on_board_ask
 from shelftalk.core.card import encode_card
 from shelftalk.core.effects import Effect, Publish, Send, Step
 from shelftalk.core.facts import Facts
-from shelftalk.core.messages import Ask, Followed, Heat, Origin, Release, decode_message, encode_message, is_board
+from shelftalk.core.messages import Ask, CoVisited, Heat, Origin, Release, decode_message, encode_message, is_board
 from shelftalk.core.neighbours import on_heat
 from shelftalk.core.profile import Profile
 from shelftalk.core.react import Policy, react
 from shelftalk.core.refresh import refresh
-from shelftalk.core.shelf import ShelfRules, on_ask, on_followed, on_inventory, on_release
+from shelftalk.core.shelf import ShelfRules, on_ask, on_co_visited, on_inventory, on_release
 from shelftalk.core.state import Board, LiveCard, Shelf, ShelfState
 from shelftalk.errors import BadInputError
 from shelftalk.events.codec import decode_behaviour, decode_inventory
@@ -133,8 +133,8 @@ class Job:
             match message:
                 case Ask():
                     step = on_ask(shelf, message, now_ms, self._rules)
-                case Followed():
-                    step = on_followed(shelf, message)
+                case CoVisited():
+                    step = on_co_visited(shelf, message)
                 case Release():
                     step = on_release(shelf, message)
                 case _:
