@@ -90,6 +90,40 @@ def text(
 
 
 @app.command()
+def compression(
+    *,
+    texts: Annotated[int, typer.Option(min=8, help="Briefs a round, held-out cards and ads.")] = 64,
+    rounds: Annotated[int, typer.Option(min=1, help="Everybody takes a turn in each.")] = 3,
+    batch: Annotated[int, typer.Option(min=1, help="Texts at once.")] = 16,
+    whole: Annotated[bool, typer.Option(help="The forms with the whole vocabulary too.")] = True,
+    json_file: Annotated[Path | None, typer.Option("--json", help="All figures, as one JSON object.")] = None,
+) -> None:
+    """Quality against speed: the default model in several forms, and the small ones."""
+    from rich.console import Console  # noqa: PLC0415  slow to import
+    from rich.table import Table  # noqa: PLC0415
+
+    from shelftalk.evaluate.text.compression import Row, compare, forms  # noqa: PLC0415
+
+    def say(what: str, share: float) -> None:
+        typer.echo(f"{share:4.0%} {what}", err=True)
+
+    rows = [Row(name, folder) for name, folder in forms(say, whole=whole)]
+    figures = compare(rows, say, texts=texts, rounds=rounds, batch=batch)
+    table = Table("form", "MB", "texts/s", "texts a CPU second", "ms alone", "passes at once", "invented", "distinct-2")
+    for name, row in figures.items():
+        table.add_row(
+            name, f"{row['megabytes']:.1f}", f"{row['texts_per_s']:.1f}", f"{row['texts_per_cpu_s']:.1f}", f"{row['alone_ms']:.0f}",
+            f"{row['passed_first_try']:.0%}", f"{row['invented_claims']:.1%}", f"{row['distinct_2']:.3f}",
+        )  # fmt: skip
+    Console(width=150).print(table)
+    rounded = {name: {key: round(value, 4) for key, value in row.items()} for name, row in figures.items()}
+    if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        json_file.write_text(json.dumps(rounded, indent=1) + "\n", encoding="utf-8")
+    typer.echo(json.dumps(rounded))
+
+
+@app.command()
 def rate(
     first: Annotated[str, typer.Argument(help="Whose texts: a name of the report, such as phrasebook.")],
     second: Annotated[str, typer.Argument(help="Against whose: another, such as human.")],

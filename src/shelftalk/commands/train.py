@@ -168,6 +168,7 @@ def headline(
         "out/headline"
     ),
     data: Annotated[Path | None, typer.Option(help="Catalogues whose products are lent to the lines.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="Seconds: proves the path, not the words.")] = False,
 ) -> None:
     """Train a headline model: a conditional VAE or a conditional GAN."""
@@ -182,6 +183,8 @@ def headline(
         raise typer.BadParameter(f"family is vae or gan, not {family}")
     kind: Literal["vae", "gan"] = "vae" if family == "vae" else "gan"
     recipe = HeadlineRecipe.smoke(kind) if smoke else HeadlineRecipe(kind)
+    if steps is not None:
+        recipe = dataclasses.replace(recipe, fit=dataclasses.replace(recipe.fit, steps=steps))
     material = gather(spread(build_corpus(data).goods, most=4) if data else ())
     tokenizer_json = read_json(tokenizer or models_dir() / SMALL_MODEL / "tokenizer.json")
     folder = work / ("smoke" if smoke else "full") / family
@@ -205,7 +208,7 @@ def train_all(
     mini(out=out / "mini", work=out / "work/mini", data=data, steps=None, start=None, smoke=smoke)
     tokenizer = out / "mini/tokenizer.json"
     for family in ("vae", "gan"):
-        headline(family, tokenizer=tokenizer, out=out / family, work=out / "work", data=data, smoke=smoke)
+        headline(family, tokenizer=tokenizer, out=out / family, work=out / "work", data=data, steps=None, smoke=smoke)
     line_model(base=None, out=out / "line", work=out / "work/line", start=None, smoke=smoke, samples=4)
     _try_out(build(out / "mini", out / "onnx/mini"))
     _try_out(build(None, out / "onnx/line", adapter=out / "line"))

@@ -22,12 +22,14 @@ class Variant(NamedTuple):
         slots: the slots that it may write.
         text: its text with only the slots left that a card fills.
         languages: what models of this kind are trained to write.
+        temperature: of sampling: where most texts pass within three tries, and few sound alike (`evaluate text`).
     """
 
     prompt: Callable[[Brief], str]
     slots: Callable[[Brief], tuple[str, ...]]
     text: Callable[[Brief, str], str]
     languages: frozenset[str]
+    temperature: float
 
 
 def _line_v1(brief: Brief) -> str:
@@ -50,8 +52,8 @@ def _slots_v1(brief: Brief) -> str:
 
 
 _VARIANTS: dict[str, Variant] = {
-    "line-v1": Variant(_line_v1, slots_for, lambda _brief, text: text, frozenset({"en"})),
-    "slots-v1": Variant(_slots_v1, offered_slots, put_words, frozenset({"en", "zh"})),
+    "line-v1": Variant(_line_v1, slots_for, lambda _brief, text: text, frozenset({"en"}), 0.6),
+    "slots-v1": Variant(_slots_v1, offered_slots, put_words, frozenset({"en", "zh"}), 0.9),
 }
 
 DEFAULT_VARIANT = "line-v1"
@@ -79,6 +81,11 @@ def text_of(brief: Brief, written: str) -> str:
 def languages_of(variant: str) -> frozenset[str]:
     """What the models of a variant write."""
     return _VARIANTS[variant].languages
+
+
+def temperature_of(variant: str) -> float:
+    """How boldly models of a variant are to draw."""
+    return _VARIANTS[variant].temperature
 
 
 def variants() -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import msgspec
 
 from shelftalk.core.brief import Brief, Channel
 from shelftalk.core.effects import Write
-from shelftalk.core.prompt import MAX_NEW_TOKENS, prompt_for, slots_of, text_of
+from shelftalk.core.prompt import MAX_NEW_TOKENS, prompt_for, slots_of, temperature_of, text_of
 from shelftalk.core.shelf import Words
 from shelftalk.engine import Completion, Priority, Request, Writer
 from shelftalk.errors import QueueFullError, ShelftalkError
@@ -33,7 +33,8 @@ class DeskSettings(msgspec.Struct, frozen=True):
     """How the desk asks.
 
     Attributes:
-        temperature: of sampling; the seed comes from the brief, so the same brief gives the same words.
+        temperature: of sampling, None for what suits the model; the seed comes from the brief, so the same brief gives the
+            same words.
         urgent: texts for waiting shoppers in the engine at one time: as many as it finishes within the deadline. For one more the
             phrasebook answers at once rather than after the deadline, and the text is written at leisure, for the next shopper.
         give_up_ms: after this nobody is helped by the words any more, and the request expires.
@@ -41,7 +42,7 @@ class DeskSettings(msgspec.Struct, frozen=True):
         background_limit: such requests that may queue here; beyond it the oldest are shed and keep their phrase.
     """
 
-    temperature: float = 0.6
+    temperature: float | None = None
     top_p: float = 0.92
     urgent: int = 4
     give_up_ms: int = 5_000
@@ -107,7 +108,7 @@ class EngineDesk:
             priority=Priority.SHOPPER if effect.urgent else Priority.REFRESH,
             deadline_s=time.monotonic() + self._settings.give_up_ms / 1000 if effect.urgent else None,
             seed=int(brief.brief_id, 16) % 2**31 + effect.attempt,
-            temperature=self._settings.temperature,
+            temperature=self._temperature(brief),
             top_p=self._settings.top_p,
         )
         try:
@@ -116,6 +117,10 @@ class EngineDesk:
             self._call(self._finished, effect, None, error)
             return
         future.add_done_callback(lambda done: self._call(self._finished, effect, *_outcome(done)))
+
+    def _temperature(self, brief: Brief) -> float:
+        chosen = self._settings.temperature
+        return temperature_of(brief.variant) if chosen is None else chosen
 
     def _call(self, function: object, *args: object) -> None:
         if self._loop is not None and not self._loop.is_closed():

@@ -24,6 +24,9 @@ HUMAN, PHRASEBOOK = "human", "phrasebook"
 
 _LONG = frozenset({Channel.SOCIAL, Channel.COPY})
 
+#: Texts asked one by one, for the time of a single one.
+_ALONE = 8
+
 #: Texts that the base model reads a contestant: seconds each on a CPU.
 _PERPLEXITY_TEXTS = 60
 
@@ -167,7 +170,7 @@ def _result(contestant: Contestant, writer: Writer | None, group: Group, judge: 
         human = [shown(brief, text) for brief, text in zip(briefs, references, strict=True)]
         figures |= overlap(show, human, group.language)
         figures |= {
-            "median_ms": statistics.median(one.ms for one in written),
+            "median_ms": statistics.median(_texts(writer, [brief], seed + 1)[0].ms for brief in briefs[:_ALONE]),
             "texts_per_s": len(written) / max(seconds, 1e-9),
         }
     if judge is not None and group.language == "en":

@@ -11,12 +11,12 @@ from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone
 from shelftalk.core.grounding import ungrounded
 from shelftalk.core.guard import Outcome, judge
 from shelftalk.core.phrasebook import phrase
-from shelftalk.core.prompt import MAX_NEW_TOKENS, prompt_for, slots_of, text_of
+from shelftalk.core.prompt import MAX_NEW_TOKENS, prompt_for, slots_of, temperature_of, text_of
 from shelftalk.core.rules import ShelfRules
 from shelftalk.engine import Completion, Priority, Request, Writer
 
 #: Of sampling, as the desk asks.
-TEMPERATURE, TOP_P = 0.6, 0.92
+TOP_P = 0.92
 
 
 class Written(NamedTuple):
@@ -57,10 +57,19 @@ def write_all(
     *,
     seed: int = 0,
     tries: int = ShelfRules().max_attempts,
-    temperature: float = TEMPERATURE,
+    temperature: float | None = None,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> list[Written]:
-    """The texts of a model, asked as the desk asks: each refused text is tried again with another seed."""
+    """The texts of a model, asked as the desk asks: each refused text is tried again with another seed.
+
+    Args:
+        writer: the model.
+        briefs: whatever their variant, the model is asked in its own.
+        seed: of all draws.
+        tries: texts a brief at most.
+        temperature: None for what suits the model.
+        progress: told how many are done.
+    """
     briefs = [msgspec.structs.replace(brief, variant=writer.prompt_variant or brief.variant) for brief in briefs]
     written: dict[int, Written] = {}
     todo = list(range(len(briefs)))
@@ -85,7 +94,7 @@ def write_all(
     return [written[place] for place in range(len(briefs))]
 
 
-def _ask(writer: Writer, brief: Brief, seed: int, attempt: int, temperature: float) -> "Future[Completion]":
+def _ask(writer: Writer, brief: Brief, seed: int, attempt: int, temperature: float | None) -> "Future[Completion]":
     return writer.submit(
         Request(
             key=f"{brief.brief_id}/{seed}/{attempt}/{id(brief)}",
@@ -95,7 +104,7 @@ def _ask(writer: Writer, brief: Brief, seed: int, attempt: int, temperature: flo
             priority=Priority.REFRESH,
             deadline_s=None,
             seed=(int(brief.brief_id, 16) + 1_000_003 * seed) % 2**31 + attempt,
-            temperature=temperature,
+            temperature=temperature_of(brief.variant) if temperature is None else temperature,
             top_p=TOP_P,
         )
     )

@@ -60,7 +60,7 @@ _PARTS: tuple[tuple[str, tuple[tuple[str, str, str, int], ...]], ...] = (
     ),
     (
         "Cost",
-        (("median_ms", "median ms", ".1f", -1), ("texts_per_s", "texts/s", ".1f", 1), ("megabytes", "MB", ".1f", -1)),
+        (("median_ms", "ms alone", ".1f", -1), ("texts_per_s", "texts/s", ".1f", 1), ("megabytes", "MB", ".1f", -1)),
     ),
 )
 
