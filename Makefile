@@ -13,10 +13,10 @@ QUIET    = $(if $(wildcard $(VENV)/*.stamp),--quiet)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check chaos sim bench-engine kafka lock clean setup
+.PHONY: help demo test check chaos sim bench-engine bench-pipeline kafka lock clean setup
 
 help: ## Say what there is.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/run.stamp ## Set up and run the whole thing for a minute (ARGS="--seconds 20 --out out/demo").
 	@$(BIN)/shelftalk demo $(ARGS)
@@ -39,6 +39,9 @@ sim: $(VENV)/dev.stamp ## Play simulated histories (SEEDS=1000); a failing one s
 
 bench-engine: $(VENV)/dev.stamp .venv-bench/stamp ## The engine beside onnxruntime-genai, llama.cpp and transformers, some 8 minutes (ARGS="--levels 16").
 	@$(BIN)/python -m shelftalk.bench.engine $(ARGS)
+
+bench-pipeline: $(VENV)/dev.stamp .venv-bench-pipeline/stamp ## The worker beside quixstreams, a bare loop and the naive form, some 5 minutes (ARGS="--rounds 1").
+	@$(BIN)/python -m shelftalk.bench.pipeline $(ARGS)
 
 kafka: ## Run an Apache Kafka on localhost:9092 in the foreground (Java 17, Maven; no Docker).
 	@$(PYTHON) tests/kafka/broker.py $(ARGS)
@@ -73,6 +76,13 @@ $(VENV)/dev.stamp: $(LOCKS)/dev.txt pyproject.toml | $(BIN)/python
 	  || echo "==> llama.cpp could not be installed; the benchmark goes on without it" >&2
 	@touch $@
 
+# quixstreams wants an older confluent-kafka than ours.
+.venv-bench-pipeline/stamp: $(LOCKS)/bench-pipeline.txt
+	@echo "==> Installing the worker's peers into .venv-bench-pipeline"
+	@$(PYTHON) -m venv .venv-bench-pipeline
+	@.venv-bench-pipeline/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --require-hashes -r $<
+	@touch $@
+
 # --- the locks --------------------------------------------------------------------------------------------------------
 
 # Versions stay where they are unless ARGS=--upgrade. Every set agrees with run.txt but those of peers, which live in
@@ -94,4 +104,4 @@ lock: .venv-lock/bin/uv ## Write the lock files again after pyproject.toml chang
 	@.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 
 clean: ## Remove the environments and caches (models, demo output and state stay).
-	rm -rf .venv .venv-bench .venv-lock .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .venv .venv-bench .venv-bench-pipeline .venv-lock .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
