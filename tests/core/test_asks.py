@@ -192,7 +192,7 @@ class TestAgain:
 
 
 class TestRelease:
-    RELEASE = Release(key="kettle-1", shopper_id="ada", placement="next_1", revision=(NOW << 10) + 1)
+    RELEASE = Release(key="kettle-1", shopper_id="ada", placements=("next_1",), revision=(NOW << 10) + 1)
 
     def test_a_shown_card_is_let_go_without_a_word(self) -> None:
         state = after(shelf(), on_ask(shelf(), ask(), NOW, NO_MODEL))
@@ -201,7 +201,9 @@ class TestRelease:
 
     def test_erasure_leaves_a_tombstone(self) -> None:
         state = after(shelf(), on_ask(shelf(), ask(), NOW, NO_MODEL))
-        gone = Release(key="kettle-1", shopper_id="ada", placement="next_1", revision=self.RELEASE.revision, erase=True)
+        gone = Release(
+            key="kettle-1", shopper_id="ada", placements=("next_1",), revision=self.RELEASE.revision, erase=True
+        )
         assert [type(effect) for effect in on_release(state, gone).effects] == [Erase]
 
     def test_it_follows_the_pointer(self) -> None:
@@ -210,6 +212,19 @@ class TestRelease:
         (sent,) = step.effects
         assert isinstance(sent, Send)
         assert sent.message.key == "teapot-1"
+
+    def test_two_placements_part_where_their_asks_did(self) -> None:
+        passing = ask(mode=Mode.NEXT, placements=("next_1", "next_2"))
+        state = after(shelf(neighbours=TWO), on_ask(shelf(neighbours=TWO), passing, NOW, NO_MODEL))
+        both = Release(
+            key="kettle-1", shopper_id="ada", placements=("next_1", "next_2"), revision=self.RELEASE.revision
+        )
+        step = on_release(state, both)
+        sent = [effect.message for effect in step.effects if isinstance(effect, Send)]
+        assert step.live == {"ada|next_1": None, "ada|next_2": None}
+        assert {(one.key, one.placements) for one in sent if isinstance(one, Release)} == {
+            (neighbour.sku, (place,)) for neighbour, place in zip(TWO, ("next_1", "next_2"), strict=True)
+        }
 
     def test_a_newer_card_stays(self) -> None:
         state = after(shelf(), on_ask(shelf(), ask(revision=(NOW << 10) + 2), NOW, NO_MODEL))

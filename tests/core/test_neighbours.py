@@ -229,7 +229,7 @@ class TestBoard:
     def test_a_release_finds_its_way_through_it(self) -> None:
         state = shelf(Facts(sku="kettle-1"), live=self.pointers())
         release = Release(
-            key="category:kitchen.kettles", shopper_id="ada", placement="next_2", revision=(NOW << 10) + 9
+            key="category:kitchen.kettles", shopper_id="ada", placements=("next_2",), revision=(NOW << 10) + 9
         )
         (sent,) = on_release(state, release).effects
         assert isinstance(sent, Send)

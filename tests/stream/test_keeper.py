@@ -347,7 +347,7 @@ class TestBounds:
 
     def test_a_released_product_leaves_nothing(self) -> None:
         bench = Bench()
-        bench.message(ask(mode=Mode.NEXT, seed=None), Release(key="x-1", shopper_id="a", placement="p", revision=1))
+        bench.message(ask(mode=Mode.NEXT, seed=None), Release(key="x-1", shopper_id="a", placements=("p",), revision=1))
         assert bench.keeper.gauges()["products"] == 0
 
 

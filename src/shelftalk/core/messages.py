@@ -111,10 +111,10 @@ class Heat(ShelfMessage, frozen=True, kw_only=True, tag="heat"):
 
 
 class Release(ShelfMessage, frozen=True, kw_only=True, tag="release"):
-    """This shelf need no longer feed a placement: a newer card took it, or the shopper is to be forgotten."""
+    """This shelf need no longer feed these placements: newer cards took them, or the shopper is to be forgotten."""
 
     shopper_id: str
-    placement: str
+    placements: tuple[str, ...]
     revision: int  # cards up to and including this revision
     erase: bool = False
 

@@ -154,7 +154,7 @@ def leave(step: Step, held: LiveCard | None, revision: int, passed_to: str = "")
     elif held.stage is Stage.PASSED and held.passed_to != passed_to:
         audience = held.audience
         release = Release(
-            key=held.passed_to, shopper_id=audience.shopper_id, placement=audience.placement, revision=revision - 1
+            key=held.passed_to, shopper_id=audience.shopper_id, placements=(audience.placement,), revision=revision - 1
         )
         step.effects.append(Send(release))
 
@@ -183,16 +183,22 @@ def merge(step: Step, more: Step) -> None:
 
 
 def on_release(state: ShelfState, release: Release) -> Step:
-    """Let go of a placement, here and along the way that its ask was passed on."""
-    key = f"{release.shopper_id}|{release.placement}"
-    held = state.live.get(key)
-    if held is None or held.asked_revision > release.revision:
-        return Step()
-    step = Step(live={key: None})
-    if held.stage is Stage.PASSED:
-        step.effects.append(Send(msgspec.structs.replace(release, key=held.passed_to)))
-    elif held.stage is Stage.AWAITING:
-        step.effects.append(Drop("superseded", held.origin))
-    if release.erase:
-        step.effects.append(Erase(held.audience, release.revision))
+    """Let go of placements, here and along the ways that their asks were passed on."""
+    step = Step()
+    onward: dict[str, tuple[str, ...]] = {}
+    for placement in release.placements:
+        key = f"{release.shopper_id}|{placement}"
+        held = state.live.get(key)
+        if held is None or held.asked_revision > release.revision:
+            continue
+        step.live[key] = None
+        if held.stage is Stage.PASSED:
+            onward[held.passed_to] = (*onward.get(held.passed_to, ()), placement)
+        elif held.stage is Stage.AWAITING:
+            step.effects.append(Drop("superseded", held.origin))
+        if release.erase:
+            step.effects.append(Erase(held.audience, release.revision))
+    step.effects += [
+        Send(msgspec.structs.replace(release, key=shelf, placements=placements)) for shelf, placements in onward.items()
+    ]
     return step

@@ -350,10 +350,13 @@ def _ask(
         for old in profile.placed
         if old.placement in taken
     }
+    left: dict[str, tuple[str, ...]] = {}  # by shelf: one that fed two placements hears of both at once
+    for place, key in before.items():
+        if key and key != taken[place]:
+            left[key] = (*left.get(key, ()), place)
     releases = tuple(
-        Release(key=key, shopper_id=event.shopper_id, placement=place, revision=revision - 1)
-        for place, key in before.items()
-        if key and key != taken[place]
+        Release(key=key, shopper_id=event.shopper_id, placements=places, revision=revision - 1)
+        for key, places in left.items()
     )
     placed = (
         *(old for old in profile.placed if old.placement not in taken),
@@ -367,7 +370,7 @@ def _ask(
 
 def _taken_back(placed: tuple[Placed, ...], shopper_id: str, revision: int) -> tuple[Release, ...]:
     return tuple(
-        Release(key=old.key, shopper_id=shopper_id, placement=old.placement, revision=revision, erase=True)
+        Release(key=old.key, shopper_id=shopper_id, placements=(old.placement,), revision=revision, erase=True)
         for old in placed
     )
 
