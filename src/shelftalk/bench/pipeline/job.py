@@ -2,8 +2,8 @@
 
 What is compared are shells, so the rules are shelftalk's own pure functions: the same events are asked about, the same neighbours
 found, the same lines rendered, and in the end the same cards stand in the cards topic (the benchmark looks). Left out is what
-only shelftalk promises: shoppers who ask to be forgotten, redeliveries that say again what may have been lost, the clock (sales
-that end, cards that expire), limits on what is kept, metrics.
+only shelftalk promises: shoppers who ask to be forgotten, redeliveries that say again what may have been lost, pages where no two
+cards begin alike, the clock (sales that end, cards that expire), limits on what is kept, metrics.
 """
 
 from collections.abc import Iterator
