@@ -1,61 +1,168 @@
-"""What a changelog gives back when more than one worker wrote into it."""
+"""State tables between memory and changelog, without a broker: what is written when, and to whom it is owed."""
 
-from types import SimpleNamespace
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import faust
 import msgspec
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
 
-from shelftalk.stream.tables import EPOCH_HEADER, _PartitionStore
+from shelftalk.errors import BadInputError, CancelledRequestError, DeliveryError, FatalError, QueueFullError
+from shelftalk.stream.outbox import OnOutcome, Outcome, Receipt
+from shelftalk.stream.tables import StateTable
 
-TOPIC = "app-t-changelog"
+
+class Count(msgspec.Struct, frozen=True):
+    n: int
 
 
-def store() -> _PartitionStore:
-    made = _PartitionStore.__new__(_PartitionStore)
-    made.table = SimpleNamespace(
-        decode=msgspec.msgpack.decode, changelog_topic=SimpleNamespace(get_topic_name=lambda: TOPIC)
+class Account:
+    """An entry of the ledger."""
+
+    forgotten = False
+
+    def __init__(self) -> None:
+        self.holds = 0
+        self.errors: list[Exception] = []
+
+    def hold(self) -> None:
+        self.holds += 1
+
+    def done(self) -> None:
+        self.holds -= 1
+
+    def fail(self, error: Exception) -> None:
+        self.holds -= 1
+        self.errors.append(error)
+
+
+class FakeOutbox:
+    """Takes writes down and lets the test say what became of them."""
+
+    def __init__(self) -> None:
+        self.written: list[tuple[str, Any]] = []
+        self.outcomes: list[OnOutcome] = []
+        self.refusals: list[Exception] = []
+
+    def post(self, _topic: str, key: str, raw: bytes | None, *, on_outcome: OnOutcome, **_others: Any) -> None:
+        if self.refusals:
+            raise self.refusals.pop(0)
+        self.written.append((key, None if raw is None else msgspec.msgpack.decode(raw)["n"]))
+        self.outcomes.append(on_outcome)
+
+    def settle(self, outcome: Outcome) -> None:
+        """Everything that is under way has this outcome."""
+        outcomes, self.outcomes = self.outcomes, []
+        for tell in outcomes:
+            tell(outcome)
+
+
+class Rig:
+    def __init__(self, folder: Path) -> None:
+        self.outbox = FakeOutbox()
+        self.fatal: list[FatalError] = []
+        app = faust.App("t", datadir=folder, store="memory://")
+        self.table: StateTable[Count] = StateTable(
+            app,
+            "counts",
+            Count,
+            self.outbox,  # type: ignore[arg-type]
+            partitions=2,
+            on_fatal=self.fatal.append,
+        )
+        self.table.recovered(frozenset({0, 1}))
+        self.receipt = Receipt("t-counts-changelog", 0, 7)
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Rig:
+    return Rig(tmp_path)
+
+
+async def turn() -> None:
+    """Let the event loop come round."""
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
+async def test_a_turns_changes_of_a_key_are_one_write_owed_to_all(rig: Rig) -> None:
+    first, second = Account(), Account()
+    rig.table.put("a", Count(1), 0, first)
+    rig.table.put("b", Count(9), 0, first)
+    rig.table.put("a", Count(2), 0, second)
+    assert rig.table.get("a", 0) == Count(2)
+    assert rig.outbox.written == []
+    await turn()
+    assert rig.outbox.written == [("a", 2), ("b", 9)]
+    assert (first.holds, second.holds) == (2, 1)
+    rig.outbox.settle(rig.receipt)
+    assert (first.holds, second.holds) == (0, 0)
+
+
+async def test_the_next_turn_writes_again(rig: Rig) -> None:
+    for n in (1, 2):
+        rig.table.put("a", Count(n), 0, Account())
+        await turn()
+    assert rig.outbox.written == [("a", 1), ("a", 2)]
+
+
+async def test_what_was_put_and_deleted_leaves_a_tombstone(rig: Rig) -> None:
+    rig.table.put("a", Count(1), 0, Account())
+    rig.table.delete("a", 0, Account())
+    await turn()
+    assert rig.outbox.written == [("a", None)]
+
+
+async def test_partitions_are_told_apart(rig: Rig) -> None:
+    rig.table.put("a", Count(1), 0, Account())
+    rig.table.put("a", Count(2), 1, Account())
+    await turn()
+    assert rig.outbox.written == [("a", 1), ("a", 2)]
+
+
+async def test_what_goes_elsewhere_is_not_written_any_more(rig: Rig) -> None:
+    gone, kept = Account(), Account()
+    rig.table.put("a", Count(1), 0, gone)
+    rig.table.put("a", Count(2), 1, kept)
+    rig.table.lost(frozenset({0}))
+    await turn()
+    assert rig.outbox.written == [("a", 2)]
+    assert [type(error) for error in gone.errors] == [CancelledRequestError]
+    with pytest.raises(CancelledRequestError):
+        rig.table.put("a", Count(3), 0, gone)
+
+
+async def test_a_lost_write_stops_the_worker(rig: Rig) -> None:
+    entry = Account()
+    rig.table.put("a", Count(1), 0, entry)
+    await turn()
+    rig.outbox.settle(DeliveryError("gone"))
+    assert [type(error) for error in entry.errors] == [DeliveryError]
+    assert len(rig.fatal) == 1
+
+
+async def test_a_full_outbox_only_delays(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    later: list[Callable[[], None]] = []
+    monkeypatch.setattr(
+        asyncio.get_running_loop(), "call_later", lambda _delay, call: later.append(call), raising=False
     )
-    made.data, made.offsets, made.epochs = {}, {}, {}
-    return made
+    rig.outbox.refusals = [QueueFullError("full")]
+    rig.table.put("a", Count(1), 0, Account())
+    await turn()
+    assert rig.outbox.written == []
+    rig.table.put("b", Count(2), 0, Account())
+    later[0]()
+    assert rig.outbox.written == [("a", 1), ("b", 2)]
 
 
-def record(offset: int, key: str, value: int | None, epoch: int | None, topic: str = TOPIC) -> Any:
-    headers = [] if epoch is None else [(EPOCH_HEADER, str(epoch).encode())]
-    raw = None if value is None else msgspec.msgpack.encode(value)
-    message = SimpleNamespace(topic=topic, partition=0, offset=offset, key=key.encode(), value=raw, headers=headers)
-    return SimpleNamespace(message=message)
-
-
-def replay(made: _PartitionStore, records: list[Any]) -> dict[str, int]:
-    made.apply_changelog_batch(records, lambda key: key, lambda value: value)
-    return made.data.get(0, {})
-
-
-def test_what_a_worker_that_was_cut_off_wrote_late_is_passed_over() -> None:
-    """Its record of an older price arrived after its successor's two newer ones, and was recovered: two prices were lost."""
-    late = [record(0, "sku", 1, 100), record(1, "sku", 2, 200), record(2, "sku", 1, 100), record(3, "sku", None, 100)]
-    made = store()
-    assert replay(made, late) == {"sku": 2}
-    assert made.persisted_offset(SimpleNamespace(partition=0)) == 3, "passed over is read, too"
-
-
-def test_records_without_an_epoch_are_of_the_first_one() -> None:
-    assert replay(store(), [record(0, "a", 1, None), record(1, "a", 2, None)]) == {"a": 2}
-
-
-def test_a_new_owner_writes_in_a_later_epoch_than_any_it_found_even_if_its_clock_is_behind() -> None:
-    made = store()
-    replay(made, [record(0, "a", 1, 5_000)])
-    assert made.take_over(0, 3_000) == 5_001
-    assert made.take_over(1, 3_000) == 3_000
-
-
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.one_of(st.none(), st.integers(0, 9)), st.booleans()), max_size=40))
-def test_late_records_change_nothing_wherever_they_fall(writes: list[tuple[str, int | None, bool]]) -> None:
-    """The successor's own writes alone give the same state, once it has written."""
-    first = ("a", 7, False)
-    both = [record(n, key, value, 100 if late else 200) for n, (key, value, late) in enumerate([first, *writes])]
-    own = [record(n, key, value, 200) for n, (key, value, late) in enumerate([first, *writes]) if not late]
-    assert replay(store(), both) == replay(store(), own)
+async def test_a_value_that_no_message_can_carry_stops_the_worker(rig: Rig) -> None:
+    entry = Account()
+    rig.outbox.refusals = [BadInputError("output_refused", "too large")]
+    rig.table.put("a", Count(1), 0, entry)
+    rig.table.put("b", Count(2), 0, entry)
+    await turn()
+    assert rig.outbox.written == [("b", 2)]
+    assert len(entry.errors) == 1
+    assert len(rig.fatal) == 1

@@ -78,14 +78,16 @@ class Shop:
     """Makes the events of a shop, one after the other.
 
     Args:
-        products: how many it sells.
+        products: how many it sells; at least one of each kind.
         seed: of everything that is left to chance.
     """
 
     def __init__(self, products: int = 2_000, seed: int = 7) -> None:
+        if products < len(_KINDS):
+            raise ValueError(f"products must be at least {len(_KINDS)}, not {products}")
         self._dice = random.Random(seed)
         self._skus = [f"sku-{number:05d}" for number in range(products)]
-        self._kind = {sku: self._dice.randrange(len(_KINDS)) for sku in self._skus}
+        self._kind = {sku: number % len(_KINDS) for number, sku in enumerate(self._skus)}
         self._price = {sku: self._dice.randrange(500, 90_000) for sku in self._skus}
         self._of_kind = [[sku for sku in self._skus if self._kind[sku] == kind] for kind in range(len(_KINDS))]
         self._popularity = [list(accumulate(1 / (rank + 1) for rank in range(len(skus)))) for skus in self._of_kind]

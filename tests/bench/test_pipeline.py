@@ -1,0 +1,77 @@
+"""What the benchmark's contestants are asked to do, without a broker."""
+
+from collections import Counter, deque
+from typing import Any
+
+import msgspec
+
+from shelftalk.bench.pipeline.course import Answers
+from shelftalk.bench.pipeline.job import TABLES, In, Job
+from shelftalk.bench.pipeline.workload import Record, Shop
+from shelftalk.core.state import LiveCard
+
+NOW = 1_789_000_000_000
+
+
+class Memory:
+    """State in dicts."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, dict[str, Any]] = {table: {} for table in TABLES}
+        self.live_cards: dict[str, dict[str, LiveCard]] = {}
+
+    def get(self, table: str, key: str) -> Any:
+        return self.tables[table].get(key)
+
+    def put(self, table: str, key: str, value: msgspec.Struct | None) -> None:
+        if value is None:
+            self.tables[table].pop(key, None)
+        else:
+            assert isinstance(value, TABLES[table])
+            self.tables[table][key] = value
+
+    def live(self, sku: str) -> dict[str, LiveCard]:
+        return self.live_cards.setdefault(sku, {})
+
+
+def run(records: list[Record]) -> Counter[str]:
+    """The job without a framework: every record and all that follows from it, before the next."""
+    job, state, offsets = Job(), Memory(), Counter[str]()
+    for record in records:
+        waiting = deque([(record.topic, record.key, record.value)])
+        while waiting:
+            topic, key, value = waiting.popleft()
+            offsets[topic] += 1
+            if topic in {"behaviour", "inventory", "asks", "offers"}:
+                made = In(topic, 0, offsets[topic], key.encode(), value)
+                waiting += [(out.topic, out.key, out.value) for out in job.handle(topic, made, state, NOW)]
+    return offsets
+
+
+def test_the_same_seed_is_the_same_work() -> None:
+    def day() -> list[Record]:
+        shop = Shop(50, seed=3)
+        return [*shop.catalogue(NOW), *(shop.event(NOW + number) for number in range(100))]
+
+    assert day() == day()
+
+
+def test_events_become_cards_and_none_is_refused() -> None:
+    shop = Shop(60, seed=3)
+    records = [*shop.catalogue(NOW - 60_000), *(shop.event(NOW - 50_000 + number * 100) for number in range(400))]
+    came = run(records)
+    assert came["dead_letters"] == 0
+    assert came["cards"] > 200
+    assert came["behaviour"] + came["inventory"] == len(records)
+
+
+def test_what_no_rule_can_read_is_a_dead_letter() -> None:
+    came = run([Record("behaviour", "s", b"{", ""), Record("asks", "x", b"[]", ""), Record("offers", "s", b"1", "")])
+    assert came["dead_letters"] == 3
+
+
+def test_cards_in_time_are_counted_by_card_and_late_ones_not() -> None:
+    answers = Answers(2.0, [[100, 900], [1_100, 50]])
+    assert answers.first_ms == [100, 50]
+    assert answers.in_time_per_s(1_000) == 1.5
+    assert answers.late_share(1_000) == 0.25
