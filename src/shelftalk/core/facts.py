@@ -6,6 +6,7 @@ the later arrival wins: shops that stamp whole seconds send both in the order th
 """
 
 import hashlib
+from functools import lru_cache
 from itertools import pairwise
 
 import msgspec
@@ -294,12 +295,17 @@ def prior_price_minor(facts: Facts) -> int | None:
 
     Source: Directive 98/6/EC as amended by (EU) 2019/2161, article 6a.
     """
-    start = _run_start(facts.prices)
-    opens_ms = facts.prices[start].at_ms - PRIOR_PRICE_WINDOW_MS
-    # A price counts for the window if it was still in force when the window opened.
-    in_force = [facts.prices[i].price_minor for i in range(start) if facts.prices[i + 1].at_ms > opens_ms]
-    lowest = min(in_force, default=None)
+    lowest = _lowest_before(facts.prices)
     return lowest if lowest is not None and lowest > facts.price_minor else None
+
+
+@lru_cache(maxsize=16_384)
+def _lowest_before(prices: tuple[PricePoint, ...]) -> int | None:
+    """The lowest of the window before the present price; remembered, for every card of a product asks several times."""
+    start = _run_start(prices)
+    opens_ms = prices[start].at_ms - PRIOR_PRICE_WINDOW_MS
+    # A price counts for the window if it was still in force when the window opened.
+    return min((prices[i].price_minor for i in range(start) if prices[i + 1].at_ms > opens_ms), default=None)
 
 
 def percent_off(facts: Facts) -> int | None:
