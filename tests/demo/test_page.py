@@ -1,7 +1,5 @@
 """The page's auditor sees two cards that begin alike, and nothing else."""
 
-# ruff: noqa: RUF001 - Chinese punctuation is meant
-
 from typing import Any
 
 import pytest
