@@ -145,3 +145,28 @@ def rate(
         f"{first} against {second}: {verdict.rate:.0%} of {verdict.ratings}, 95 % {verdict.low:.0%} to {verdict.high:.0%}"
     )
     typer.echo(json.dumps(verdict._asdict()))
+
+
+@app.command()
+def guard(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(exists=True, dir_okay=False, help="JSONL of cases instead of those that come with us."),
+    ] = None,
+    *,
+    wrong: Annotated[bool, typer.Option(help="Show each text that was judged wrongly.")] = True,
+) -> None:
+    """How many bad texts does the guard stop, and how many good ones does it let pass?"""
+    from shelftalk.evaluate.guarding import LANGUAGES, corpus, evaluate_guard, read_cases  # noqa: PLC0415
+
+    corpora = {path.name: list(read_cases(path)) for path in files or ()} or {tag: corpus(tag) for tag in LANGUAGES}
+    scores = {name: evaluate_guard(cases) for name, cases in corpora.items()}
+    for name, score in scores.items():
+        typer.echo(
+            f"{name}: {score.stopped} of {score.bad} bad texts stopped (recall {score.recall:.1%}; {score.for_the_reason} for "
+            f"the expected reason), {score.passed} of {score.good} good ones passed (precision {score.precision:.1%})"
+        )
+        for case in score.wrong if wrong else ():
+            given = "; ".join(case.reasons) or "nothing"
+            typer.echo(f"  expected {case.expected}, {case.outcome} for {given}: {case.text}")
+    typer.echo(json.dumps({name: score.figures() for name, score in scores.items()}))

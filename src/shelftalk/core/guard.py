@@ -100,6 +100,8 @@ _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 _HAN_REPEATED = re.compile(
     r"([\u4e00-\u9fff]{8,}).*\1|([\u4e00-\u9fff]{4,}).*\2.*\2|([\u4e00-\u9fff]{2,})\3\3|([\u4e00-\u9fff])\4{2,}"
 )
+#: Half-width stops beside Chinese or a slot: typed in a hurry, or by a model that thinks in English.
+_HALF_WIDTH = re.compile(r"(?<=[\u4e00-\u9fff}])[,.;:!?]|[,;!?](?=[\u4e00-\u9fff{])")
 #: What an ordinary text is made of. The slow look at single characters is for texts that have others.
 _ORDINARY = re.compile(
     r"[A-Za-z ,.;:?!'\"()&/\-\u2013\u2014\u2018\u2019\u201c\u201d\u2026\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u017f]*"
@@ -109,6 +111,7 @@ _ORDINARY_UNSPACED = re.compile(
 )
 #: From so many words on, a text without a single function word is in another language.
 _FEW_WORDS = 8
+_ACCENTED = re.compile(r"[\u00c0-\u024f]")
 
 
 class _Lists(msgspec.Struct, frozen=True):
@@ -235,7 +238,7 @@ def judge(brief: Brief, text: str) -> Verdict:
         return Verdict(Outcome.REJECT, tuple(dict.fromkeys(reject)))
     nouns = f"{brief.kind} {brief.anchor}".lower()
     hold = [f"doubtful: {match[0]}" for match in rules.hold.finditer(said) if match[0] not in nouns]
-    if _is_foreign(brief, said, rules.function_words):
+    if _is_foreign(brief, text, said, rules.function_words):
         hold.append("language: no common words")
     return Verdict(Outcome.HOLD, tuple(dict.fromkeys(hold))) if hold else Verdict(Outcome.PASS)
 
@@ -267,6 +270,8 @@ def _form(brief: Brief, text: str) -> list[str]:
         odd = sorted({char for char in bare if not ordinary.fullmatch(char)})
         problems.append(f"character: {' '.join(f'U+{ord(char):04X}' if _unseen(char) else char for char in odd)}")
     problems += [f"character: {match[0]}" for match in _ENTITY.finditer(bare)]
+    if unspaced:
+        problems += [f"character: half-width {match[0]}" for match in _HALF_WIDTH.finditer(text)]
     if bare.count("!") + bare.count("！") > 1:  # noqa: RUF001
         problems.append("shouting: exclamation marks")
     given = " ".join((brief.kind, brief.anchor or "", *brief.points))
@@ -435,11 +440,15 @@ _SMALL_STEMS = frozenset(
 )
 
 
-def _is_foreign(brief: Brief, said: str, function_words: frozenset[str]) -> bool:
-    """Whether a text of some length, beyond what the facts lend it, has none of the words that its language can't do without."""
+def _is_foreign(brief: Brief, text: str, said: str, function_words: frozenset[str]) -> bool:
+    """Whether a text of some length has none of the words that its language can't do without; what the facts lend it aside.
+
+    One alone proves nothing in a text with accents: without its own the French "the" of tea looks English.
+    """
     given = _facts(brief)
     words = [word for word in _WORD.findall(said) if word not in given]
-    return bool(function_words) and len(words) >= _FEW_WORDS and function_words.isdisjoint(words)
+    common = sum(word in function_words for word in words)
+    return bool(function_words) and len(words) >= _FEW_WORDS and common < 1 + bool(_ACCENTED.search(text))
 
 
 def sentences(text: str) -> list[str]:

@@ -1,0 +1,146 @@
+"""How well the guard tells bad texts from good ones: recall and precision on two hand-written corpora.
+
+``guard/bad.<language>.jsonl`` holds texts that nobody may print, each with the reason that the guard should give;
+``guard/good.<language>.jsonl`` holds honest ones, many of them close to the line. A row is a text and what its brief holds
+(`Case`); add a row wherever the guard was wrong.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+
+from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone
+from shelftalk.core.guard import Outcome, judge
+from shelftalk.core.prompt import DEFAULT_VARIANT
+from shelftalk.errors import ConfigError
+
+LANGUAGES = ("en", "zh")
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A text and its brief.
+
+    Attributes:
+        reason: the code that the guard should give (``"superlative"``, ``"claim"``, ...); ``None`` for a good text.
+    """
+
+    text: str
+    kind: str
+    points: tuple[str, ...] = ()
+    locale: str = "en-GB"
+    reason: str | None = None
+    promotion: Promotion = Promotion.NONE
+    channel: Channel = Channel.CARD
+    angle: Angle = Angle.INTRODUCE
+    anchor: str | None = None
+    branded: bool = True
+
+    def brief(self) -> Brief:
+        """What the text was written for."""
+        return Brief(
+            sku="",
+            kind=self.kind,
+            points=self.points,
+            channel=self.channel,
+            angle=self.angle,
+            anchor=self.anchor,
+            promotion=self.promotion,
+            tone=Tone.PLAIN,
+            branded=self.branded,
+            locale=self.locale,
+            variant=DEFAULT_VARIANT,
+            model="",
+        )
+
+
+class Wrong(msgspec.Struct, frozen=True):
+    """A text that the guard judged wrongly, what was expected, and its verdict."""
+
+    text: str
+    expected: str
+    outcome: Outcome
+    reasons: tuple[str, ...]
+
+
+class Score(msgspec.Struct):
+    """What the guard did with a corpus.
+
+    Attributes:
+        bad: bad texts; `stopped` of them were rejected or held, `for_the_reason` with the expected reason among those given.
+        good: good texts; `passed` of them passed.
+    """
+
+    bad: int = 0
+    stopped: int = 0
+    for_the_reason: int = 0
+    good: int = 0
+    passed: int = 0
+    by_reason: Counter[str] = msgspec.field(default_factory=Counter)
+    wrong: list[Wrong] = msgspec.field(default_factory=list)
+
+    @property
+    def recall(self) -> float:
+        """The share of bad texts that are stopped."""
+        return self.stopped / self.bad if self.bad else 1.0
+
+    @property
+    def precision(self) -> float:
+        """The share of stopped texts that are bad."""
+        stopped = self.stopped + self.good - self.passed
+        return self.stopped / stopped if stopped else 1.0
+
+    def figures(self) -> dict[str, object]:
+        """For a report."""
+        return {
+            "bad": self.bad,
+            "stopped": self.stopped,
+            "for_the_reason": self.for_the_reason,
+            "recall": round(self.recall, 4),
+            "good": self.good,
+            "passed": self.passed,
+            "precision": round(self.precision, 4),
+        }
+
+
+def read_cases(path: Path) -> Iterator[Case]:
+    """The cases of a file.
+
+    Raises:
+        ConfigError: a line is no case; the message names file and line.
+    """
+    decoder = msgspec.json.Decoder(Case)
+    for number, row in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if row.strip():
+            try:
+                yield decoder.decode(row)
+            except msgspec.MsgspecError as error:
+                raise ConfigError(f"{path.name}:{number}: {error}") from error
+
+
+def corpus(language: str) -> list[Case]:
+    """The cases that come with us, bad ones first."""
+    with resources.as_file(resources.files("shelftalk.evaluate") / "guard") as folder:
+        return [case for part in ("bad", "good") for case in read_cases(folder / f"{part}.{language}.jsonl")]
+
+
+def evaluate_guard(cases: list[Case]) -> Score:
+    """Have the guard judge every case."""
+    score = Score()
+    for case in cases:
+        verdict = judge(case.brief(), case.text)
+        stopped = verdict.outcome is not Outcome.PASS
+        codes = {reason.partition(":")[0] for reason in verdict.reasons}
+        if case.reason is None:
+            score.good += 1
+            score.passed += not stopped
+        else:
+            score.bad += 1
+            score.stopped += stopped
+            score.for_the_reason += case.reason in codes
+            score.by_reason[case.reason] += stopped
+        if stopped != (case.reason is not None) or (case.reason is not None and case.reason not in codes):
+            score.wrong.append(Wrong(case.text, case.reason or "pass", verdict.outcome, verdict.reasons))
+    return score
