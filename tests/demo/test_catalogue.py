@@ -2,14 +2,38 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from shelftalk.demo.catalogue import ASSUMED_STOCK, load_catalogue, load_demo_store, load_searches
+from shelftalk.demo.dice import Dice
+from shelftalk.demo.store import Store
 from shelftalk.errors import ConfigError
 
 DATA = Path(os.environ.get("SHELFTALK_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
+
+
+def test_the_chinese_branch_is_whole_and_chinese() -> None:
+    products = load_demo_store("zh").products
+    skus = {product.sku for product in products}
+    assert len(products) == len(skus) >= 50
+    for product in products:
+        words = " ".join((product.name, product.kind or "", product.brand or "", product.category))
+        assert not re.search(r"[A-Za-z]", words), product
+        assert product.points
+        assert set(product.goes_with) <= skus - {product.sku}, product
+        assert product.currency == "CNY"
+
+
+def test_a_shopper_is_shown_around_what_they_can_read() -> None:
+    english, chinese = load_demo_store().products, load_demo_store("zh").products
+    store = Store([*english, *chinese], {}, Dice(1, "store"))
+    assert set(store.branch("zh-CN").items) == {product.sku for product in chinese}
+    assert set(store.branch("en-US").items) == {product.sku for product in english}
+    brought = Store(english, {}, Dice(1, "store"))
+    assert set(brought.branch("zh-CN").items) == set(brought.items), "a shop without Chinese goods shows what it has"
 
 
 def test_the_demo_store_is_whole() -> None:

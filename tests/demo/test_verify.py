@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from shelftalk.demo.claims import slot_readings
 from shelftalk.demo.verify import describe, verify, verify_folder
 
 T = 1_789_000_000_000
@@ -325,3 +326,8 @@ def test_a_folder_is_read(tmp_path: Path) -> None:
     (tmp_path / "cards.jsonl").write_text("".join(json.dumps(line) + "\n" for line in cards))
     assert verify_folder(tmp_path).clean
     assert describe(verify_folder(tmp_path))[-1] == "Nothing wrong was found."
+
+
+def test_a_name_may_hold_the_words_around_an_amount() -> None:
+    readings = slot_readings("{name} at {price}, was {was_price}.", "Harbour at Dusk at £17.41, was £19.00.")
+    assert readings == {"name": ["Harbour at Dusk"], "price": ["£17.41"], "was_price": ["£19.00"]}

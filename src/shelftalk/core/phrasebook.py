@@ -51,9 +51,10 @@ _PLACE = re.compile(r"\[[a-z]+\]")
 #: A noun or point that may stand inside a sentence: words and light punctuation, no digits (the guard's rule), no markup.
 _PLAIN = re.compile(r"[^\W\d_](?:[^\W\d_]|[ ,;:'’&/()\-–、]){0,59}")  # noqa: RUF001 - typographic signs are meant
 
-#: Points that only say how much, how many or of what: true, and dull. They come after the others.
+#: Points that only say how much, how many or of what: true, and dull; in Chinese, those of a few characters. They come last.
 _DULL = re.compile(
     r"(?:\d|(?:set|pack|box|pair|bag|tube|tin|bottle|roll|sold|ten|two|three|four|five|six|seven|eight|twelve)\b)|[a-z-]+$"
+    r"|.{1,3}$|.*(?:装|克|升|米|毫安时)$"
 )
 
 _HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -140,7 +141,10 @@ def _words(brief: Brief) -> dict[str, str]:
     said = {
         point: f"{{{slots[point]}}}" if point in slots else _plain(point, brief.language)
         for point in brief.points
-        if len(point) <= _LONGEST_POINT and "\n" not in point and not _other_language(point, brief.language)
+        if len(point) <= _LONGEST_POINT
+        and "\n" not in point
+        and point.lower() not in brief.kind.lower()  # "a loaf tin: tin" says nothing
+        and not _other_language(point, brief.language)
     }
     sayable = [point for point, words_of_it in said.items() if words_of_it]
     telling = [point for point in sayable if not _DULL.match(point)]

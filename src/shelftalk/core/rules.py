@@ -22,7 +22,8 @@ class ShelfRules(msgspec.Struct, frozen=True):
         max_hops: how often an ask is passed on before it is dropped.
         max_attempts: generations per brief before the phrasebook has the last word.
         tones: by placement, where a shop wants that; otherwise the voice is the product's own, so that placements share its texts.
-        channels: what is written for everybody about each product, and in which locales.
+        channels: what is written for everybody about each product, and in which locales; each product in those of
+            its own language, if it has any there.
         languages: what the model writes; other languages get the phrasebook.
         model: identifies the generator, or ``"phrasebook"`` where there is none.
     """

@@ -9,6 +9,7 @@ moment of the call: that is the freshness fence. The shell (Faust agent, simulat
     deadline ───> `on_deadline`: the phrasebook answers
 """
 
+import re
 from collections.abc import Iterable
 
 import msgspec
@@ -40,7 +41,7 @@ def on_inventory(state: ShelfState, event: InventoryEvent, origin: Origin, rules
     step = Step(shelf=msgspec.structs.replace(state.shelf, facts=facts))
     if not facts.complete:
         return step
-    for card in _copy_cards(origin, rules):
+    for card in _copy_cards(facts, origin, rules):
         if card.audience.key not in state.live:
             step.live[card.audience.key] = card
     if facts.version > before.version:
@@ -61,7 +62,7 @@ def _first_words(state: ShelfState, facts: Facts, origin: Origin, rules: ShelfRu
 
     Half of all cards present a product for no reason of the shopper's own; with these at hand they are answered at once.
     """
-    for locale in rules.channel_locales:
+    for locale in _locales(facts, rules):
         card = LiveCard(
             audience=Audience("", ""),
             stage=Stage.AWAITING,
@@ -78,6 +79,16 @@ def _first_words(state: ShelfState, facts: Facts, origin: Origin, rules: ShelfRu
             yield Write(brief, urgent=False)
 
 
+def _locales(facts: Facts, rules: ShelfRules) -> tuple[str, ...]:
+    """Those of the shop's locales that speak the product's language, as far as its script tells; all where none does."""
+    chinese = bool(_HAN.search(facts.name or ""))
+    fitting = tuple(locale for locale in rules.channel_locales if locale.startswith("zh") == chinese)
+    return fitting or rules.channel_locales
+
+
+_HAN = re.compile(r"[\u4e00-\u9fff]")
+
+
 def is_repeat(facts: Facts, origin: Origin) -> bool:
     """Whether an event at this place was folded in before, so that this is a redelivery."""
     cause = facts.cause
@@ -90,10 +101,10 @@ def _heat(facts: Facts, heat: float, at_ms: int) -> Send:
     return Send(Heat(key=key, sku=facts.sku, heat=heat, at_ms=at_ms, brand=facts.brand, price_minor=price_minor))
 
 
-def _copy_cards(origin: Origin, rules: ShelfRules) -> Iterable[LiveCard]:
+def _copy_cards(facts: Facts, origin: Origin, rules: ShelfRules) -> Iterable[LiveCard]:
     """Product copy, ads and posts: one record a channel and locale."""
     for channel, tone in rules.channels.items():
-        for locale in rules.channel_locales:
+        for locale in _locales(facts, rules):
             yield LiveCard(
                 audience=Audience("", f"{channel}/{locale}"),
                 stage=Stage.AWAITING,

@@ -28,6 +28,7 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         goes_with: SKUs that are bought together with it, best first.
         popularity: how often it is looked at, relative to the most popular one.
+        language: of its name and points; those who read another are not shown around it in the demo. Empty where nobody said.
     """
 
     sku: str
@@ -43,6 +44,7 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     consumable: bool = False
     goes_with: tuple[str, ...] = ()
     popularity: float = 0.0
+    language: str = ""
 
     def upserted(
         self,
@@ -79,9 +81,10 @@ class Catalogue(msgspec.Struct, frozen=True):
     skipped: int = 0
 
 
-def load_demo_store() -> Catalogue:
-    """The demo store."""
-    raw = (resources.files("shelftalk.demo") / "catalogue.jsonl").read_bytes()
+def load_demo_store(language: str = "en") -> Catalogue:
+    """The demo store, or its Chinese branch (``"zh"``)."""
+    name = "catalogue.jsonl" if language == "en" else f"catalogue.{language}.jsonl"
+    raw = (resources.files("shelftalk.demo") / name).read_bytes()
     products = tuple(msgspec.json.decode(line, type=Product) for line in raw.splitlines() if line.strip())
     return Catalogue(products)
 

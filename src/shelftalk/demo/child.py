@@ -166,6 +166,7 @@ def worker_environment(
         "SHELFTALK_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
         "PYTHONUNBUFFERED": "1",
     }
+    ours.setdefault("SHELFTALK_RULES", '{"channel_locales": ["en-GB", "zh-CN"]}')  # the demo store has a Chinese branch
     if model is not None:
         ours["SHELFTALK_ENGINE__MODEL_FOLDER"] = str(model)
     return ours

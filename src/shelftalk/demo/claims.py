@@ -89,6 +89,11 @@ def _minor(number: str, currency: str) -> int:
     return int(f"{whole}{fraction or '0' * places}")
 
 
+#: What an amount may read as: a name may hold the words around it ("Harbour at Dusk at £17.41").
+_AMOUNT_READING = r"(\D{0,8}\d.*?)"
+_AMOUNTS = frozenset({"price", "was_price", "percent_off"})
+
+
 def slot_readings(slotted: str, text: str) -> dict[str, list[str]] | None:
     """What stands in the text where the slotted form has its slots, or ``None`` where the two do not fit together.
 
@@ -96,7 +101,7 @@ def slot_readings(slotted: str, text: str) -> dict[str, list[str]] | None:
     """
     pattern, names, at = "", [], 0
     for match in SLOT.finditer(slotted):
-        pattern += re.escape(slotted[at : match.start()]) + "(.+?)"
+        pattern += re.escape(slotted[at : match.start()]) + (_AMOUNT_READING if match[1] in _AMOUNTS else "(.+?)")
         names.append(match[1])
         at = match.end()
     pattern += re.escape(slotted[at:])

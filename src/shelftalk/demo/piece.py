@@ -71,7 +71,7 @@ class Piece:
                 f"{choice.events.name}: {much} {self._plan.rows:,} rows, {self._plan.speed:.4g} times as fast as they happened{cut}"
             )
         else:
-            self._products = self._products or load_demo_store().products
+            self._products = self._products or (*load_demo_store().products, *load_demo_store("zh").products)
             categories = len({product.category for product in self._products})
             self.about.append(
                 f"{len(self._products):,} products in {categories} categories, "

@@ -77,6 +77,7 @@ class Shoppers:
         self._visits_per_ms = rate_per_s / EVENTS_PER_VISIT / 1000
         self._away: list[Shopper] = []
         self._count = 0
+        self._branches: dict[str, Store] = {}
 
     def arrivals(self) -> Process:
         """Visits begin at random, independent of each other (a Poisson process)."""
@@ -95,9 +96,14 @@ class Shoppers:
         locale = self._dice.choices(list(LOCALES), list(LOCALES.values()))[0]
         return Shopper(f"s{self._count:04d}-{self._dice.getrandbits(32):08x}", locale)
 
+    def _branch(self, locale: str) -> Store:
+        if locale not in self._branches:
+            self._branches[locale] = self._store.branch(locale)
+        return self._branches[locale]
+
     def _visit(self) -> Process:
         shopper = self._shopper()
-        visit = Visit(self._stage, self._store, self._dice, shopper)
+        visit = Visit(self._stage, self._branch(shopper.locale), self._dice, shopper)
         intent = self._dice.choices(list(INTENTS), list(INTENTS.values()))[0]
         for _ in visit.steps(intent):
             yield self._dice.lognormvariate(0, THINK_SPREAD) * THINK_MS

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from itertools import accumulate
 
 from shelftalk.demo.catalogue import Product
@@ -64,6 +65,20 @@ class Store:
             self.categories.setdefault(product.category, []).append(item)
         self._searches = searches
         self._words = {item.sku: _words_of(item.product) for item in self.items.values()}
+
+    def branch(self, locale: str) -> "Store":
+        """What somebody who reads this language is shown around: the whole store, unless it has goods in that language."""
+        language = locale.partition("-")[0]
+        if all(item.product.language != language for item in self.items.values()):
+            items = {sku: item for sku, item in self.items.items() if not item.product.language}
+        else:
+            items = {sku: item for sku, item in self.items.items() if item.product.language == language}
+        part = copy(self)
+        part.items = items or self.items
+        part.categories = {}
+        for item in part.items.values():
+            part.categories.setdefault(item.product.category, []).append(item)
+        return part
 
     def sold(self, item: Item, quantity: int) -> None:
         """Something was bought."""
