@@ -120,7 +120,7 @@ def _signed(graph: _Graph, config: ModelConfig, *, position_ids: bool) -> onnx.M
     outputs = [info("logits", TensorProto.FLOAT, ["B", "S", config.vocab])]
     for layer in range(config.layers):
         for part in ("key", "value"):
-            shape = ["B", config.kv_heads, "P", config.head_dim]
+            shape = ["B", config.kv_heads, "P", "kv_cache_dim"]  # symbolic, as the builder (0.18) writes it
             inputs.append(info(f"past_key_values.{layer}.{part}", TensorProto.FLOAT, shape))
             outputs.append(info(f"present.{layer}.{part}", TensorProto.FLOAT, shape))
     made = helper.make_graph(graph.nodes, "genai", inputs, outputs, graph.constants)

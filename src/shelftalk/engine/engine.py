@@ -14,6 +14,7 @@ import structlog
 from shelftalk.engine import sampler
 from shelftalk.engine.fact_lock import FactLock
 from shelftalk.engine.generator import Generator
+from shelftalk.engine.huge_pages import use_huge_pages
 from shelftalk.engine.invariants import check_invariants
 from shelftalk.engine.job import Finished, Job, Waiter
 from shelftalk.engine.model_folder import open_model_folder
@@ -34,6 +35,9 @@ from shelftalk.errors import (
 _log = structlog.get_logger(__name__)
 
 _MS = 1000.0
+
+#: A model whose cache is smaller lives in the processor's own caches, where the size of pages matters little.
+_HUGE_PAGES_PAY_BYTES = 16 << 20
 
 
 class Engine:
@@ -89,6 +93,8 @@ class Engine:
         self._runner = Runner(model, session, lock, rows=rows, row_tokens=row_tokens)
         self._runner.try_out(len(model.vocabulary.pieces) - 1)
         self._runner.cache_head(self._encode(prompt_head) if prompt_head else ())
+        if session.device is Device.CPU and self._runner.cache.size_bytes > _HUGE_PAGES_PAY_BYTES:
+            use_huge_pages()
         self._generator = Generator(self._runner, lock, model.vocabulary)
         self._scheduler = Scheduler(rows=rows, queue_limit=queue_limit)
         self._debug = debug
