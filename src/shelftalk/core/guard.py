@@ -196,7 +196,7 @@ def _rules(language: str) -> _Rules:
         counted=re.compile(
             rf"\b(?P<number>{number})[ -](?:of )?(?:[a-z]+[ -])?(?P<noun>{'|'.join(lists.counted)})\b"
             if spaced
-            else f"(?P<number>[两二三四五六七八九十百千半]+)(?P<noun>{'|'.join(lists.counted)})"
+            else f"(?P<number>[两二三四五六七八九十百千]+)(?P<noun>{'|'.join(lists.counted)})"
         ),
         untrue={
             promotion: compiled(
