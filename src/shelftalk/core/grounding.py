@@ -56,7 +56,7 @@ _BROKEN = re.compile(
     r"|(?:not changed|as before|as it was|favour|in short|impression|you (?:get|see)):? "
     r"\{(?:price|was_price|percent_off|stock_left)\}"
     r"|\{name\} is an? \{p\d\}|\bin (?:an? )?[\w-]+ lined\b|\ban? (?:\w+[^sSuUiI\W]s)\b(?! of\b)"
-    r"|\bwith a price\b|\bunder \{brand\}"
+    r"|\bwith a price\b|\bha(?:s|ve) (?:the|a) price\b|\bunder \{brand\}"
     r"|\bprice (?:has|page|label|says)\b|\bnot been\b|\bbasket, and in your cart\b|\{brand\}, from\b"
     r"|(?:price is|costs|price:|cost is) (?:just )?\{(?:name|brand)\}|\{percent_off\} (?!off\b|less\b|cheaper\b|lower\b)",
     re.IGNORECASE,

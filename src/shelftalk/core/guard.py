@@ -320,8 +320,9 @@ def _claims(brief: Brief, said: str, rules: _Rules) -> Iterator[str]:
     """Nothing that the law, honesty or the facts forbid."""
     for match in rules.banned.finditer(said):
         code = next((code for code, pattern in rules.codes if pattern.match(said, match.start())), "banned")
-        # A "blood pressure monitor" may be called one.
-        if not (code == "health" and match[0] in f"{brief.kind} {brief.anchor}".lower()):
+        # A "blood pressure monitor" may be called one, and a screen with three leaves ("three tenths of the price", 三折) as well.
+        named = {"health": f"{brief.kind} {brief.anchor}".lower(), "money": _all_facts(brief)}
+        if match[0] not in named.get(code, ""):
             yield f"{code}: {match[0]}"
     for match in rules.properties.finditer(said):
         if not (_borne_out(match[0], rules.property_claims, brief) or _ELSEWHERE.search(said[: match.start()])):
