@@ -39,7 +39,7 @@ def weights(seed: int = 0) -> dict[str, np.ndarray]:
     return made
 
 
-def source(folder: Path, seed: int = 0) -> Path:
+def source(folder: Path, seed: int = 0, noise: float = 0.0) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     safetensors.numpy.save_file(weights(seed), folder / "decoder.safetensors")
     np.save(folder / "head_ids.npy", IDS)
@@ -53,11 +53,12 @@ def source(folder: Path, seed: int = 0) -> Path:
         "steps": STEPS,
         "latent": LATENT,
         "end": END,
+        "noise": noise,
         "slots": list(SLOT_TOKENS),
     }
     (folder / "headline.json").write_text(json.dumps(described), encoding="utf-8")
     return folder
 
 
-def build_tiny_headline(folder: Path, seed: int = 0) -> Path:
-    return build_headline(source(folder / "source", seed), folder / "built")
+def build_tiny_headline(folder: Path, seed: int = 0, noise: float = 0.0) -> Path:
+    return build_headline(source(folder / "source", seed, noise), folder / "built")

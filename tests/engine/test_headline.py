@@ -23,9 +23,9 @@ from shelftalk.modelling.tiny import build_tiny
 from tests.engine.headline_made import HIDDEN, IDS, LATENT, STEPS, WIDTH, build_tiny_headline, source, weights
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_tiny_headline(tmp_path_factory.mktemp("headline"))
+@pytest.fixture(scope="module", params=[0.0, 1.0], ids=["vae", "gan"])
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_headline(tmp_path_factory.mktemp("headline"), noise=request.param)
 
 
 def asked(prompt: str = "<|im_start|>en card\n{kind} kettle", **changes: object) -> Request:
@@ -42,7 +42,7 @@ def asked(prompt: str = "<|im_start|>en card\n{kind} kettle", **changes: object)
     return Request(**(fields | changes))  # type: ignore[arg-type]
 
 
-def by_hand(prompt: list[int], latent: np.ndarray, mask: np.ndarray) -> list[int]:
+def by_hand(prompt: list[int], latent: np.ndarray, mask: np.ndarray, noise: np.ndarray) -> list[int]:
     """The decoder's equations (PyTorch's GRU), one row."""
     w = weights()
 
@@ -60,7 +60,7 @@ def by_hand(prompt: list[int], latent: np.ndarray, mask: np.ndarray) -> list[int
         hr, hz, hn = np.split(w["gru.weight_hh_l0"] @ hidden + w["gru.bias_hh_l0"], 3)
         new = np.tanh(n + sigmoid(r + hr) * hn)
         hidden = new + sigmoid(z + hz) * (hidden - new)
-        scores = w["out.weight"] @ hidden + w["out.bias"] + mask
+        scores = w["out.weight"] @ hidden + w["out.bias"] + mask + noise[step]
         if step == 0:
             scores[int(np.flatnonzero(IDS == 2)[0])] = -np.inf
         column = int(scores.argmax())
@@ -74,10 +74,11 @@ def test_the_graph_computes_the_decoder(folder: Path) -> None:
     prompts = np.array([[5, 9, 77, 12], [300, 4, 0, 0]])
     latent = rng.standard_normal((2, LATENT)).astype(np.float32)
     mask = np.where(rng.random((2, len(IDS))) < 0.3, -1e30, 0).astype(np.float32)
+    noise = rng.gumbel(size=(2, STEPS, len(IDS))).astype(np.float32)
     session = ort.InferenceSession(str(folder / "model.onnx"))
-    (columns,) = session.run(None, {"prompt_ids": prompts, "latent": latent, "mask": mask})
-    assert columns[0].tolist() == by_hand([5, 9, 77, 12], latent[0], mask[0])
-    assert columns[1].tolist() == by_hand([300, 4], latent[1], mask[1])
+    (columns,) = session.run(None, {"prompt_ids": prompts, "latent": latent, "mask": mask, "noise": noise})
+    assert columns[0].tolist() == by_hand([5, 9, 77, 12], latent[0], mask[0], noise[0])
+    assert columns[1].tolist() == by_hand([300, 4], latent[1], mask[1], noise[1])
 
 
 def test_texts_state_no_fact_and_use_offered_slots_only(folder: Path) -> None:

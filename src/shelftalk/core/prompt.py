@@ -53,7 +53,7 @@ def _slots_v1(brief: Brief) -> str:
 
 _VARIANTS: dict[str, Variant] = {
     "line-v1": Variant(_line_v1, slots_for, lambda _brief, text: text, frozenset({"en"}), 0.6),
-    "slots-v1": Variant(_slots_v1, offered_slots, put_words, frozenset({"en", "zh"}), 0.9),
+    "slots-v1": Variant(_slots_v1, offered_slots, put_words, frozenset({"en", "zh"}), 1.0),
 }
 
 DEFAULT_VARIANT = "line-v1"

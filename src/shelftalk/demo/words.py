@@ -6,9 +6,8 @@ from typing import Self
 
 from rich.console import Console
 
-from shelftalk.errors import WeightsUnavailableError
-
 _MODEL_VARIABLE = "SHELFTALK_ENGINE__MODEL_FOLDER"
+_NAME_VARIABLE = "SHELFTALK_ENGINE__MODEL"
 
 
 def find_model(console: Console, *, plain: bool, phrasebook_only: bool) -> Path | None:
@@ -29,19 +28,10 @@ def find_model(console: Console, *, plain: bool, phrasebook_only: bool) -> Path 
     if given:
         _say(console, f"words: the model in {given}")
         return Path(given)
-    from shelftalk.modelling.build import ensure_default_model, ensure_small_model  # noqa: PLC0415  slow to import
+    from shelftalk.modelling.build import DEFAULT_MODEL, ensure_model  # noqa: PLC0415  slow to import
 
-    try:
-        with _Steps(console, plain=plain) as steps:
-            folder = ensure_default_model(steps.note)
-    except WeightsUnavailableError as error:
-        _say(console, f"The model's weights cannot be had: {error}")
-        with _Steps(console, plain=plain) as steps:
-            folder = ensure_small_model(steps.note)
-        _say(
-            console,
-            "Going on with the small model that comes with shelftalk: plainer words, the same facts, the same guarantees.",
-        )
+    with _Steps(console, plain=plain) as steps:
+        folder = ensure_model(steps.note, os.environ.get(_NAME_VARIABLE, DEFAULT_MODEL))
     _say(console, f"words: the model in {folder}")
     return folder
 

@@ -41,11 +41,17 @@ _MASKS_KEPT = 512
 
 
 class _Description(msgspec.Struct):
-    """``headline.json``, as far as it matters here."""
+    """``headline.json``, as far as it matters here.
+
+    Attributes:
+        noise: how much of a Gumbel draw is added to the scores at temperature 1: a GAN is trained with 1, a VAE draws its
+            latent alone.
+    """
 
     steps: int
     latent: int
     end: int
+    noise: float
 
 
 class _Waiting(NamedTuple):
@@ -222,14 +228,18 @@ class HeadlineEngine:
     def _columns(self, batch: list[_Waiting]) -> npt.NDArray[np.int64]:
         prompts = np.zeros((len(batch), max(len(waiting.prompt) for waiting in batch)), np.int64)
         latent = np.zeros((len(batch), self._described.latent), np.float32)
+        noise = np.zeros((len(batch), self._described.steps, len(self._ids)), np.float32)
         for row, waiting in enumerate(batch):
             prompts[row, : len(waiting.prompt)] = waiting.prompt
             # Seed and temperature decide the draw, never the neighbours: temperature 0 is the middle of the latent space.
             rng = np.random.Generator(np.random.Philox(waiting.request.seed))
-            latent[row] = rng.standard_normal(self._described.latent, np.float32) * waiting.request.temperature
+            temperature = np.float32(waiting.request.temperature)
+            latent[row] = rng.standard_normal(self._described.latent, np.float32) * temperature
+            if self._described.noise:
+                noise[row] = rng.gumbel(size=noise.shape[1:]) * (self._described.noise * temperature)
         mask = np.stack([self._mask(waiting.request.slots) for waiting in batch])
         columns: npt.NDArray[np.int64] = self._session.run(
-            ["columns"], {"prompt_ids": prompts, "latent": latent, "mask": mask}
+            ["columns"], {"prompt_ids": prompts, "latent": latent, "mask": mask, "noise": noise}
         )[0]
         return columns
 

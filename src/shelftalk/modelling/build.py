@@ -28,6 +28,10 @@ DEFAULT_ADAPTER = "smollm2-135m-line"
 #: The small model that comes with shelftalk whole: for tests, load tests, and machines that can't download.
 SMALL_MODEL = "shelftalk-mini"
 
+#: What a worker writes with if it is told nothing: of those that write every channel, the one that wins `evaluate text`
+#: (`src/shelftalk/evaluate/text/README.md` has the figures).
+DEFAULT_MODEL = SMALL_MODEL
+
 #: Prompt and text of any channel take some 250 tokens; the rotary tables need not reach the model's 8192.
 MAX_POSITIONS = 2048
 
@@ -94,8 +98,17 @@ def build_all_models(progress: Progress) -> dict[str, Path]:
     return folders
 
 
-def ensure_model(progress: Progress) -> Path:
-    """The default model, or the small one where the default's weights can't be had; progress is told which and why."""
+def ensure_model(progress: Progress, name: str = DEFAULT_MODEL) -> Path:
+    """A model that comes with shelftalk, built where it is not yet.
+
+    Where the weights that it stands on can't be had, it is the small one, which needs none; progress is told so, and why.
+
+    Args:
+        progress: told what is being done.
+        name: `SMALL_MODEL` or `DEFAULT_ADAPTER`.
+    """
+    if name == SMALL_MODEL:
+        return ensure_small_model(progress)
     try:
         return ensure_default_model(progress)
     except WeightsUnavailableError as error:

@@ -5,6 +5,7 @@ Inputs (B rows, S prompt tokens, C columns, Z latent width):
     prompt_ids   int64   [B, S]   right-padded with 0
     latent       float32 [B, Z]   a draw from a standard normal
     mask         float32 [B, C]   added to the scores of every step: 0 allows, -inf forbids
+    noise        float32 [B, T, C]  added to the scores; Gumbel noise makes the choice a draw (a GAN's only one), 0 leaves it
 
 Output:
 
@@ -28,7 +29,7 @@ from shelftalk.modelling.adapter import load_head_ids
 from shelftalk.modelling.config import read_json
 from shelftalk.modelling.weights import hash_file, read_safetensors
 
-FORMAT = 1
+FORMAT = 2
 
 _FORBIDDEN = np.float32(-1e30)
 
@@ -39,7 +40,7 @@ def headline_graph(weights: Mapping[str, np.ndarray], steps: int, end_column: in
     constants: dict[str, onnx.TensorProto] = {}
 
     def constant(name: str, value: np.ndarray) -> str:
-        constants.setdefault(name, numpy_helper.from_array(np.ascontiguousarray(value), name))
+        constants.setdefault(name, numpy_helper.from_array(np.require(value, requirements="C"), name))
         return name
 
     def node(kind: str, *inputs: str, **attributes: Any) -> str:
@@ -99,7 +100,8 @@ def headline_graph(weights: Mapping[str, np.ndarray], steps: int, end_column: in
         update = node("Sigmoid", node("Add", update_x, update_h))
         new = node("Tanh", node("Add", new_x, node("Mul", reset, new_h)))
         hidden = node("Add", new, node("Mul", update, node("Sub", hidden, new)))
-        scores = node("Add", linear(hidden, "out"), "mask")
+        of_step = node("Gather", "noise", constant(f"step_{step}", np.array(step)), axis=1)
+        scores = node("Add", node("Add", linear(hidden, "out"), "mask"), of_step)
         if step == 0:
             scores = node("Add", scores, not_empty)
         given = node("ArgMax", scores, axis=1, keepdims=0)
@@ -113,6 +115,7 @@ def headline_graph(weights: Mapping[str, np.ndarray], steps: int, end_column: in
             helper.make_tensor_value_info("prompt_ids", TensorProto.INT64, ["B", "S"]),
             helper.make_tensor_value_info("latent", TensorProto.FLOAT, ["B", latent]),
             helper.make_tensor_value_info("mask", TensorProto.FLOAT, ["B", len(weights["out.bias"])]),
+            helper.make_tensor_value_info("noise", TensorProto.FLOAT, ["B", steps, len(weights["out.bias"])]),
         ],
         [helper.make_tensor_value_info("columns", TensorProto.INT64, ["B", steps])],
         list(constants.values()),

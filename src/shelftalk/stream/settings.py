@@ -131,11 +131,14 @@ class Engine(Part):
     """The generator.
 
     Attributes:
+        model: one that comes with shelftalk: ``shelftalk-mini`` (English and Chinese, no download) or ``smollm2-135m-line``.
+        model_folder: a built model instead.
         rows: texts written at once.
         threads: of the session; 0 is one fewer than there are cores, which is the event loop's.
         queue_limit: requests that may wait.
     """
 
+    model: Literal["shelftalk-mini", "smollm2-135m-line"] = "shelftalk-mini"
     model_folder: Path | None = None
     device: Literal["auto", "cuda", "cpu"] = "auto"
     rows: int = Field(default=16, ge=1, le=1024)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import torch
 
+from shelftalk.errors import ConfigError
 from shelftalk.train.loop import Mark
 
 
@@ -17,9 +18,11 @@ class Task(Protocol):
 
     Attributes:
         steps_an_epoch: steps until every example has been seen once.
+        signature: what a checkpoint must have in common to be gone on from.
     """
 
     steps_an_epoch: int
+    signature: str
 
     def step(self, number: int, steps: int) -> tuple[float, int]:
         """Do step ``number`` of ``steps``; all that it draws must follow from the number. Loss and tokens, for the report."""
@@ -72,6 +75,8 @@ def fit(task: Task, settings: FitSettings, folder: Path, report: Callable[[Mark]
     done, fitted = 0, Fitted({}, math.inf, [], 0.0)
     if path.exists():
         saved: dict[str, Any] = torch.load(path, weights_only=True)
+        if saved["signature"] != task.signature:
+            raise ConfigError(f"{path} is of another model or other data: choose another --work, or delete it")
         task.restore(saved["task"])
         done = saved["done"]
         fitted = Fitted(saved["best"], saved["best_loss"], [Mark(**mark) for mark in saved["marks"]], saved["seconds"])
@@ -103,6 +108,7 @@ def fit(task: Task, settings: FitSettings, folder: Path, report: Callable[[Mark]
 def _save(path: Path, task: Task, done: int, fitted: Fitted) -> None:
     state = {
         "task": task.state(),
+        "signature": task.signature,
         "done": done,
         "best": fitted.best,
         "best_loss": fitted.best_loss,

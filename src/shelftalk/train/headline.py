@@ -81,8 +81,8 @@ class Decoder(nn.Module):
         return torch.stack(drawn, 1)
 
     @torch.no_grad()
-    def write(self, prompt: Tensor, latent: Tensor, mask: Tensor, end: int) -> Tensor:
-        """The likeliest columns ``[B, T]`` under an additive mask ``[B, C]``: what the exported graph does."""
+    def write(self, prompt: Tensor, latent: Tensor, mask: Tensor, noise: Tensor, end: int) -> Tensor:
+        """Columns ``[B, T]`` under an additive mask ``[B, C]`` and noise ``[B, T, C]``: what the exported graph does."""
         condition = self.condition(prompt)
         context = torch.cat((condition, latent), -1)[:, None]
         state = self.begin(condition, latent)
@@ -90,7 +90,7 @@ class Decoder(nn.Module):
         written = []
         for step in range(STEPS):
             hidden, state = self.gru(torch.cat((self.tokens(column)[:, None], context), -1), state)
-            scores = self.out(hidden[:, 0]) + mask
+            scores = self.out(hidden[:, 0]) + mask + noise[:, step]
             if step == 0:
                 scores[:, end] = -torch.inf
             column = scores.argmax(-1)

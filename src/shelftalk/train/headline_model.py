@@ -127,6 +127,8 @@ def write_headline(  # noqa: PLR0917 - what was trained, with what, on what
         "steps": STEPS,
         "latent": figures["shape"]["latent"],
         "end": CHAT.index(END),
+        # A GAN is trained on draws from its own scores; a VAE puts what differs into the latent.
+        "noise": 1.0 if recipe.family == "gan" else 0.0,
         "training": figures,
     }
     (folder / "headline.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")

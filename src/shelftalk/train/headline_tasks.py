@@ -75,6 +75,7 @@ class _HeadlineTask:
         self, shape: HeadlineShape, settings: TaskSettings, training: Sequence[Headline], measured: Sequence[Headline]
     ) -> None:
         self.shape, self.settings, self.training, self.measured = shape, settings, training, measured
+        self.signature = f"{type(self).__name__} {shape} {settings}"
         self.steps_an_epoch = math.ceil(len(training) / settings.batch)
         torch.manual_seed(settings.seed)
         self.decoder = Decoder(shape)

@@ -114,6 +114,7 @@ class MiniTask:
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=recipe.peak_rate, betas=(0.9, 0.98), weight_decay=0.05
         )
+        self.signature = repr(recipe.config())
         self.steps_an_epoch = math.ceil(len(training) / recipe.batch)
         self._batches: tuple[int, list[list[int]]] = (-1, [])
 

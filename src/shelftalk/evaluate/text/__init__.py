@@ -7,7 +7,7 @@ In the order data flows through them::
     measures.py    figures of texts beside references
     honesty.py     figures of texts beside their facts: wrong facts, inventions, what the law forbids
     pages.py       figures of a shopper's page
-    guard_check.py the guard on texts known to be good or bad
+    ../guarding.py the guard on texts known to be good or bad
     perplexity.py  how likely a base model finds a text
     evaluation.py  all of it, for all of them
     report.py      the HTML page

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from shelftalk.evaluate.guarding import corpus, evaluate_guard
 from shelftalk.evaluate.text.briefs import foreign_cases, held_out_cases, shopper_pages
 from shelftalk.evaluate.text.evaluation import (
     HUMAN,
@@ -56,7 +57,8 @@ def run(request: Request) -> dict[str, Any]:
     base = fetch_base(lambda what, _: say(what)).gguf if request.perplexity else None
     contestants = [Contestant(HUMAN, HUMAN), Contestant(PHRASEBOOK, PHRASEBOOK), *_models(request, say)]
     results, of_pages = evaluate(contestants, groups, shopper_pages(request.pages), base, say, seed=request.seed)
-    figures = as_json(results, of_pages)
+    guard = {language: evaluate_guard(corpus(language)).figures() for language in LANGUAGES}
+    figures = as_json(results, of_pages, guard=guard)
     request.out.mkdir(parents=True, exist_ok=True)
     with (request.out / "texts.jsonl").open("w", encoding="utf-8") as file:
         for row in _rows(groups, results):
