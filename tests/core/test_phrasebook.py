@@ -94,6 +94,29 @@ def test_every_line_passes_the_guard(cell: tuple[str, Channel, Angle, Promotion,
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_what_one_promotion_says_is_refused_under_another(language: str) -> None:
+    """No false urgency and no stale offer: what is told of price or stock passes only while it is so."""
+    kind, points, anchor = FACTS[language][0]
+    let_through = []
+    for _, channel, angle, promotion, lines in cells(language):
+        if promotion is Promotion.NONE or angle is Angle.PRICE_DROPPED:
+            continue
+        for line in lines:
+            brief = make(
+                kind=kind,
+                points=points,
+                channel=channel,
+                angle=angle,
+                anchor=anchor,
+                promotion=Promotion.NONE,
+                locale=language,
+            )
+            if judge(brief, _filled(line, _words(brief))).outcome is not Outcome.REJECT:
+                let_through.append(line)
+    assert not let_through, let_through
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_cell_exists(language: str) -> None:
     written = book(language)
     assert set(written) == set(Channel)
