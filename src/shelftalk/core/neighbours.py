@@ -88,13 +88,17 @@ def gathered(found: Iterable[Near], neighbours: Iterable[Neighbour], age: int, n
         now_ms: the time.
     """
     weights = {near.sku: near.weight for near in found}
-    own = [(one.sku, decay(one.weight, now_ms - one.at_ms, NEIGHBOUR_HALF_LIFE_MS)) for one in neighbours]
+    # `decay`, written out: four shelves an event do this for up to sixty neighbours each, a third of all that the rules cost.
+    own = [
+        (one.sku, one.weight * 0.5 ** (max(now_ms - one.at_ms, 0) / NEIGHBOUR_HALF_LIFE_MS)) for one in neighbours
+    ]
     # By the root of the sum: a product that everybody meets must not drown what the others of the session say, but it knows more.
-    share = (age + 1.0) ** -_AGE_POWER / math.sqrt(1.0 + sum(weight for _, weight in own))
+    share = (age + 1.0) ** -_AGE_POWER / math.sqrt(1.0 + sum([weight for _, weight in own]))
+    known = weights.get
     for sku, weight in own:
-        weights[sku] = weights.get(sku, 0.0) + weight * share
-    best = sorted(weights.items(), key=lambda entry: (-entry[1], entry[0]))[:MAX_FOUND]
-    return tuple(Near(sku, weight) for sku, weight in best)
+        weights[sku] = known(sku, 0.0) + weight * share
+    best = sorted([(-weight, sku) for sku, weight in weights.items()])[:MAX_FOUND]
+    return tuple([Near(sku, -weight) for weight, sku in best])
 
 
 def on_heat(board: Board, message: Heat) -> Step:
