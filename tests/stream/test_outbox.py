@@ -114,3 +114,23 @@ async def test_closing_gives_up_at_its_deadline() -> None:
     outbox.start()
     outbox.post("t", b"k", b"v")
     assert not await asyncio.wait_for(outbox.close(0.05), 5)
+
+
+async def test_what_is_written_later_is_written_with_the_rest_before_a_flush_ends(bootstrap: str, topic: str) -> None:
+    outbox = Outbox(Kafka(bootstrap_servers=bootstrap))
+    outbox.start()
+    outbox.later(lambda: outbox.post(topic, "a", b"1"))
+    outbox.later(lambda: outbox.post(topic, "b", b"2"))
+    assert outbox.counts.posted == 0
+    assert await outbox.flush(10)
+    assert outbox.counts.delivered == 2
+    assert await outbox.close(10)
+
+
+async def test_what_is_written_later_needs_no_flush(bootstrap: str, topic: str) -> None:
+    outbox = Outbox(Kafka(bootstrap_servers=bootstrap))
+    outbox.start()
+    written = asyncio.Event()
+    outbox.later(written.set)
+    await asyncio.wait_for(written.wait(), 10)
+    assert await outbox.close(10)

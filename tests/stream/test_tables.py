@@ -1,6 +1,5 @@
 """State tables between memory and changelog, without a broker: what is written when, and to whom it is owed."""
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,6 +44,16 @@ class FakeOutbox:
         self.written: list[tuple[str, Any]] = []
         self.outcomes: list[OnOutcome] = []
         self.refusals: list[Exception] = []
+        self.waiting: list[Callable[[], None]] = []
+
+    def later(self, write: Callable[[], None]) -> None:
+        self.waiting.append(write)
+
+    def turn(self) -> None:
+        """Now."""
+        waiting, self.waiting = self.waiting, []
+        for write in waiting:
+            write()
 
     def post(self, _topic: str, key: str, raw: bytes | None, *, on_outcome: OnOutcome, **_others: Any) -> None:
         if self.refusals:
@@ -81,88 +90,78 @@ def rig(tmp_path: Path) -> Rig:
     return Rig(tmp_path)
 
 
-async def turn() -> None:
-    """Let the event loop come round."""
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-
-
-async def test_a_turns_changes_of_a_key_are_one_write_owed_to_all(rig: Rig) -> None:
+def test_changes_of_a_key_between_two_writes_are_one_owed_to_all(rig: Rig) -> None:
     first, second = Account(), Account()
     rig.table.put("a", Count(1), 0, first)
     rig.table.put("b", Count(9), 0, first)
     rig.table.put("a", Count(2), 0, second)
     assert rig.table.get("a", 0) == Count(2)
     assert rig.outbox.written == []
-    await turn()
+    rig.outbox.turn()
     assert rig.outbox.written == [("a", 2), ("b", 9)]
     assert (first.holds, second.holds) == (2, 1)
     rig.outbox.settle(rig.receipt)
     assert (first.holds, second.holds) == (0, 0)
 
 
-async def test_the_next_turn_writes_again(rig: Rig) -> None:
+def test_what_changes_after_a_write_is_written_again(rig: Rig) -> None:
     for n in (1, 2):
         rig.table.put("a", Count(n), 0, Account())
-        await turn()
+        rig.outbox.turn()
     assert rig.outbox.written == [("a", 1), ("a", 2)]
 
 
-async def test_what_was_put_and_deleted_leaves_a_tombstone(rig: Rig) -> None:
+def test_what_was_put_and_deleted_leaves_a_tombstone(rig: Rig) -> None:
     rig.table.put("a", Count(1), 0, Account())
     rig.table.delete("a", 0, Account())
-    await turn()
+    rig.outbox.turn()
     assert rig.outbox.written == [("a", None)]
 
 
-async def test_partitions_are_told_apart(rig: Rig) -> None:
+def test_partitions_are_told_apart(rig: Rig) -> None:
     rig.table.put("a", Count(1), 0, Account())
     rig.table.put("a", Count(2), 1, Account())
-    await turn()
+    rig.outbox.turn()
     assert rig.outbox.written == [("a", 1), ("a", 2)]
 
 
-async def test_what_goes_elsewhere_is_not_written_any_more(rig: Rig) -> None:
+def test_what_goes_elsewhere_is_not_written_any_more(rig: Rig) -> None:
     gone, kept = Account(), Account()
     rig.table.put("a", Count(1), 0, gone)
     rig.table.put("a", Count(2), 1, kept)
     rig.table.lost(frozenset({0}))
-    await turn()
+    rig.outbox.turn()
     assert rig.outbox.written == [("a", 2)]
     assert [type(error) for error in gone.errors] == [CancelledRequestError]
     with pytest.raises(CancelledRequestError):
         rig.table.put("a", Count(3), 0, gone)
 
 
-async def test_a_lost_write_stops_the_worker(rig: Rig) -> None:
+def test_a_lost_write_stops_the_worker(rig: Rig) -> None:
     entry = Account()
     rig.table.put("a", Count(1), 0, entry)
-    await turn()
+    rig.outbox.turn()
     rig.outbox.settle(DeliveryError("gone"))
     assert [type(error) for error in entry.errors] == [DeliveryError]
     assert len(rig.fatal) == 1
 
 
-async def test_a_full_outbox_only_delays(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    later: list[Callable[[], None]] = []
-    monkeypatch.setattr(
-        asyncio.get_running_loop(), "call_later", lambda _delay, call: later.append(call), raising=False
-    )
+def test_a_full_outbox_only_delays(rig: Rig) -> None:
     rig.outbox.refusals = [QueueFullError("full")]
     rig.table.put("a", Count(1), 0, Account())
-    await turn()
+    rig.outbox.turn()
     assert rig.outbox.written == []
     rig.table.put("b", Count(2), 0, Account())
-    later[0]()
+    rig.outbox.turn()
     assert rig.outbox.written == [("a", 1), ("b", 2)]
 
 
-async def test_a_value_that_no_message_can_carry_stops_the_worker(rig: Rig) -> None:
+def test_a_value_that_no_message_can_carry_stops_the_worker(rig: Rig) -> None:
     entry = Account()
     rig.outbox.refusals = [BadInputError("output_refused", "too large")]
     rig.table.put("a", Count(1), 0, entry)
     rig.table.put("b", Count(2), 0, entry)
-    await turn()
+    rig.outbox.turn()
     assert rig.outbox.written == [("b", 2)]
     assert len(entry.errors) == 1
     assert len(rig.fatal) == 1

@@ -17,7 +17,7 @@ def demo(
     *,
     seconds: Annotated[float, typer.Option(min=1, help="How long to play.")] = 60.0,
     rate: Annotated[
-        float | None, typer.Option(min=0.1, help="Events a second (25); with --events, rows a second at most (50).")
+        float | None, typer.Option(min=0.1, help="Events a second (25); with --events, rows a second at most (100).")
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides what the crowd does.")] = 1,
     out: Annotated[

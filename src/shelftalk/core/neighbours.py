@@ -89,9 +89,7 @@ def gathered(found: Iterable[Near], neighbours: Iterable[Neighbour], age: int, n
     """
     weights = {near.sku: near.weight for near in found}
     # `decay`, written out: four shelves an event do this for up to sixty neighbours each, a third of all that the rules cost.
-    own = [
-        (one.sku, one.weight * 0.5 ** (max(now_ms - one.at_ms, 0) / NEIGHBOUR_HALF_LIFE_MS)) for one in neighbours
-    ]
+    own = [(one.sku, one.weight * 0.5 ** (max(now_ms - one.at_ms, 0) / NEIGHBOUR_HALF_LIFE_MS)) for one in neighbours]
     # By the root of the sum: a product that everybody meets must not drown what the others of the session say, but it knows more.
     share = (age + 1.0) ** -_AGE_POWER / math.sqrt(1.0 + sum([weight for _, weight in own]))
     known = weights.get

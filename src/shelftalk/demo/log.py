@@ -15,7 +15,7 @@ from shelftalk.events.rees46 import Rees46, describe, read_rows
 from shelftalk.events.types import ProductUpserted
 
 #: Without a given rate no more rows a second are played than this, which two cores answer at ease; a log of a month has 42 million.
-MAX_ROWS_PER_S = 50.0
+MAX_ROWS_PER_S = 100.0
 
 #: A fitted log is cut where it is silent for so many times its mean gap: a shop's night would otherwise fill the demo, and its
 #: morning would come within a second. Cut no finer than the log's clock ticks.

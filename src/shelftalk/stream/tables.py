@@ -1,15 +1,14 @@
-"""State that survives: Faust tables whose changelogs go out through the outbox, once a turn of the event loop.
+"""State that survives: Faust tables whose changelogs go out through the outbox, many changes at a time.
 
 A Faust table writes its changelog through Faust's producer, only inside the context of a stream's current event, and
 nothing ties the write to the commit. A `StateTable` takes the partition and the ledger's entry explicitly, so that tasks
 may write too, and the event's offset waits for the write. Recovery stays Faust's.
 
 Values live as Python objects, one dict a partition; they are encoded (msgpack) for the changelog only. So they must not be
-changed in place: use frozen structs. A key that changes many times while a batch of events is handled is encoded and written
-once, with its last value, and that one write is owed to all the events that changed it.
+changed in place: use frozen structs. A key that changes many times between two writes (`Outbox.later`) is encoded and written once,
+with its last value, and that one write is owed to all the events that changed it.
 """
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -34,8 +33,6 @@ Value = TypeVar("Value", bound=msgspec.Struct)
 
 #: Changelog records applied at once during recovery.
 _RECOVERY_BATCH: Final = 1000
-
-_FULL_PAUSE_S: Final = 0.05
 
 #: The header of a changelog record with the epoch of its writer: when that took the partition, in ms, and above what it found.
 EPOCH_HEADER: Final = "epoch"
@@ -259,7 +256,7 @@ class StateTable(Generic[Value]):
         return held
 
     def put(self, key: str, value: Value, partition: int, entry: Obligation) -> None:
-        """Write: at once for who reads, and to the changelog when this turn of the event loop is over.
+        """Write: at once for who reads, and to the changelog a little later, with other changes.
 
         Args:
             key: its changelog record is keyed by it.
@@ -337,7 +334,7 @@ class StateTable(Generic[Value]):
             owed.entries.append(entry)
             return
         if not self._dirty:
-            asyncio.get_running_loop().call_soon(self._write)
+            self._outbox.later(self._write)
         self._dirty[partition, key] = _Owed([entry])
 
     def _write(self) -> None:
@@ -359,7 +356,7 @@ class StateTable(Generic[Value]):
                     on_outcome=owed.settled_by(self._written),
                 )
             except QueueFullError:  # as good as never: `Outbox.room` keeps events from coming long before
-                asyncio.get_running_loop().call_later(_FULL_PAUSE_S, self._write)
+                self._outbox.later(self._write)
                 return
             except BadInputError as error:  # a value larger than any message may be
                 owed.settled_by(self._written)(error)
