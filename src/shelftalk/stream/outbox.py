@@ -37,8 +37,8 @@ LINGER_MS: Final = 5
 #: A worker's largest message. Brokers take 1 MiB by default and say so themselves when it is too much.
 MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
 
-#: State is written so often. Sparse messages cost twice as much as dense ones (14 microseconds each against 6: librdkafka's thread wakes
-#: for a few at a time), and nobody waits for state but commits.
+#: State is written so often. Sparse messages cost twice as much as dense ones (14 microseconds each against 6: librdkafka's
+#: thread wakes for a few at a time), and nobody waits for state but commits.
 WRITE_EVERY_S: Final = 0.05
 
 _POLL_S: Final = 0.1
