@@ -127,7 +127,7 @@ async def test_what_is_written_later_is_written_with_the_rest_before_a_flush_end
     assert await outbox.close(10)
 
 
-async def test_what_is_written_later_needs_no_flush(bootstrap: str, topic: str) -> None:
+async def test_what_is_written_later_needs_no_flush(bootstrap: str) -> None:
     outbox = Outbox(Kafka(bootstrap_servers=bootstrap))
     outbox.start()
     written = asyncio.Event()
