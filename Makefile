@@ -13,7 +13,7 @@ QUIET    = $(if $(wildcard $(VENV)/*.stamp),--quiet)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check chaos sim bench-engine bench-pipeline kafka lock clean setup
+.PHONY: help demo test check chaos soak sim bench-engine bench-pipeline kafka lock clean setup
 
 help: ## Say what there is.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ setup: $(VENV)/dev.stamp ## Only set up, for an editor or a shell of your own.
 
 chaos: $(VENV)/dev.stamp ## Break everything on a real Kafka for four minutes and judge by the topics (ARGS="--seed 7 --seconds 60").
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+soak: $(VENV)/dev.stamp ## Watch a worker for five minutes: is anything growing? Draws soak.png (ARGS="--minutes 60").
+	@$(BIN)/python -m tests.chaos.soak $(ARGS)
 
 sim: $(VENV)/dev.stamp ## Play simulated histories (SEEDS=1000); a failing one says how to play it again (ARGS="--seed 7").
 	@$(BIN)/python -m shelftalk.sim $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)

@@ -135,11 +135,15 @@ class Slot:
 
     def ready(self) -> bool:
         """What its readiness probe says."""
+        return self.get("/health/ready") is not None
+
+    def get(self, path: str) -> bytes | None:
+        """What it serves; ``None`` where it says no, or nothing."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health/ready", timeout=1) as answer:
-                return bool(answer.status == 200)
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=1) as answer:
+                return bytes(answer.read())
         except (urllib.error.URLError, OSError):
-            return False
+            return None
 
 
 class Fleet:

@@ -133,29 +133,40 @@ class Run:
 
     def play(self) -> None:
         """All of it: start, chaos, calm, end."""
+        self.begin()
+        for fault in plan(self.options):
+            self._at(fault.at_s, lambda fault=fault: self._harm(fault))  # type: ignore[misc]
+        self.flow("chaos")
+        self.calm()
+        self.finish()
+
+    def begin(self) -> None:
+        """Start the workers, and let the shop open."""
         self.fleet.start()
         for record in self._traffic.opening():
             self._send(record)
         self._wait_for(lambda: all(slot.ready() for slot in self.fleet.slots), _START_S, "the workers are ready")
         self._began = time.monotonic()
-        for fault in plan(self.options):
-            self._at(fault.at_s, lambda fault=fault: self._harm(fault))  # type: ignore[misc]
-        self._chaos()
-        self._calm()
-        self._finish()
 
-    def _chaos(self) -> None:
+    def flow(self, phase: str, watch: Callable[[], None] = lambda: None) -> None:
+        """Traffic, for as long as the options say.
+
+        Args:
+            phase: its name.
+            watch: called at every turn.
+        """
         gap_s = 1 / self.options.rate_per_s
         due = self._began
         said = self._began
         while (now := time.monotonic()) < self._began + self.options.seconds:
             self._turn()
+            watch()
             while due <= now:
                 self._send(self._traffic.next())
                 due += gap_s
             if now - said > 10:
                 said = now
-                self._progress("chaos")
+                self._progress(phase)
             time.sleep(_TICK_S)
 
     def _turn(self) -> None:
@@ -166,7 +177,7 @@ class Run:
             self._say(f"{self._clock()} {name} ended by itself and is started again")
         self._producer.poll(0)
 
-    def _calm(self) -> None:
+    def calm(self) -> None:
         """The faults are over; whatever still runs of them comes to its end first."""
         self.story.calm_began_ms = now_ms()
         self._agenda_to_its_end()
@@ -208,7 +219,7 @@ class Run:
                 self._progress("calm")
         return False
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
         """Everybody drains."""
         for slot in self.fleet.slots:
             self.fleet.holding.add(slot.name)

@@ -348,7 +348,9 @@ def _fence(topics: Mapping[str, list[Record]], verdict: Verdict) -> None:
         key = f"{offer['shopper_id']}|{offer['placement']}"
         if offer.get("revision") is None or _is_forgotten(offer, erased_ms):
             continue
-        if key not in best or offer["revision"] >= best[key]["revision"]:
+        held = best.get(key)
+        again = held is not None and (offer["revision"], offer["sku"]) == (held["revision"], held["sku"])
+        if held is None or again or offer["revision"] > held["revision"]:
             best[key] = offer
     last = {record.key or "": record.value for record in _as_kept(topics["cards"], Verdict())}
     for key in best.keys() | last.keys():

@@ -92,6 +92,17 @@ def test_a_redelivered_card_passes_again_and_an_overtaken_one_ends_here() -> Non
     assert fence.counts == {"passed": 2, "overtaken": 1}
 
 
+def test_of_two_products_with_the_same_revision_the_first_has_the_placement() -> None:
+    """Seen under chaos: an ask that was passed on and renewed left two shelves feeding one placement."""
+
+    def of(sku: str, status: Status = Status.LIVE) -> bytes:
+        return msgspec.json.encode(Offer("s", "next_1", 5, status, sku=sku))
+
+    fence, _, cards = offered([of("a"), of("b", Status.WITHDRAWN), of("a")])
+    assert len(cards.sent) == 2
+    assert fence.counts == {"passed": 2, "overtaken": 1}
+
+
 def test_what_was_never_shown_is_not_withdrawn() -> None:
     def gone(revision: int) -> bytes:
         return msgspec.json.encode(Offer("s", "next_1", revision, Status.WITHDRAWN))

@@ -1,6 +1,7 @@
 """The overrides of Faust's private methods, one by one: should Faust change under them, these fail first."""
 
 import asyncio
+from collections import deque
 from importlib.metadata import version
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from shelftalk.core.ledger import Ledger
-from shelftalk.stream.transport import Consumer, ConsumerThread, Transport
+from shelftalk.stream.transport import Consumer, ConsumerThread, Transport, forget_changelogs
 
 T = TP("t", 0)
 
@@ -60,6 +61,7 @@ def test_the_versions_are_those_it_was_written_for() -> None:
         (Consumer, "_should_commit"),
         (Consumer, "_commit"),
         (Consumer, "perform_seek"),
+        (Consumer, "seek_wait"),
         (Consumer, "wait_empty"),
         (Consumer, "on_partitions_revoked"),
         (Consumer, "_new_consumer_thread"),
@@ -218,3 +220,42 @@ async def test_before_giving_up_partitions_it_drains_then_commits(monkeypatch: p
     monkeypatch.setattr(driver.Consumer, "commit_and_end_transactions", commit)
     await asyncio.wait_for(rig.consumer.wait_empty(), 1)
     assert order == [1]
+
+
+async def test_a_recovery_sees_nothing_of_an_earlier_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One event left over in a queue made Faust skip all before it: a table was recovered without its first 900 records."""
+    rig, changelog, other = Rig(), TP("app-t-changelog", 0), TP("app-t-changelog", 1)
+
+    def event(tp: TP, offset: int) -> Any:
+        return SimpleNamespace(message=SimpleNamespace(tp=tp, offset=offset))
+
+    dropped: list[int] = []
+    table = SimpleNamespace(data=SimpleNamespace(drop=dropped.extend))
+    recovery = SimpleNamespace(
+        buffers={table.data.drop: [event(changelog, 899), event(other, 3)]},
+        tp_to_table={changelog: table, other: table},
+        active_tps={changelog, other},
+        active_offsets={changelog: 900, other: 7},
+    )
+    queue = SimpleNamespace(_queue=deque([event(changelog, 900), event(other, 4)]))
+    rig.consumer.app.tables = SimpleNamespace(recovery=recovery, changelog_queue=queue)
+    sought: list[Any] = []
+
+    async def seek_wait(_self: Any, partitions: Any) -> None:
+        sought.append((dict(partitions), rig.consumer.seeking))
+
+    monkeypatch.setattr(driver.Consumer, "seek_wait", seek_wait)
+    rig.consumer.not_fetching.clear()
+    seeking = asyncio.ensure_future(rig.consumer.seek_wait({changelog: 0}))
+    await asyncio.sleep(0)
+    assert not sought, "not while a fetch is under way"
+    rig.consumer.not_fetching.set()
+    await asyncio.wait_for(seeking, 1)
+    assert sought == [({changelog: 0}, 1)]
+    assert [left.message.offset for left in queue._queue] == [4]
+    assert [left.message.offset for buffer in recovery.buffers.values() for left in buffer] == [3]
+    assert recovery.active_offsets == {changelog: -1, other: 7}
+    assert dropped == [0]
+    forget_changelogs(rig.consumer.app.tables, {other: 7})
+    assert dropped == [0], "what is read on from where it was keeps what it has"
+    assert recovery.active_offsets[other] == 7

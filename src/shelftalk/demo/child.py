@@ -27,6 +27,16 @@ class WorkerFailedError(ShelftalkError):
     """The worker ended by itself, or did not become ready."""
 
 
+def parse_metrics(body: bytes) -> dict[str, float]:
+    """What Prometheus would read, by name with labels."""
+    found = {}
+    for family in text_string_to_metric_families(body.decode()):
+        for sample in family.samples:
+            labels = ",".join(f'{name}="{value}"' for name, value in sample.labels.items())
+            found[f"{sample.name}{{{labels}}}" if labels else sample.name] = float(sample.value)
+    return found
+
+
 class WorkerProcess:
     """A running ``shelftalk worker``.
 
@@ -82,14 +92,7 @@ class WorkerProcess:
     def metrics(self) -> dict[str, float]:
         """Its counters and gauges by name, with their labels: ``shelftalk_reactions_total{what="asked"}``."""
         body = self._get("/metrics")
-        if body is None:
-            return {}
-        found = {}
-        for family in text_string_to_metric_families(body.decode()):
-            for sample in family.samples:
-                labels = ",".join(f'{name}="{value}"' for name, value in sample.labels.items())
-                found[f"{sample.name}{{{labels}}}" if labels else sample.name] = float(sample.value)
-        return found
+        return {} if body is None else parse_metrics(body)
 
     def stop(self, timeout_s: float) -> bool:
         """Ask it to drain and end; after the deadline it is killed.

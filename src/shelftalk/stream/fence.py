@@ -38,6 +38,7 @@ class Shown(msgspec.Struct, frozen=True, gc=False, array_like=True):
     live: bool = True
     at_ms: int = 0
     opening: str = ""
+    sku: str = ""
 
 
 class Aside(msgspec.Struct, frozen=True, gc=False):
@@ -61,6 +62,12 @@ class Offer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     status: Status = Status.LIVE
     upto: int = 0
     aside: Aside = Aside()
+    sku: str = ""
+
+    def is_late(self, newest: Shown) -> bool:
+        """Whether a newer one was shown. Where a crash leaves two shelves with the same revision, the first has the placement."""
+        revision = self.revision or 0
+        return revision < newest.revision or (revision == newest.revision and self.sku != newest.sku)
 
 
 class ShownTable(Protocol):
@@ -157,7 +164,7 @@ class Fence:
             self._outlet.card(key, None, (entry,))
             self.counts["erased"] += 1
             return
-        if newest is not None and offer.revision < newest.revision:
+        if newest is not None and offer.is_late(newest):
             self.counts["overtaken"] += 1
             return
         if newest is None and self._is_straggler(offer, record.partition):
@@ -166,7 +173,9 @@ class Fence:
         live = offer.status is Status.LIVE
         card, begins = self._worded(_card_of(record.value or b""), offer, newest, record.partition)
         if newest is None or offer.revision > newest.revision:
-            self._shown.put(key, Shown(offer.revision, live, record.timestamp_ms, begins), record.partition, entry)
+            self._shown.put(
+                key, Shown(offer.revision, live, record.timestamp_ms, begins, offer.sku), record.partition, entry
+            )
             if not live and (newest is None or not newest.live):
                 self.counts["nothing_to_withdraw"] += 1
                 return

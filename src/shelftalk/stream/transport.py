@@ -183,6 +183,21 @@ class Consumer(driver.Consumer):
         finally:
             self.seeking -= 1
 
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        """A recovery begins here: what was read of these changelogs before must not be seen any more.
+
+        Faust takes an event for read when its offset is above the last one's. One left over from a recovery that a rebalance
+        overtook (in the queue, in a buffer, in a fetch under way) made it skip all before it: whole shelves were gone, seen under
+        chaos.
+        """
+        self.seeking += 1
+        try:
+            await self.not_fetching.wait()
+            await super().seek_wait(partitions)
+            forget_changelogs(self.app.tables, partitions)
+        finally:
+            self.seeking -= 1
+
     async def wait_empty(self) -> None:
         """Called by Faust before partitions are given up, at a rebalance and at the end.
 
@@ -202,6 +217,26 @@ class Consumer(driver.Consumer):
         self.ledger.forget(revoked)
         for tp in revoked:
             self.confirmed.pop(tp, None)
+
+
+def forget_changelogs(tables: Any, partitions: Mapping[TP, int]) -> None:
+    """Drop what is left of earlier recoveries.
+
+    Args:
+        tables: Faust's table manager.
+        partitions: the offsets from which changelogs are about to be read; from 0 means all anew, and what a table holds goes, too.
+    """
+    recovery, queue = tables.recovery, tables.changelog_queue._queue
+    waiting = [event for event in queue if event.message.tp not in partitions]
+    queue.clear()
+    queue.extend(waiting)
+    for buffer in recovery.buffers.values():
+        buffer[:] = [event for event in buffer if event.message.tp not in partitions]
+    for tp, offset in partitions.items():
+        if offset <= 0 and tp in recovery.tp_to_table:
+            recovery.tp_to_table[tp].data.drop([tp.partition])
+        if tp in recovery.active_tps:
+            recovery.active_offsets[tp] = offset if offset > 0 else -1
 
 
 class Transport(driver.Transport):

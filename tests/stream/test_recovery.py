@@ -1,0 +1,95 @@
+"""What a changelog gives back when more than one worker wrote into it."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+from faust.tables.table import Table
+from faust.types import TP
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shelftalk.stream.tables import EPOCH_HEADER, _FaustTable, _PartitionStore
+
+TOPIC = "app-t-changelog"
+
+
+def store() -> _PartitionStore:
+    made = _PartitionStore.__new__(_PartitionStore)
+    made.table = SimpleNamespace(
+        decode=msgspec.msgpack.decode, changelog_topic=SimpleNamespace(get_topic_name=lambda: TOPIC)
+    )
+    made.data, made.offsets, made.epochs = {}, {}, {}
+    return made
+
+
+def record(offset: int, key: str, value: int | None, epoch: int | None, topic: str = TOPIC) -> Any:
+    headers = [] if epoch is None else [(EPOCH_HEADER, str(epoch).encode())]
+    raw = None if value is None else msgspec.msgpack.encode(value)
+    message = SimpleNamespace(topic=topic, partition=0, offset=offset, key=key.encode(), value=raw, headers=headers)
+    return SimpleNamespace(message=message)
+
+
+def replay(made: _PartitionStore, records: list[Any]) -> dict[str, int]:
+    made.apply_changelog_batch(records, lambda key: key, lambda value: value)
+    return made.data.get(0, {})
+
+
+def test_what_a_worker_that_was_cut_off_wrote_late_is_passed_over() -> None:
+    """Its record of an older price arrived after its successor's two newer ones, and was recovered: two prices were lost."""
+    late = [record(0, "sku", 1, 100), record(1, "sku", 2, 200), record(2, "sku", 1, 100), record(3, "sku", None, 100)]
+    made = store()
+    assert replay(made, late) == {"sku": 2}
+    assert made.persisted_offset(SimpleNamespace(partition=0)) == 3, "passed over is read, too"
+
+
+def test_records_without_an_epoch_are_of_the_first_one() -> None:
+    assert replay(store(), [record(0, "a", 1, None), record(1, "a", 2, None)]) == {"a": 2}
+
+
+def test_a_new_owner_writes_in_a_later_epoch_than_any_it_found_even_if_its_clock_is_behind() -> None:
+    made = store()
+    replay(made, [record(0, "a", 1, 5_000)])
+    assert made.take_over(0, 3_000) == 5_001
+    assert made.take_over(1, 3_000) == 3_000
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.one_of(st.none(), st.integers(0, 9)), st.booleans()), max_size=40))
+def test_late_records_change_nothing_wherever_they_fall(writes: list[tuple[str, int | None, bool]]) -> None:
+    """The successor's own writes alone give the same state, once it has written."""
+    first = ("a", 7, False)
+    both = [record(n, key, value, 100 if late else 200) for n, (key, value, late) in enumerate([first, *writes])]
+    own = [record(n, key, value, 200) for n, (key, value, late) in enumerate([first, *writes]) if not late]
+    assert replay(store(), both) == replay(store(), own)
+
+
+def faust_table(
+    monkeypatch: pytest.MonkeyPatch, *, read: int, end: int, generation: int
+) -> tuple[_FaustTable, list[Any]]:
+    told: list[Any] = []
+
+    async def nothing(*_args: object) -> None: ...
+
+    monkeypatch.setattr(Table, "on_recovery_completed", nothing)
+    table = _FaustTable.__new__(_FaustTable)
+    table.owner = SimpleNamespace(recovered=told.append)  # type: ignore[assignment]
+    table.name = "t"
+    table._data = made = store()
+    made.offsets = {0: read}
+    recovery = SimpleNamespace(active_highwaters={TP(TOPIC, 0): end})
+    table.app = SimpleNamespace(consumer_generation_id=generation, tables=SimpleNamespace(recovery=recovery))
+    table._generation = 5
+    return table, told
+
+
+@pytest.mark.parametrize(
+    ("read", "end", "generation", "ours"), [(7, 7, 5, True), (8, 7, 5, True), (6, 7, 5, False), (7, 7, 6, False)]
+)
+async def test_a_partition_is_ours_only_when_its_changelog_is_read_to_the_end(
+    monkeypatch: pytest.MonkeyPatch, read: int, end: int, generation: int, *, ours: bool
+) -> None:
+    """Faust tells of completion, too, when a rebalance overtakes a recovery."""
+    table, told = faust_table(monkeypatch, read=read, end=end, generation=generation)
+    await table.on_recovery_completed({TP(TOPIC, 0)}, set())
+    assert told == ([frozenset({0})] if ours else [])
