@@ -117,17 +117,20 @@ def judge(evidence: Evidence) -> Verdict:
 
 
 def told(records: Iterable[Record]) -> list[tuple[Record, Fields]]:
-    """Shoppers' events that count: without what was sent twice, and what happened before its shopper was forgotten."""
+    """Shoppers' events that count: without what was sent twice, and what happened before its shopper was forgotten.
+
+    Only an erasure that is sent again counts again: whoever asks twice is forgotten twice.
+    """
     seen: set[str] = set()
     erased_ms: dict[str, int] = {}
     found = []
     for record, fields in good(records):
         shopper = fields["shopper_id"]
-        if fields["event_id"] in seen or fields["occurred_at_ms"] <= erased_ms.get(shopper, 0):
+        if fields["type"] == "shopper_erased":
+            erased_ms[shopper] = max(fields["occurred_at_ms"], erased_ms.get(shopper, 0))
+        elif fields["event_id"] in seen or fields["occurred_at_ms"] <= erased_ms.get(shopper, 0):
             continue
         seen.add(fields["event_id"])
-        if fields["type"] == "shopper_erased":
-            erased_ms[shopper] = fields["occurred_at_ms"]
         found.append((record, fields))
     return found
 
