@@ -27,8 +27,8 @@ _LETTER = "dead-letter-"
 #: Findings of the auditor that mean that facts came late, not that they were wrong; under faults they are judged by `_went_back`.
 _LATE = frozenset({"stale_price", "sold_out", "sale_over"})
 
-#: An event may go unsaid if its shopper asked to be forgotten so soon after it.
-_FORGOTTEN_WITHIN_MS = 60_000
+#: An event may go unsaid if its shopper asked to be forgotten so soon after it: longer than the longest backlog.
+_FORGOTTEN_WITHIN_MS = 300_000
 
 #: Price points of a product that its shelf keeps at most; with more, none is missed.
 _MAX_POINTS = 250
