@@ -27,6 +27,9 @@ _LETTER = "dead-letter-"
 #: Findings of the auditor that mean that facts came late, not that they were wrong; under faults they are judged by `_went_back`.
 _LATE = frozenset({"stale_price", "sold_out", "sale_over"})
 
+#: Of how a page reads, which no crash can make untrue.
+_STYLE = frozenset({"same_opening"})
+
 #: An event may go unsaid if its shopper asked to be forgotten so soon after it: longer than the longest backlog.
 _FORGOTTEN_WITHIN_MS = 300_000
 
@@ -389,6 +392,7 @@ def _prices(topics: Mapping[str, list[Record]], verdict: Verdict) -> None:
     for kind, count in report.counts.items():
         if kind in _LATE:
             verdict.late_facts += count
+        if kind in _LATE | _STYLE:
             continue
         verdict.wrong[kind] += count
         verdict.examples.setdefault(kind, []).extend(report.examples[kind])
