@@ -12,6 +12,7 @@ from itertools import pairwise
 import msgspec
 
 from shelftalk.core.brief import Promotion
+from shelftalk.core.labels import MAX_BRAND, MAX_NAME, clean_label, clean_noun, is_path
 from shelftalk.core.messages import Origin
 from shelftalk.events.types import InventoryEvent, PriceChanged, ProductDelisted, ProductUpserted, StockChanged
 
@@ -132,11 +133,13 @@ _VAGUE = frozenset({"product", "item", "article", "other", "misc"})
 
 
 def plain_kind(kind: str | None, category: str) -> str:
-    """The noun of a product: as given, else the last part of its category, such as ``"water heater"``."""
-    if kind:
-        return "" if kind.lower() in _VAGUE else kind
+    """The noun of a product: as given, else the last part of its category, such as ``"water heater"``; none where it is no noun."""
+    if kind and (noun := clean_noun(kind)):
+        return "" if noun.lower() in _VAGUE else noun
+    if not is_path(category):
+        return ""
     last = category.replace("/", ".").replace(">", ".").rsplit(".", 1)[-1]
-    noun = last.replace("_", " ").replace("-", " ").strip().lower()
+    noun = clean_noun(last.replace("_", " ").replace("-", " ")).lower()
     return "" if noun in _VAGUE else noun
 
 
@@ -204,8 +207,8 @@ def _fold_product(facts: Facts, event: ProductUpserted) -> Facts:
     if at_ms >= facts.product_at_ms:
         facts = msgspec.structs.replace(
             facts,
-            name=event.name,
-            brand=event.brand,
+            name=clean_label(event.name, MAX_NAME) or None,
+            brand=clean_label(event.brand or "", MAX_BRAND) or None,
             category=event.category,
             kind=plain_kind(event.kind, event.category),
             points=event.points,

@@ -243,6 +243,25 @@ def judge(brief: Brief, text: str) -> Verdict:
     return Verdict(Outcome.HOLD, tuple(dict.fromkeys(hold))) if hold else Verdict(Outcome.PASS)
 
 
+def breach(text: str, language: str) -> str | None:
+    """What a shop's own words may not say on a card, whoever wrote them: the code, or ``None``.
+
+    What passes for a fact of the product is the shop's to claim. What the law forbids, addresses and prices, what is untrue as
+    soon as the price or the stock moves, and what talks to a machine is not.
+    """
+    rules = _rules(language)
+    said = _said(text)
+    for match in rules.banned.finditer(said):
+        code = next((code for code, pattern in rules.codes if pattern.match(said, match.start())), "banned")
+        if not (code == "guarantee" and _WARRANTY.search(said)):
+            return code
+    return "untrue now" if rules.untrue[Promotion.NONE].search(said) else None
+
+
+#: "2-year warranty" is a fact of the product, unlike "guaranteed to please".
+_WARRANTY = re.compile(r"\d[- ](?:years?|months?)[- ](?:warranty|guarantee)|\d年(?:质保|保修)")
+
+
 def _said(text: str) -> str:
     """The text as the lists see it: lower case, accents off, typographic apostrophes plain, slots as upper-case names."""
     lower = text.lower()

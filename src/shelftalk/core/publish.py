@@ -12,26 +12,27 @@ from shelftalk.core.render import fill, slot_values, slots_in
 from shelftalk.core.reword import Ingredients
 from shelftalk.core.rules import PHRASEBOOK, ShelfRules
 from shelftalk.core.state import LiveCard, Stage
-from shelftalk.core.wording import clean_points
+from shelftalk.core.wording import clean_kind, clean_points
 
 
 def brief_for(facts: Facts, card: LiveCard, now_ms: int, rules: ShelfRules) -> Brief:
     """What the words of a card depend on, as of this moment."""
     language = card.locale.split("-", 1)[0].lower()
+    kind = clean_kind(facts.kind)
     return Brief(
         sku=facts.sku,
-        kind=facts.kind,
+        kind=kind,
         points=clean_points(facts.points),
         channel=card.channel,
         angle=card.angle,
-        anchor=card.anchor,
+        anchor=clean_kind(card.anchor or "") or None,
         promotion=promotion(facts, now_ms, rules.facts),
         tone=card.tone,
         branded=_brand_adds(facts, card.angle),
         locale=language,  # how words are spelled; amounts and days follow the card's own locale
         variant=rules.variant,
         # Of a product that has not even a kind the model knows nothing to say.
-        model=rules.model if facts.kind and language in rules.languages else PHRASEBOOK,
+        model=rules.model if kind and language in rules.languages else PHRASEBOOK,
     )
 
 

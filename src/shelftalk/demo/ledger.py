@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from shelftalk.core.labels import MAX_NAME, clean_label
+
 DAY_MS = 86_400_000
 PRIOR_PRICE_MS = 30 * DAY_MS
 MAX_AHEAD_MS = 5 * 60_000
@@ -142,7 +144,7 @@ def _truth(entries: list[Entry]) -> Truth:
     product = products[-1].fields if products else {}
     current = prices[-1].fields if prices else {}
     return Truth(
-        name=product.get("name"),
+        name=clean_label(str(product.get("name", "")), MAX_NAME) or None,  # as it is printed
         brand=product.get("brand"),
         price_minor=current.get("price_minor"),
         currency=current.get("currency"),
