@@ -13,7 +13,7 @@ QUIET    = $(if $(wildcard $(VENV)/*.stamp),--quiet)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check chaos soak sim bench-engine bench-pipeline kafka lock clean setup
+.PHONY: help demo test check chaos soak sim bench-shelf bench-engine bench-pipeline kafka lock clean setup
 
 help: ## Say what there is.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ soak: $(VENV)/dev.stamp ## Watch a worker for five minutes: is anything growing?
 
 sim: $(VENV)/dev.stamp ## Play simulated histories (SEEDS=1000); a failing one says how to play it again (ARGS="--seed 7").
 	@$(BIN)/python -m shelftalk.sim $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
+
+bench-shelf: $(VENV)/dev.stamp ## What a shelf costs as cards, products and profiles grow, some 5 minutes (ARGS="--products 10000 --texts 0").
+	@$(BIN)/python -m shelftalk.bench.shelf $(ARGS)
 
 bench-engine: $(VENV)/dev.stamp .venv-bench/stamp ## The engine beside onnxruntime-genai, llama.cpp and transformers, some 8 minutes (ARGS="--levels 16").
 	@$(BIN)/python -m shelftalk.bench.engine $(ARGS)

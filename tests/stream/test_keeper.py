@@ -4,13 +4,15 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
+from shelftalk.core.brief import Angle
 from shelftalk.core.card import Card, Rung, Status
 from shelftalk.core.effects import Erase, Hold, Publish, Write
 from shelftalk.core.ledger import Entry as LedgerEntry
 from shelftalk.core.ledger import Ledger
-from shelftalk.core.messages import Ask, Message, Mode, Release
+from shelftalk.core.messages import Ask, Message, Mode, Release, Seed
 from shelftalk.core.rules import ShelfRules
 from shelftalk.core.state import Board, Copybook, LiveCard, Shelf
 from shelftalk.core.words import Words
@@ -471,6 +473,43 @@ class TestCatchingUp:
         assert [card.revision for card in anew.tray.cards] == [lost.revision + 5_000]
         anew.message(lost)  # once more: it is recognised
         assert {card.card_id for card in anew.tray.cards} == {anew.tray.cards[0].card_id}
+
+
+class TestEarned:
+    """Words that name another product are written once they are wanted often; meanwhile the product is presented for itself."""
+
+    def wish(self, bench: Bench, number: int) -> None:
+        goes_with = ask(shopper_id=f"s{number}", origin=origin(number), because=Angle.GOES_WITH)
+        bench.message(msgspec.structs.replace(goes_with, seed=Seed(sku="jug-1", kind="jug", category="kitchen")))
+
+    def test_a_rare_wish_is_answered_with_general_words(self) -> None:
+        bench = Bench(RULES)
+        bench.inventory(upserted())
+        self.wish(bench, 0)
+        assert {write.brief.anchor for write in bench.tray.wanted} == {None}
+        assert bench.keeper.counts["not_yet_earned"] == 1
+        urgent = next(write for write in bench.tray.wanted if write.urgent)
+        bench.keeper.words(Words(urgent.brief, GOOD), bench.now_ms)
+        (card,) = (card for card in bench.tray.cards if card.shopper_id)
+        assert (card.provenance.angle, card.provenance.brief_id) == (Angle.GOES_WITH, urgent.brief.brief_id)
+
+    def test_a_common_one_gets_its_own(self) -> None:
+        bench = Bench(RULES)
+        bench.inventory(upserted())
+        for number in range(RULES.earned_at):
+            self.wish(bench, number)
+        assert [write.brief.anchor for write in bench.tray.wanted if write.earn] == ["jug"]
+
+    def test_a_refresh_is_no_wish(self) -> None:
+        bench = Bench(RULES)
+        bench.inventory(upserted())
+        self.wish(bench, 0)
+        urgent = next(write for write in bench.tray.wanted if write.urgent)
+        bench.keeper.words(Words(urgent.brief, GOOD), bench.now_ms)
+        for number in range(20):
+            bench.inventory(priced(4_100 + number, NOW + number))
+            bench.turn()
+        assert not any(write.earn for write in bench.tray.wanted)
 
 
 class TestAccounts:

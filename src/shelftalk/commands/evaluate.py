@@ -170,3 +170,17 @@ def guard(
             given = "; ".join(case.reasons) or "nothing"
             typer.echo(f"  expected {case.expected}, {case.outcome} for {given}: {case.text}")
     typer.echo(json.dumps({name: score.figures() for name, score in scores.items()}))
+
+
+@app.command()
+def crowd(
+    *,
+    seconds: Annotated[int, typer.Option(min=12, help="Simulated seconds.")] = 120,
+    rate: Annotated[float, typer.Option(min=1, help="Events a second.")] = 1_000.0,
+    seed: Annotated[int, typer.Option(help="Decides what the crowd does.")] = 1,
+    texts: Annotated[float, typer.Option(min=0.1, help="Texts a second that the model writes.")] = 40.0,
+) -> None:
+    """Play the demo's crowd in simulated time: how many events cost a generation?"""
+    from shelftalk.evaluate.crowd import evaluate_crowd  # noqa: PLC0415
+
+    typer.echo(json.dumps(evaluate_crowd(seconds=seconds, rate_per_s=rate, seed=seed, texts_per_s=texts)))

@@ -88,6 +88,11 @@ class Brief(msgspec.Struct, frozen=True, gc=False, array_like=True):
         return _brief_id(self)
 
     @property
+    def general(self) -> "Brief":
+        """The same without what ties it to another product: the product for itself."""
+        return msgspec.structs.replace(self, angle=Angle.INTRODUCE, anchor=None)
+
+    @property
     def language(self) -> str:
         """The language subtag of the locale, lower case."""
         return self.locale.split("-", 1)[0].lower()

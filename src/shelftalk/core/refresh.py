@@ -59,7 +59,8 @@ def _rewrite(state: ShelfState, card: LiveCard, brief: Brief, now_ms: int, rules
         return Step()
     text = state.copybook.texts.get(brief.brief_id)
     if text is None:
-        return Step(live={card.audience.key: card}, effects=[Write(brief, urgent=False)])
+        write = Write(brief, urgent=False, earn=brief.anchor is not None)
+        return Step(live={card.audience.key: card}, effects=[write])
     if text.model == PHRASEBOOK:
         return Step()
     better = msgspec.structs.replace(
@@ -151,6 +152,11 @@ def find_words(state: ShelfState, card: LiveCard, brief: Brief, now_ms: int, rul
         return publish(facts, card, now_ms, rules)
     if text is not None or brief.model == PHRASEBOOK:  # what the model wrote for it was refused, or there is no model
         return publish(facts, phrased(card, brief), now_ms, rules)
+    if brief.anchor is not None:
+        step = find_words(state, card, brief.general, now_ms, rules, wait=wait)
+        if wait:  # a shopper's wish counts, a refresh of what they were shown does not
+            step.effects.append(Write(brief, urgent=False, earn=True))
+        return step
     if wait:
         return Step(live={card.audience.key: card}, effects=[Write(brief, urgent=True)])
     step = publish(facts, phrased(card, brief), now_ms, rules)

@@ -20,6 +20,8 @@ class ShelfRules(msgspec.Struct, frozen=True):
         card_ttl_ms: how long a shopper's card is live if nothing replaces it.
         copy_ttl_ms: likewise for product copy, ads and posts.
         max_hops: how often an ask is passed on before it is dropped.
+        earned_at: wishes for a text that names another product ("goes with the kettle") before it is written. There are hundreds of
+            such briefs a product and few are wanted twice; until then the words that present the product for itself do.
         max_attempts: generations per brief before the phrasebook has the last word.
         tones: by placement, where a shop wants that; otherwise the voice is the product's own, so that placements share its texts.
         channels: what is written for everybody about each product, and in which locales; each product in those of
@@ -33,6 +35,7 @@ class ShelfRules(msgspec.Struct, frozen=True):
     copy_ttl_ms: int = 7 * 24 * 60 * MINUTE_MS
     max_hops: int = 3
     max_attempts: int = 3
+    earned_at: int = 4
     tones: dict[str, Tone] = {}
     channels: dict[Channel, Tone] = msgspec.field(
         default_factory=lambda: {Channel.COPY: Tone.WARM, Channel.AD: Tone.PLAIN, Channel.SOCIAL: Tone.PLAYFUL}

@@ -15,7 +15,7 @@ from shelftalk.core.facts import Facts
 from shelftalk.core.messages import Origin, Seed
 
 MAX_NEIGHBOURS = 60
-MAX_TEXTS = 64
+MAX_TEXTS = 128
 MAX_BOARD = 40
 
 #: A co-visit halves in two weeks: this week's pairs outweigh last month's, and a rare product still knows some.

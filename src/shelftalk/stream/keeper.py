@@ -39,6 +39,9 @@ from shelftalk.events.types import InventoryEvent
 from shelftalk.stream.account import Entry, Then, Together
 from shelftalk.stream.ports import Desk, Outlet, Store
 
+#: Briefs whose wishes are counted at one time.
+_WISHES = 100_000
+
 
 class Limits(msgspec.Struct, frozen=True):
     """Bounds of what one worker keeps.
@@ -96,6 +99,7 @@ class Keeper:
         self._live: dict[str, dict[str, LiveCard]] = {}
         self._waiting: dict[tuple[str, str], list[Entry]] = {}
         self._wanting: dict[str, dict[str, None]] = {}  # by brief: the live cards, in order
+        self._wishes: dict[str, int] = {}  # by brief that has to be earned; the latest last
         self._writing: dict[str, tuple[str, int]] = {}  # by brief: the product, and since when
         self._deadlines: list[tuple[int, str, str, int]] = []
         self._wakes: list[tuple[int, str]] = []
@@ -396,7 +400,9 @@ class Keeper:
                 self._unsure.get(card.sku, set()).discard(audience.key)
                 self._outlet.publish(effect, owed_by)
             case Write(brief=brief):
-                if brief.brief_id not in self._writing or effect.urgent:
+                if effect.earn and not self._earned(brief.brief_id):
+                    self.counts["not_yet_earned"] += 1
+                elif brief.brief_id not in self._writing or effect.urgent:
                     self._writing.setdefault(brief.brief_id, (brief.sku, now_ms))
                     self._desk.write(effect)
             case Send(message=message):
@@ -408,6 +414,14 @@ class Keeper:
                 self._outlet.erase(effect, owed_by)
             case Drop(reason=reason):
                 self.counts[f"drop_{reason}"] += 1
+
+    def _earned(self, brief_id: str) -> bool:
+        """Count a wish for a text, and say whether there were enough. The longest unwished for is forgotten."""
+        wishes = self._wishes.pop(brief_id, 0) + 1
+        self._wishes[brief_id] = wishes
+        if len(self._wishes) > _WISHES:
+            del self._wishes[next(iter(self._wishes))]
+        return wishes >= self.rules.earned_at
 
     # --- refreshing --------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,112 @@
+"""``shelftalk evaluate crowd``: what the demo's crowd costs in generations, played in simulated time.
+
+The crowd of the demo store comes at a steady rate; react, shelves and fence are those of production; the model is one that writes
+so many texts a second. What is counted is how many texts are begun for each event: texts are shared by brief, so the share falls
+while the copybooks fill, and stays where the shop's own changes (sales, stock, new products) and rare briefs keep it.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from shelftalk.core.react import Policy
+from shelftalk.core.rules import ShelfRules
+from shelftalk.demo.catalogue import load_demo_store, load_searches
+from shelftalk.demo.crowd import Crowd
+from shelftalk.demo.plan import Stream
+from shelftalk.evaluate.small_world import SmallWorld
+
+_START_MS: Final = 1_800_000_000_000
+
+#: How often the keeper has a turn, in simulated time.
+_TURN_MS: Final = 50
+
+
+class Window(msgspec.Struct):
+    """Some seconds of the crowd."""
+
+    until_s: int
+    events: int = 0
+    shoppers_events: int = 0
+    asked: int = 0
+    generations: int = 0
+    cards: int = 0
+
+    @property
+    def share(self) -> float:
+        """Generations an event."""
+        return self.generations / max(self.events, 1)
+
+
+def play(
+    *,
+    seconds: int,
+    window_s: int,
+    rate_per_s: float,
+    seed: int = 1,
+    texts_per_s: float = 40.0,
+    on_window: Callable[[Window], None] = lambda _: None,
+) -> list[Window]:
+    """Play the crowd.
+
+    Args:
+        seconds: of simulated time, after the doors open.
+        window_s: how many make a window.
+        rate_per_s: events a second.
+        seed: decides what the crowd does.
+        texts_per_s: what the model writes.
+        on_window: told of each that is over.
+    """
+    crowd = Crowd(load_demo_store().products, load_searches(), seed, rate_per_s, _START_MS)
+    world = SmallWorld(ShelfRules(model="simulated"), Policy(), texts_per_s=texts_per_s)
+    windows: list[Window] = []
+    window, turned_ms, began = Window(window_s), _START_MS, (0, 0, 0)
+    for planned in crowd:
+        while turned_ms + _TURN_MS <= planned.due_ms:
+            turned_ms += _TURN_MS
+            world.turn(turned_ms)
+        if planned.due_ms >= _START_MS + window.until_s * 1000:
+            now = _so_far(world)
+            window.asked, window.generations, window.cards = (a - b for a, b in zip(now, began, strict=True))
+            windows.append(window)
+            on_window(window)
+            began, window = now, Window(window.until_s + window_s)
+            if windows[-1].until_s >= seconds:
+                return windows
+        window.events += 1
+        window.shoppers_events += planned.stream is Stream.BEHAVIOUR
+        world.take(planned.stream.value, planned.key, planned.value, planned.due_ms)
+    return windows
+
+
+def _so_far(world: SmallWorld) -> tuple[int, int, int]:
+    asked = sum(count for what, count in world.react.counts.items() if what.endswith("_asked"))
+    return asked, world.writer.generations, world.tray.counts["cards"]
+
+
+def evaluate_crowd(*, seconds: int, rate_per_s: float, seed: int, texts_per_s: float) -> dict[str, Any]:
+    """Play, print a row a window, and return the figures; warm is the last third."""
+    window_s = max(seconds // 12, 1)
+    print(f"{'until':>8}{'events':>10}{'asked':>9}{'cards':>9}{'texts':>8}{'an event':>10}")
+
+    def say(window: Window) -> None:
+        print(
+            f"{window.until_s:>6} s{window.events:>10,}{window.asked:>9,}{window.cards:>9,}"
+            f"{window.generations:>8,}{window.share:>10.2%}"
+        )
+        sys.stdout.flush()
+
+    windows = play(
+        seconds=seconds, window_s=window_s, rate_per_s=rate_per_s, seed=seed, texts_per_s=texts_per_s, on_window=say
+    )
+    warm = windows[-max(len(windows) // 3, 1) :]
+    return {
+        "seconds": seconds,
+        "events_per_s": rate_per_s,
+        "events": sum(window.events for window in windows),
+        "generations": sum(window.generations for window in windows),
+        "generations_per_event": round(sum(w.generations for w in windows) / sum(w.events for w in windows), 5),
+        "generations_per_event_warm": round(sum(w.generations for w in warm) / sum(w.events for w in warm), 5),
+    }
