@@ -61,10 +61,12 @@ def _apache_kafka() -> Iterator[str | None]:
 
 @contextlib.contextmanager
 def worker(
-    bootstrap: str, folder: Path, *options: str, name: str = "shelftalk", engine_threads: int = 0
+    bootstrap: str, folder: Path, *options: str, name: str = "shelftalk", model: Path | None = None
 ) -> Iterator[Entrant]:
     """`shelftalk worker`."""
-    settings = settings_for(name, bootstrap, str(folder), engine={"threads": engine_threads})
+    settings = settings_for(
+        name, bootstrap, str(folder), engine={"model_folder": None if model is None else str(model)}
+    )
     config = folder / f"{name}.toml"
     config.write_text("\n".join(to_toml(settings.masked())))
     course = Course(settings, TABLES)

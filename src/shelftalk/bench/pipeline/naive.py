@@ -39,7 +39,7 @@ def make_app(servers: str, name: str, prefix: str, engine: Engine) -> faust.App:
             product = products.get(event.get("sku", ""))
             if event["type"] != "product_viewed" or product is None:
                 continue
-            brief = _brief(product)
+            brief = _brief(product, engine.prompt_variant or DEFAULT_VARIANT)
             request = Request(
                 key=event["event_id"],
                 prompt=prompt_for(brief),
@@ -55,7 +55,7 @@ def make_app(servers: str, name: str, prefix: str, engine: Engine) -> faust.App:
     return app
 
 
-def _brief(product: dict[str, Any]) -> Brief:
+def _brief(product: dict[str, Any], variant: str) -> Brief:
     return Brief(
         sku=product["sku"],
         kind=product["kind"],
@@ -67,7 +67,7 @@ def _brief(product: dict[str, Any]) -> Brief:
         tone=Tone.PLAIN,
         branded=True,
         locale="en",
-        variant=DEFAULT_VARIANT,
+        variant=variant,
         model="naive",
     )
 

@@ -19,7 +19,7 @@ from shelftalk.bench.pipeline.course import Answers, Course, Spent
 from shelftalk.bench.pipeline.processes import Contestant
 from shelftalk.bench.pipeline.workload import Shop
 from shelftalk.errors import ShelftalkError
-from shelftalk.modelling.build import ensure_default_model
+from shelftalk.modelling.build import DEFAULT_ADAPTER, SMALL_MODEL, ensure_model
 
 _READY_S, _BURST_S = 120.0, 240.0
 
@@ -107,7 +107,7 @@ def with_model(bootstrap: str, folder: Path, arguments: argparse.Namespace) -> t
     The naive form is measured as it likes it best: it has a backlog and the machine for itself, and a card counts as in time if
     *writing* it took no longer than the deadline, however long its event waited. The worker must hold a fixed rate from outside.
     """
-    model = ensure_default_model(lambda *_: None)
+    model = ensure_model(lambda *_: None, arguments.model)
     shop = Shop(arguments.products)
     catalogue = list(shop.catalogue(time.time_ns() // 1_000_000 - 3_600_000))
     with naive(bootstrap, folder, model) as (course, process):
@@ -118,7 +118,7 @@ def with_model(bootstrap: str, folder: Path, arguments: argparse.Namespace) -> t
         took_ms = [after - before for before, after in pairwise(at_ms)]
         naive_per_s = sum(took <= DEADLINE_MS for took in took_ms) / (sum(took_ms) / 1000)
         say(f"naive: {statistics.median(took_ms):.0f} ms a card, {naive_per_s:.2f} cards/s in time")
-    with worker(bootstrap, folder, name="shelftalk-model") as (course, process):
+    with worker(bootstrap, folder, name="shelftalk-model", model=model) as (course, process):
         course.send(catalogue)
         course.settle(process, _READY_S)
         course.pace(process, shop.event, arguments.model_rate, 5)  # warm up: the first texts are written
@@ -151,6 +151,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=float, default=40, help="events a second for latency (default: %(default)s)")
     parser.add_argument("--model-rate", type=float, default=100, help="likewise, with the model (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=10, help="of either (default: %(default)s)")
+    parser.add_argument(
+        "--model",
+        choices=(DEFAULT_ADAPTER, SMALL_MODEL),
+        default=DEFAULT_ADAPTER,
+        help="of both (default: %(default)s)",
+    )
     parser.add_argument("--only", choices=("race", "model"), help="half of it")
     return parser
 
