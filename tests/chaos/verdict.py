@@ -389,10 +389,13 @@ def _prices(topics: Mapping[str, list[Record]], verdict: Verdict) -> None:
         if card["value"] is not None:  # when it was rendered, not when a slow network brought it
             card["timestamp_ms"] = card["value"]["published_at_ms"]
     report: Report = verify(events, cards)
-    for kind, count in report.counts.items():
+    for kind, found in report.counts.items():
+        count = found
         if kind in _LATE:
             verdict.late_facts += count
-        if kind in _LATE | _STYLE:
+        if kind == "revision":  # a crash had asks answered once more, from newer facts: of equals the later counts
+            count -= _answered_again([card for card in cards if card["value"] is not None])
+        if kind in _LATE | _STYLE or not count:
             continue
         verdict.wrong[kind] += count
         verdict.examples.setdefault(kind, []).extend(report.examples[kind])
@@ -429,6 +432,20 @@ def _as_kept(records: Iterable[Record], verdict: Verdict) -> list[Record]:
         newest[key] = max(made, newest.get(key, (0, 0)))
         kept.append(record)
     return kept
+
+
+def _answered_again(cards: list[Fields]) -> int:
+    """Cards that answer an ask which the same shelf had answered from older facts, with the same revision."""
+    answers: dict[tuple[str, str, int], int] = {}
+    found = 0
+    for card in (line["value"] for line in cards if line["value"]["provenance"]["trigger"] == "ask"):
+        place, source = (
+            (f"{card['shopper_id']}|{card['placement']}", card["sku"], card["revision"]),
+            card["facts"]["source_offset"],
+        )
+        found += source > answers.get(place, source)
+        answers[place] = source
+    return found
 
 
 def _went_back(cards: list[Fields], verdict: Verdict) -> None:
