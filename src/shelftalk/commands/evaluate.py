@@ -175,10 +175,10 @@ def guard(
 @app.command()
 def crowd(
     *,
-    seconds: Annotated[int, typer.Option(min=12, help="Simulated seconds.")] = 120,
+    seconds: Annotated[int, typer.Option(min=12, help="Simulated seconds.")] = 360,
     rate: Annotated[float, typer.Option(min=1, help="Events a second.")] = 1_000.0,
     seed: Annotated[int, typer.Option(help="Decides what the crowd does.")] = 1,
-    texts: Annotated[float, typer.Option(min=0.1, help="Texts a second that the model writes.")] = 40.0,
+    texts: Annotated[float, typer.Option(min=0.1, help="Texts a second that the model can write.")] = 1_000.0,
 ) -> None:
     """Play the demo's crowd in simulated time: how many events cost a generation?"""
     from shelftalk.evaluate.crowd import evaluate_crowd  # noqa: PLC0415

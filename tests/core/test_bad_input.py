@@ -1,0 +1,64 @@
+"""What becomes of bad input: the table in ``src/shelftalk/core/README.md``, line by line."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from shelftalk.core.brief import Promotion
+from shelftalk.core.facts import Facts, percent_off, prior_price_minor, promotion
+from shelftalk.core.react import Policy, react
+from shelftalk.core.shelf import on_ask
+from shelftalk.errors import BadInputError
+from shelftalk.events.codec import MAX_CLOCK_SKEW_MS, decode_inventory, encode
+from shelftalk.events.types import ProductViewed
+from tests.core.making import NO_MODEL, NOW, ask, cards, folded, origin, priced, reasons, shelf, stocked, upserted
+
+
+def test_no_card_is_written_about_a_product_without_facts() -> None:
+    step = on_ask(shelf(Facts(sku="kettle-1")), ask(), NOW, NO_MODEL)
+    assert reasons(step) == ["unknown_sku"]
+    assert {publish.card.text for publish in cards(step)} == {""}  # the placement is emptied
+
+
+@pytest.mark.parametrize(
+    ("event", "wrong"),
+    [
+        (priced(4_000), {"price_minor": 0}),
+        (priced(4_000), {"price_minor": -1}),
+        (stocked(4), {"stock": -1}),
+        (upserted(), {"price_minor": 0}),
+        (upserted(), {"stock": -3}),
+    ],
+)
+def test_an_impossible_amount_is_a_dead_letter(event: Any, wrong: dict[str, int]) -> None:
+    fields = msgspec.json.decode(encode(event)) | wrong
+    with pytest.raises(BadInputError) as refused:
+        decode_inventory(msgspec.json.encode(fields), NOW + 1)
+    assert refused.value.reason == "schema"
+
+
+def test_a_price_that_rose_has_no_was_price() -> None:
+    facts = folded(upserted(price_minor=4_000), priced(5_000))
+    assert (prior_price_minor(facts), percent_off(facts)) == (None, None)
+    assert promotion(facts, NOW, NO_MODEL.facts) is Promotion.NONE
+
+
+def test_what_has_not_happened_yet_is_a_dead_letter_beyond_a_clocks_error() -> None:
+    assert decode_inventory(encode(priced(4_000, NOW + MAX_CLOCK_SKEW_MS)), NOW)
+    with pytest.raises(BadInputError) as refused:
+        decode_inventory(encode(priced(4_000, NOW + MAX_CLOCK_SKEW_MS + 1)), NOW)
+    assert refused.value.reason == "time_in_future"
+
+
+def test_a_shopper_of_ten_thousand_events_a_second_causes_no_more_than_one_of_fifty() -> None:
+    profile, policy, sent = None, Policy(), 0
+    for number in range(10_000):
+        event = ProductViewed(
+            event_id=f"e{number}", occurred_at_ms=NOW + number // 10, shopper_id="bot", sku=f"p{number % 97}"
+        )
+        reaction = react(profile, event, origin(number, at_ms=NOW), policy)
+        profile, sent = reaction.profile, sent + len(reaction.messages)
+    assert reaction.outcome == "flood"
+    per_event = 1 + policy.tell  # what was met with what; and one ask within the debounce
+    assert sent <= policy.max_events_per_second * per_event + len(policy.placements) + 2
