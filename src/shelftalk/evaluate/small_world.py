@@ -180,6 +180,7 @@ class Writer:
 
     def written(self, now_ms: int) -> Iterator[Words]:
         """What is ready by now."""
+        self._free_ms = self._free_ms or now_ms  # it begins with its first turn
         while (self._urgent or self._leisure) and self._free_ms + self._each_ms <= now_ms:
             self._free_ms += self._each_ms
             brief, attempt = (self._urgent or self._leisure).popitem()[0]
