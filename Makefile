@@ -13,7 +13,7 @@ QUIET    = $(if $(wildcard $(VENV)/*.stamp),--quiet)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check chaos soak sim bench-shelf bench-engine bench-pipeline kafka lock clean setup
+.PHONY: help demo test check chaos soak sim bench-shelf bench-engine bench-pipeline kafka lock clean setup fuzz sbom audit
 
 help: ## Say what there is.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,20 @@ bench-pipeline: $(VENV)/dev.stamp .venv-bench-pipeline/stamp ## The worker besid
 
 kafka: ## Run an Apache Kafka on localhost:9092 in the foreground (Java 17, Maven; no Docker).
 	@$(PYTHON) tests/kafka/broker.py $(ARGS)
+
+fuzz: $(VENV)/dev.stamp ## Fuzz the decoders with Atheris (SECONDS=60 for each).
+	@for target in behaviour inventory message log_line words; do echo "==> $$target"; \
+	  $(BIN)/python -m tests.fuzz $$target -max_total_time=$(or $(SECONDS),60) -verbosity=0 -artifact_prefix=out/ || exit 1; done
+
+sbom: ## Write out/sbom.json: every locked package with its hashes, as CycloneDX.
+	@mkdir -p out && $(PYTHON) .ci/sbom.py $(LOCKS)/run.txt > out/sbom.json && echo out/sbom.json
+
+audit: ## Look the locked packages up among known vulnerabilities (pip-audit; needs the network).
+	@test -x .venv-audit/bin/pip-audit || { $(PYTHON) -m venv .venv-audit && \
+	  .venv-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1; }
+	@.venv-audit/bin/pip-audit --progress-spinner=off --disable-pip --require-hashes -r $(LOCKS)/run.txt > out/audit.log 2>&1; \
+	  code=$$?; cat out/audit.log; if grep -qiE 'connection|timed out|resolve|HTTPError|ServiceError' out/audit.log; then \
+	  echo "audit: the vulnerability service cannot be reached from here; nothing was checked" >&2; exit 3; fi; exit $$code
 
 # --- the environment --------------------------------------------------------------------------------------------------
 

@@ -18,9 +18,11 @@ from shelftalk.core.brief import Brief
 from shelftalk.core.card import Card
 from shelftalk.core.labels import MAX_NAME, clean_label
 from shelftalk.core.prompt import prompt_for
+from shelftalk.core.react import Policy, react
 from shelftalk.core.wording import clean_points
 from shelftalk.core.words import Words
-from tests.core.making import NOW, RULES, ask, upserted
+from shelftalk.events.types import ProductsSearched
+from tests.core.making import NOW, RULES, ask, origin, upserted
 from tests.stream.test_keeper import Bench
 
 CORPUS: dict[str, list[str]] = json.loads((Path(__file__).parent / "injections.json").read_text())
@@ -135,3 +137,19 @@ def test_ordinary_names_stay_as_they_are() -> None:
 def test_the_corpus_is_large_enough_and_of_many_kinds() -> None:
     assert sum(map(len, CORPUS.values())) >= 200
     assert len({text for texts in CORPUS.values() for text in texts}) == sum(map(len, CORPUS.values()))
+
+
+def test_a_search_and_an_identity_reach_no_shelf_and_no_prompt() -> None:
+    """The query is not even kept; of the shopper a shelf knows the id, and a brief has no place for it."""
+    event = ProductsSearched(
+        event_id="e", occurred_at_ms=NOW, shopper_id="canary-id", query="canary query {price}", results=("sku-0",)
+    )
+    reaction = react(None, event, origin(0), Policy())
+    assert reaction.messages
+    assert b"query" not in msgspec.json.encode(reaction)
+    bench = Bench(RULES)
+    bench.inventory(msgspec.structs.replace(upserted(), sku="sku-0"))
+    bench.message(*reaction.messages)
+    assert bench.tray.wanted
+    assert all("canary" not in prompt_for(write.brief) for write in bench.tray.wanted)
+    assert all("canary" not in repr(write.brief) for write in bench.tray.wanted)

@@ -59,10 +59,11 @@ def verify(
     """Check a demo's recorded cards against its recorded events, trusting neither."""
     from shelftalk.demo.verify import describe, verify_folder  # noqa: PLC0415
     from shelftalk.errors import ConfigError  # noqa: PLC0415
+    from shelftalk.terminal import safe  # noqa: PLC0415
 
     try:
         report = verify_folder(folder)
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(f"{folder}: not what `shelftalk demo --out` writes: {error!r}") from error
-    typer.echo("\n".join(describe(report)))
+    typer.echo("\n".join(map(safe, describe(report))))
     raise typer.Exit(0 if report.clean else 1)

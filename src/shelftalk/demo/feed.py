@@ -10,6 +10,7 @@ import msgspec
 
 from shelftalk.core.money import format_money
 from shelftalk.demo.records import Seen
+from shelftalk.terminal import safe
 
 #: A line is not followed by the next faster than a person reads.
 EVENT_EVERY_S, CARD_EVERY_S = 0.4, 0.9
@@ -75,7 +76,7 @@ class Feed:
         now_s = self._clock()
         if line and now_s >= self._next_event_s:
             self._next_event_s = now_s + EVENT_EVERY_S
-            self.events.append(line)
+            self.events.append(safe(line))
 
     def _sender(self, seen: Seen) -> str:
         return (
@@ -152,10 +153,10 @@ class Feed:
         why = {"ask": provenance["because"], "facts": "price or stock moved", "rewrite": "better words"}
         channel = "" if card["channel"] == "card" else f"{card['channel']}: "
         line = CardLine(
-            name=facts["name"],
+            name=safe(facts["name"]),
             price=price,
-            text=card["text"],
-            why=channel + why.get(provenance["trigger"], provenance["because"]),
+            text=safe(card["text"]),
+            why=safe(channel + why.get(provenance["trigger"], provenance["because"])),
             rung=provenance["rung"],
             latency_ms=latency_ms,
             moved=moved,
