@@ -127,3 +127,86 @@ def show(
     for row in found.rows(records) if records else ():
         key, value = (None if raw is None else raw.decode(errors="replace") for raw in (row.key, row.value))
         typer.echo(f"{row.topic}[{row.partition}]@{row.offset} {row.timestamp_ms} {key} {value}")
+
+
+@app.command()
+def run(
+    recording: Annotated[Path, typer.Argument(help="A file, or a folder of parts.")],
+    *,
+    speed: Annotated[float, typer.Option(min=0.001, help="Recorded seconds in one second.")] = 1.0,
+    rate: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Records a second, evenly; shoppers are multiplied until --speed is true."),
+    ] = None,
+    for_: Annotated[
+        float | None, typer.Option("--for", parser=seconds, metavar="TIME", help="End after so long.")
+    ] = None,
+    loop: Annotated[bool, typer.Option(help="Begin again at the end.")] = False,
+    ramp: Annotated[
+        float, typer.Option(parser=seconds, metavar="TIME", help="Grow to the full pace in so long.")
+    ] = 0.0,
+    users: Annotated[int | None, typer.Option(min=1, help="Each shopper comes so often, as another one each.")] = None,
+    products: Annotated[int, typer.Option(min=1, help="Each product is there so often, as another one each.")] = 1,
+    warm_up: Annotated[
+        float | None,
+        typer.Option(parser=seconds, metavar="TIME", help="Measured only after that; 5s or the ramp if not given."),
+    ] = None,
+    drain: Annotated[
+        float, typer.Option(parser=seconds, metavar="TIME", help="Wait so long for what is open at the end.")
+    ] = 60.0,
+    slo: Annotated[str, typer.Option(help='Objectives such as "p99<300ms,lost=0"; exit code 1 if one is broken.')] = "",
+    out: Annotated[Path | None, typer.Option(file_okay=False, help="Folder for result, page and cards.")] = None,
+    bootstrap_servers: Annotated[
+        str | None,
+        typer.Option(help="Drive the workers that run on this Kafka; without it, a broker and a worker are started."),
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Start so many workers, on topics of their own.")] = None,
+    partitions: Annotated[int, typer.Option(min=1, help="Of the topics for workers started here.")] = 4,
+    metrics: Annotated[
+        list[str] | None, typer.Option(help="Where running workers show figures: http://.../metrics.")
+    ] = None,
+    phrasebook_only: Annotated[bool, typer.Option(help="Start workers without a model.")] = False,
+    records: Annotated[int, typer.Option(min=1, help="Play so many records of the recording at most.")] = 1_000_000,
+    rows: Annotated[bool, typer.Option("--rows", help="Plain lines, even on a terminal.")] = False,
+) -> None:
+    """Play a recording and measure what it causes; without a broker, everything is started here.
+
+    Exit codes: 0 objectives kept; 1 broken, or something failed; 2 a mistake in what was asked for; 3 no verdict, because the
+    generator of load could not keep up.
+    """
+    from rich.console import Console  # noqa: PLC0415
+
+    from shelftalk.demo.words import find_model  # noqa: PLC0415
+    from shelftalk.replay.progress import stop_on_signal  # noqa: PLC0415
+    from shelftalk.replay.run import Options, run  # noqa: PLC0415
+    from shelftalk.replay.schedule import Pace  # noqa: PLC0415
+    from shelftalk.replay.site import Where  # noqa: PLC0415
+
+    console = Console(highlight=False)
+    pace = Pace(speed=speed, rate_per_s=rate, seconds=for_, loop=loop, ramp_s=ramp, users=users, products=products)
+    own = bootstrap_servers is None or workers is not None
+    model = find_model(console, plain=rows, phrasebook_only=phrasebook_only) if own else None
+    where = Where(
+        bootstrap=bootstrap_servers, workers=workers, partitions=partitions, model=model, metrics=tuple(metrics or ())
+    )
+    options = Options(
+        recording=recording,
+        pace=pace,
+        where=where,
+        out=out or _folder("run", recording),
+        warm_up_s=warm_up,
+        drain_s=drain,
+        slo=slo,
+        records=records,
+        plain=rows,
+    )
+    with stop_on_signal() as stop:
+        code = run(options, console, stop)
+    raise typer.Exit(code)
+
+
+def _folder(what: str, recording: Path) -> Path:
+    """A new place under ``out/``, named so that the newest comes last."""
+    from datetime import datetime  # noqa: PLC0415
+
+    return Path("out") / "replay" / f"{what}-{recording.stem}-{datetime.now():%Y%m%d-%H%M%S}"  # noqa: DTZ005  for a person here

@@ -42,11 +42,13 @@ class WorkerProcess:
 
     Attributes:
         log: everything it prints.
+        metrics_url: where it shows its figures.
     """
 
     def __init__(self, process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
         self._process = process
         self._url = f"http://127.0.0.1:{port}"
+        self.metrics_url = f"{self._url}/metrics"
         self.log = log
 
     @property
@@ -91,8 +93,7 @@ class WorkerProcess:
 
     def metrics(self) -> dict[str, float]:
         """Its counters and gauges by name, with their labels: ``shelftalk_reactions_total{what="asked"}``."""
-        body = self._get("/metrics")
-        return {} if body is None else parse_metrics(body)
+        return scrape(self.metrics_url)
 
     def stop(self, timeout_s: float) -> bool:
         """Ask it to drain and end; after the deadline it is killed.
@@ -114,11 +115,21 @@ class WorkerProcess:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-_LAST_LINES:]) or "it printed nothing"
 
     def _get(self, path: str) -> bytes | None:
-        try:
-            with urllib.request.urlopen(self._url + path, timeout=_ANSWER_S) as answer:  # noqa: S310  loopback only
-                return bytes(answer.read())
-        except (urllib.error.URLError, OSError):
-            return None
+        return _fetch(self._url + path)
+
+
+def scrape(url: str) -> dict[str, float]:
+    """Counters and gauges of a Prometheus endpoint, by name with labels; nothing where it does not answer."""
+    body = _fetch(url)
+    return {} if body is None else parse_metrics(body)
+
+
+def _fetch(url: str) -> bytes | None:
+    try:
+        with urllib.request.urlopen(url, timeout=_ANSWER_S) as answer:  # noqa: S310  of workers, as the user names them
+            return bytes(answer.read())
+    except (urllib.error.URLError, OSError):
+        return None
 
 
 @contextlib.contextmanager

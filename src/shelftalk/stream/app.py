@@ -20,7 +20,7 @@ import msgspec
 import structlog
 import uvloop
 from faust.types import TP
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from shelftalk.core.ledger import Ledger
@@ -96,6 +96,7 @@ class Worker:
         self.ledger: Ledger[TP] = Ledger(settings.in_flight)
         self.lease = Lease(settings.kafka.session_timeout_s)
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self.registry.register(_Collector(self))
         self.on_drain: list[Callable[[], None]] = []
         self.on_stopped: list[Callable[[], None]] = []
