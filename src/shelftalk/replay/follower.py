@@ -13,7 +13,6 @@ from confluent_kafka import OFFSET_END, Consumer, Message, TopicPartition
 from shelftalk.errors import BrokerError
 from shelftalk.replay.marking import HEADER, seq_of
 from shelftalk.replay.measure import Latencies
-from shelftalk.replay.progress import keep_time
 from shelftalk.replay.recorder import partitions_of
 from shelftalk.replay.sender import Clock
 from shelftalk.replay.texts import Said
@@ -114,7 +113,6 @@ class Follower(threading.Thread):
 
     def run(self) -> None:
         """Read until `stop`."""
-        keep_time()
         try:
             while not self._stop_asked.is_set():
                 self._read(_POLL_S)

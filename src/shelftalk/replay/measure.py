@@ -6,15 +6,20 @@ three significant digits from a microsecond to ten minutes.
 """
 
 import threading
+from collections import deque
 from typing import Any
 
 import msgspec
+import numpy as np
 from hdrh.histogram import HdrHistogram
 
 _LONGEST_US = 600_000_000
 
 #: Over time two digits do, and a second takes some 20 kB.
 _FINEST_US, _DIGITS, _DIGITS_OVER_TIME = 100, 3, 2
+
+#: Of so many newest are the percentiles of the live view.
+_WINDOW = 2_000
 
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p999": 99.9}
 
@@ -49,6 +54,7 @@ class Latencies:
         self._from_s = from_s
         self._all = HdrHistogram(1, _LONGEST_US, _DIGITS)
         self._seconds: dict[int, Any] = {}
+        self._newest: deque[tuple[float, float]] = deque(maxlen=_WINDOW)
         self._lock = threading.Lock()
 
     def add(self, due_s: float, latency_s: float) -> None:
@@ -60,6 +66,7 @@ class Latencies:
         """
         us = min(max(1, round(latency_s * 1e6)), _LONGEST_US)
         with self._lock:
+            self._newest.append((due_s, latency_s))
             if due_s >= self._from_s:
                 self._all.record_value(us)
             second = self._seconds.get(int(due_s))
@@ -77,14 +84,15 @@ class Latencies:
         with self._lock:
             return {second: spread_of(histogram) for second, histogram in sorted(self._seconds.items())}
 
-    def recent(self, before_s: float, seconds: int = 3) -> Spread:
-        """Of what was due within the last seconds before a moment."""
-        newest = HdrHistogram(_FINEST_US, _LONGEST_US, _DIGITS_OVER_TIME)
+    def recent(self, before_s: float, seconds: float = 3.0) -> Spread:
+        """Of what was due within the last seconds before a moment; at most of the newest `_WINDOW`."""
         with self._lock:
-            for second in range(int(before_s) - seconds, int(before_s) + 1):
-                if second in self._seconds:
-                    newest.add(self._seconds[second])
-            return spread_of(newest)
+            newest = [latency_s * 1000 for due_s, latency_s in self._newest if due_s >= before_s - seconds]
+        if not newest:
+            return Spread()
+        found = np.percentile(newest, list(PERCENTILES.values()))
+        named = {name: float(value) for name, value in zip(PERCENTILES, found, strict=True)}
+        return Spread(count=len(newest), mean=float(np.mean(newest)), max=max(newest), **named)
 
     def encoded(self) -> str:
         """All after the warm-up, in HDR's own compressed form, which its tools read and merge."""

@@ -1,7 +1,6 @@
 """One playing of a schedule at a site: opening, pace, and the wait for all that it caused."""
 
 import contextlib
-import time
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,18 +11,18 @@ import msgspec
 from shelftalk.replay.follower import OUTPUTS, Counts, Follower
 from shelftalk.replay.lag import Lag
 from shelftalk.replay.measure import Latencies, Spread
-from shelftalk.replay.progress import quick_switches
+from shelftalk.replay.progress import punctual
 from shelftalk.replay.schedule import STREAMS, Schedule
 from shelftalk.replay.sender import Clock, Sender
 from shelftalk.replay.site import Site
 from shelftalk.replay.texts import Said
 from shelftalk.replay.timeline import Sample, Sampler
 
-_STEP_S = 0.05
+_STEP_S = 0.2
 _START_IN_S = 0.3
 _FINISH_S = 15.0
 
-#: What is told while nothing else is to be said about it.
+#: How long workers may take to know the catalogue.
 SETTLE_S = 60.0
 
 
@@ -112,7 +111,7 @@ def play(site: Site, schedule: Schedule, how: How, watch: Watch, keep: Callable[
     Raises:
         BrokerError: the brokers do not answer, or a topic is not there.
     """
-    with quick_switches():
+    with punctual():
         return _Playing(site, schedule, how, watch, keep).play()
 
 
@@ -194,7 +193,7 @@ class _Playing:
         while opening.is_alive():
             if not self._watching(Stage("opening")):
                 opening.stop()
-            time.sleep(_STEP_S)
+            opening.join(_STEP_S)
         if opening.failed:
             self._failures.append(
                 f"{opening.failed:,} records of the catalogue were not taken: {_worst(opening.reasons)}"
@@ -209,7 +208,7 @@ class _Playing:
             while self._sender.is_alive() and self._healthy():
                 if not self._watching(self._stage("playing", sampler)):
                     break
-                time.sleep(_STEP_S)
+                self._sender.join(_STEP_S)
         finally:
             self._sender.stop()
             self._sender.join()

@@ -16,11 +16,12 @@ from shelftalk.replay import result as results
 from shelftalk.replay.live import View, view_for
 from shelftalk.replay.play import How, Played, Stage, play
 from shelftalk.replay.recording import Recorded, Recording
+from shelftalk.replay.report import write_report
 from shelftalk.replay.result import Result
 from shelftalk.replay.schedule import Pace, Schedule
 from shelftalk.replay.site import Site, Where, site
 from shelftalk.replay.slo import parse
-from shelftalk.replay.texts import TextsWriter
+from shelftalk.replay.texts import TextsWriter, read_texts
 
 #: What is due this early counts for nothing where nothing is said, and no more than a fifth of the whole.
 WARM_UP_S = 5.0
@@ -133,7 +134,8 @@ def run(options: Options, console: Console, stop: Event) -> int:
     )
     found.verdicts = results.judged(objectives, found)
     results.write(found, options.out)
-    for text in ("", *results.summary(found), f"result: {options.out / results.FILE}"):
+    report = write_report(found, read_texts(options.out), options.out)
+    for text in ("", *results.summary(found), f"page: {report}; figures: {options.out / results.FILE}"):
         say(text)
     return exit_code(found)
 

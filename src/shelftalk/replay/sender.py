@@ -11,7 +11,6 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from shelftalk.replay.marking import marked
 from shelftalk.replay.measure import Latencies
-from shelftalk.replay.progress import keep_time
 from shelftalk.replay.schedule import Send
 from shelftalk.stream.settings import Kafka, confluent_config
 
@@ -108,7 +107,6 @@ class Sender(threading.Thread):
 
     def run(self) -> None:
         """Send to the end."""
-        keep_time()
         try:
             for send in self._sends:
                 if not self._wait(send.due_s):
