@@ -121,8 +121,10 @@ def main() -> None:
     the model).
     """
     debug = os.environ.get(DEBUG_VARIABLE) == "1"
+    arguments = sys.argv[1:]
+    del sys.argv[1:]  # Faust, once imported, would take the `--loop` and `--debug` of any program for its own
     try:
-        build(sys.argv[1:])(prog_name="shelftalk")
+        build(arguments)(arguments, prog_name="shelftalk")
     except ModuleNotFoundError as error:
         extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
         if debug or extra is None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shelftalk.errors import ConfigError
@@ -29,6 +29,7 @@ rows = st.lists(
 )
 
 
+@settings(deadline=None, max_examples=50)
 @given(rows)
 def test_what_went_in_comes_out(tmp_path_factory: pytest.TempPathFactory, rows: list[Recorded]) -> None:
     recording = Recording(written(tmp_path_factory.mktemp("r") / "r.parquet", rows))

@@ -2,12 +2,14 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import click
 import typer
 
 from shelftalk.errors import ConfigError
+
+if TYPE_CHECKING:
+    from shelftalk.replay.measure import Spread
 
 app = typer.Typer()
 
@@ -18,7 +20,7 @@ def seconds(text: str) -> float:
     """A duration such as ``90s``, ``5m``, ``250ms`` or ``60``."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|)", str(text).strip())
     if found is None:
-        raise click.BadParameter(f"{text!r} is no duration; write 90s, 5m or 250ms")
+        raise typer.BadParameter(f"{text!r} is no duration; write 90s, 5m or 250ms")
     return float(found[1]) * _UNITS_S[found[2]]
 
 
@@ -210,3 +212,46 @@ def _folder(what: str, recording: Path) -> Path:
     from datetime import datetime  # noqa: PLC0415
 
     return Path("out") / "replay" / f"{what}-{recording.stem}-{datetime.now():%Y%m%d-%H%M%S}"  # noqa: DTZ005  for a person here
+
+
+@app.command()
+def diff(
+    before: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of one run.")],
+    after: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of the other.")],
+    *,
+    out: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="The page; diff.html beside the second run if not given.")
+    ] = None,
+    same_text: Annotated[bool, typer.Option(help="Exit code 1 if a text changed.")] = False,
+    slower: Annotated[
+        float | None, typer.Option(min=0, help="Exit code 1 if p99 grew by more than so many percent.")
+    ] = None,
+) -> None:
+    """Compare two runs: latency, and the texts by brief, changed ones side by side."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from shelftalk.replay import diff_report, result  # noqa: PLC0415
+    from shelftalk.replay.diff import compare  # noqa: PLC0415
+    from shelftalk.replay.texts import read_texts  # noqa: PLC0415
+
+    first, second = result.read(before), result.read(after)
+    same_sends = (first.recording["fingerprint"], first.pace) == (second.recording["fingerprint"], second.pace)
+    texts = compare(read_texts(before), read_texts(after), same_sends=same_sends)
+    console = Console(highlight=False)
+    for line in diff_report.lines(first, second, texts):
+        console.print(line, markup=False, soft_wrap=True)
+    if (table := diff_report.table(texts)) is not None:
+        console.print(table)
+    page = diff_report.write_page(first, second, texts, out or after / diff_report.FILE)
+    console.print(f"page: {page}", markup=False, soft_wrap=True)
+    if slower is not None and (first.answers is None or second.answers is None):
+        raise typer.Exit(3)
+    grew = slower is not None and _grown(first.answers, second.answers) > slower / 100
+    raise typer.Exit(int((same_text and not texts.same_text) or grew))
+
+
+def _grown(before: "Spread | None", after: "Spread | None") -> float:
+    """By which share p99 grew."""
+    if before is None or after is None or not before.p99 or after.p99 is None:
+        return 0.0
+    return after.p99 / before.p99 - 1

@@ -37,6 +37,8 @@ _STYLE: dict[str, Any] = {
     "axes.spines.left": False,
     "xtick.major.size": 0,
     "ytick.major.size": 0,
+    "xtick.major.pad": 7,
+    "ytick.major.pad": 6,
     "lines.linewidth": 2.0,
     "lines.solid_capstyle": "round",
     "legend.frameon": False,
@@ -85,7 +87,9 @@ def over_time(lines: Lines, unit: str, *, warm_up_s: float, log: bool = False) -
             axes.set_yscale("log")
             axes.yaxis.set_minor_locator(NullLocator())
         else:
-            axes.set_ylim(bottom=0)
+            axes.set_ylim(
+                0, 1.12 * max((max(values, default=0.0) for _, (_, values) in lines.values()), default=0.0) or 1.0
+            )
             axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{short(value)}{unit}"))
         _seconds(axes, warm_up_s)

@@ -75,11 +75,7 @@ def badge(result: Result) -> str:
 
 def _head(result: Result) -> list[str]:
     pace = result.pace
-    how = (
-        f"{pace['rate_per_s']:,g} records a second"
-        if pace["rate_per_s"]
-        else f"{pace['speed']:g} times as fast as recorded"
-    )
+    how = pace_of(pace)
     often = "" if pace["users"] == 1 else f", each shopper {pace['users']:,} times"
     keys, ended = result.keys, "; interrupted" if result.interrupted else ""
     what = f"{how}{often}: {keys['shoppers']:,} shoppers, {keys['products']:,} products. {result.site}. "
@@ -92,6 +88,13 @@ def _head(result: Result) -> list[str]:
     if result.lost:
         parts.append(f'<div class="note"><b>{result.lost:,} records were not done with</b> {_LOST}</div>')
     return parts
+
+
+def pace_of(pace: dict[str, Any]) -> str:
+    """How it was played, in words."""
+    if pace["rate_per_s"]:
+        return f"{pace['rate_per_s']:,g} records a second"
+    return "As fast as recorded" if pace["speed"] == 1 else f"{pace['speed']:g} times as fast as recorded"
 
 
 def _tiles(result: Result) -> list[str]:
@@ -306,7 +309,9 @@ def _costs(result: Result, samples: Sequence[Sample]) -> list[str]:
         "generator of load": (plots.ORANGE, _rate(samples, lambda sample: sample.own_cpu_s)),
     }
     cores = {name: line for name, line in cores.items() if line[1][0]}
-    parts.append(figure("Processor", "cores in use", plots.over_time(cores, "", warm_up_s=from_s)))
+    parts.append(
+        figure("Processor", "cores in use", plots.over_time(cores, "", warm_up_s=from_s), wide=not len(parts) % 2)
+    )
     return parts
 
 

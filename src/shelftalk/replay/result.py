@@ -84,7 +84,7 @@ class Result(msgspec.Struct, kw_only=True):
     over_time: dict[int, Spread]
     samples: list[Sample]
     verdicts: list[Verdict] = []
-    texts: dict[str, Any] = {}
+    texts: dict[str, str] = {}
     format: int = FORMAT
 
     @property

@@ -13,6 +13,7 @@ from rich.console import Console
 from shelftalk import __version__
 from shelftalk.errors import ConfigError
 from shelftalk.replay import result as results
+from shelftalk.replay.diff import digests
 from shelftalk.replay.live import View, view_for
 from shelftalk.replay.play import How, Played, Stage, play
 from shelftalk.replay.recording import Recorded, Recording
@@ -133,8 +134,10 @@ def run(options: Options, console: Console, stop: Event) -> int:
         **results.figures_of(played, warm_up_s=warm_up_s),
     )
     found.verdicts = results.judged(objectives, found)
+    said = read_texts(options.out)
+    found.texts = digests(said)
     results.write(found, options.out)
-    report = write_report(found, read_texts(options.out), options.out)
+    report = write_report(found, said, options.out)
     for text in ("", *results.summary(found), f"page: {report}; figures: {options.out / results.FILE}"):
         say(text)
     return exit_code(found)
