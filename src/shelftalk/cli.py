@@ -45,7 +45,7 @@ COMMANDS = {
         "demo", "Run the whole thing here: a broker, a worker, a simulated shop, cards live in the terminal."
     ),
     "verify": _Entry("demo", "Check a demo's recorded cards against its recorded events, trusting neither."),
-    "replay": _Entry("replay", "Load-test with recorded event streams: record, import, run, diff, capacity."),
+    "replay": _Entry("replay", "Load-test with recorded event streams: record, import, run, diff."),
     "worker": _Entry("worker", "Consume events from Kafka and publish cards, until SIGTERM."),
     "topics": _Entry("worker", "Create, check and list the topics on the broker."),
     "dlq": _Entry("dlq", "List, show and re-drive the dead letters."),
