@@ -16,7 +16,8 @@ from shelftalk.demo.observer import topic_names
 from shelftalk.replay.importing import import_demo
 from shelftalk.replay.recording import Recording
 from shelftalk.replay.texts import read_texts
-from shelftalk.stream.settings import Kafka, Topics
+from shelftalk.stream.login import Kafka
+from shelftalk.stream.settings import Topics
 from tests.replay.making import repriced, upserted, viewed, written
 
 COMMAND = [sys.executable, "-m", "shelftalk", "replay"]

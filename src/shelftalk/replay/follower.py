@@ -16,7 +16,7 @@ from shelftalk.replay.measure import Latencies
 from shelftalk.replay.recorder import partitions_of
 from shelftalk.replay.sender import Clock
 from shelftalk.replay.texts import Said
-from shelftalk.stream.settings import Kafka, confluent_config
+from shelftalk.stream.login import Kafka, confluent_config
 
 #: What comes out, by the names of the settings.
 OUTPUTS = ("cards", "copy", "review", "dead_letters")

@@ -7,7 +7,8 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from shelftalk.errors import BrokerError
 from shelftalk.replay.recorder import partitions_of
-from shelftalk.stream.settings import Kafka, Topics, confluent_config
+from shelftalk.stream.login import Kafka, confluent_config
+from shelftalk.stream.settings import Topics
 
 #: Topics a worker reads, in the order an event travels: an input is committed when what it caused is in the next topic.
 STAGES = (("behaviour", "inventory"), ("asks",), ("offers",))

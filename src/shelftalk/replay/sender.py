@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, Message, Producer
 from shelftalk.replay.marking import marked
 from shelftalk.replay.measure import Latencies
 from shelftalk.replay.schedule import Send
-from shelftalk.stream.settings import Kafka, confluent_config
+from shelftalk.stream.login import Kafka, confluent_config
 
 #: The longest nap, so that a stop is heard.
 _NAP_S = 0.05

@@ -12,7 +12,8 @@ from shelftalk.demo.child import WorkerProcess, worker_environment, worker_proce
 from shelftalk.demo.observer import topic_names
 from shelftalk.errors import BrokerError, ConfigError
 from shelftalk.stream.broker import embedded_broker
-from shelftalk.stream.settings import Kafka, Topics, load
+from shelftalk.stream.login import Kafka
+from shelftalk.stream.settings import Topics, load
 from shelftalk.stream.topics import TopicAdmin
 
 #: The model is loaded and the group is joined in some seconds; a cold disk and a busy machine take longer.
