@@ -250,6 +250,16 @@ class TestErasure:
         assert play(viewed("kettle"))[0].profile is not None
         assert refreshed < ((NOW + 30 * 60_000) << 10)
 
+    def test_a_second_one_takes_nothing_of_the_first_back(self) -> None:
+        *_, first = play(viewed("kettle", NOW + 6_000), ShopperErased(**head(NOW)))
+        assert first.erased is not None
+        second = react(None, ShopperErased(**head(NOW)), origin(2), POLICY, erased=first.erased, now_ms=NOW)
+        assert second.erased is not None
+        assert second.erased.at_ms == first.erased.at_ms == NOW + 6_000
+        assert second.erased.revision >= first.erased.revision
+        late = react(None, viewed("kettle", NOW + 6_000), origin(3), POLICY, erased=second.erased)
+        assert late.outcome == "forgotten"
+
     def test_what_happened_before_it_and_comes_late_brings_nobody_back(self) -> None:
         *_, erased = play(viewed("kettle"), ShopperErased(**head(NOW + 6_000)))
         for profile in (None, erased.meanwhile):

@@ -195,6 +195,23 @@ def test_two_cards_on_a_page_never_begin_alike() -> None:
         assert card.ai_generated is (card.provenance.rung is not Rung.PHRASEBOOK)
 
 
+def withdrawal(revision: int, placement: str = "next_1") -> bytes:
+    return msgspec.json.encode(Offer("s", placement, revision, Status.WITHDRAWN))
+
+
+def test_a_card_that_came_after_a_withdrawal_of_its_revision_can_be_withdrawn() -> None:
+    values = [offer(1), withdrawal(2), offer(2), withdrawal(3)]
+    _, table, cards = offered(values)
+    assert [value for _, value in cards.sent] == values
+    assert not table.rows["s|next_1"].live
+
+
+def test_a_withdrawal_that_was_kept_back_passes_when_it_comes_again() -> None:
+    # The withdrawal before it may have been lost in the crash, and would not pass any more.
+    _, _, cards = offered([offer(1), withdrawal(2), withdrawal(3), withdrawal(2), withdrawal(3)])
+    assert [value for _, value in cards.sent] == [offer(1), withdrawal(2), withdrawal(3)]
+
+
 def test_what_left_the_page_may_be_begun_with_again() -> None:
     values = [
         shown_as("Kettle", "next_1", text=SAME),

@@ -400,10 +400,12 @@ def _repeat(profile: Profile, event: BehaviourEvent, origin: Origin, policy: Pol
 def _erase(profile: Profile, event: ShopperErased, origin: Origin, before: Erased | None, now_ms: int) -> Reaction:
     """Forget a shopper, and remember that.
 
-    A redelivery does it again as it was done, and leaves alone what the shopper did since.
+    A redelivery does it again as it was done, and leaves alone what the shopper did since. Asking twice takes nothing back: the
+    first may reach further, up to an event of a clock that was ahead, or up to cards of a profile that is gone by now.
     """
-    at_ms = max(event.occurred_at_ms, profile.last_seen_ms)
-    revision = max(profile.revision + _ABOVE_REFRESHES, max(at_ms, now_ms) << 10)
+    known_ms, known = (0, 0) if before is None else (before.at_ms, before.revision)
+    at_ms = max(event.occurred_at_ms, profile.last_seen_ms, known_ms)
+    revision = max(profile.revision + _ABOVE_REFRESHES, max(at_ms, now_ms) << 10, known)
     erased = Erased(at_ms, revision, origin.offset, max(at_ms, now_ms) + MEMORY_MS)
     again = before is not None and before.offset >= origin.offset
     if before is not None and again:

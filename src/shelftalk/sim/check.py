@@ -87,6 +87,9 @@ class Auditor:
             lambda: -1
         )  # by SKU: the newest facts that any worker ever had
         self._passed: defaultdict[str, list[Card]] = defaultdict(list)
+        self._withheld: set[str] = (
+            set()
+        )  # ids of withdrawals that the fence kept back, for there was nothing to withdraw
         self._erased: dict[str, int] = {}  # by placement: the highest revision when it was erased
         self._by_id: dict[str, bytes] = {}
         self._world = world
@@ -201,8 +204,16 @@ class Auditor:
         elif record.topic == "cards":
             self._passed_fence(record)
 
+    def withheld(self, value: bytes) -> None:
+        """The fence kept a withdrawal back, because nothing was shown."""
+        self._withheld.add(_card.decode(value).card_id)
+
     def _passed_fence(self, record: Record) -> None:
-        """Revisions only grow, and an erasure is final for what came before it. A crash may repeat what was there, exactly."""
+        """Revisions only grow, and an erasure is final for what came before it. A crash may repeat what was there, exactly.
+
+        So may it a withdrawal that was kept back: the one before it, which emptied the placement, may have been lost, and by its
+        revision the fence no longer lets it pass. What came after the two is repeated after them.
+        """
         passed = self._passed[record.key]
         if record.value is None:
             self._erased[record.key] = max((card.revision for card in passed), default=0)
@@ -211,7 +222,8 @@ class Auditor:
         newest = max((other.revision for other in passed), default=0)
         again = any(card.card_id == other.card_id for other in passed)
         where = f"{record.key}@{record.offset}: {card.revision} after {newest}"
-        self.require(again or card.revision >= newest, "backwards", where)
+        withheld = card.status is Status.WITHDRAWN and card.card_id in self._withheld
+        self.require(again or withheld or card.revision >= newest, "backwards", where)
         self.require(again or card.revision > self._erased.get(record.key, -1), "came_back", where)
         passed.append(card)
         self._appended_card(record, card)

@@ -114,7 +114,20 @@ class AuditedReact(ReactHandler):
         super()._carry_out(shopper_id, reaction, partition, entry)
 
 
-class OpenFence(Fence):
+class AuditedFence(Fence):
+    """The fence, with what it keeps back made known."""
+
+    auditor: Auditor
+
+    def handle(self, record: KafkaRecord, entry: Entry) -> None:
+        """Handle an offer."""
+        before = self.counts["nothing_to_withdraw"]
+        super().handle(record, entry)
+        if self.counts["nothing_to_withdraw"] > before:
+            self.auditor.withheld(record.value or b"")
+
+
+class OpenFence(AuditedFence):
     """The planted bug: it lets everything pass."""
 
     def handle(self, record: KafkaRecord, entry: Entry) -> None:
@@ -147,8 +160,9 @@ class Worker:
         self.desk.reader = self.keeper
         self.react = AuditedReact(setup.policy, self.store.profiles, self.store.erased, self.outlet)
         self.react.auditor = setup.auditor
-        fence = OpenFence if setup.bug is Bug.FENCE else Fence
+        fence = OpenFence if setup.bug is Bug.FENCE else AuditedFence
         self.fence = fence(self.store.shown, self.store.erased, self.outlet, setup.policy.page)
+        self.fence.auditor = setup.auditor
         self.ledger: Ledger[TopicPartition] = Ledger(setup.ledger_limit, on_failed=self._failed)
         self._positions: dict[TopicPartition, int] = {}
         self._backlog: dict[int, int] = {}  # by partition that catches up: where its inventory ended when it was taken

@@ -172,7 +172,9 @@ class Fence:
             return
         live = offer.status is Status.LIVE
         card, begins = self._worded(_card_of(record.value or b""), offer, newest, record.partition)
-        if newest is None or offer.revision > newest.revision:
+        # Of one revision and product the later has the placement, for a consumer and so here: after a crash a card that was let
+        # go and its ask, answered once more, may grow to the same revision within a millisecond.
+        if newest is None or offer.revision > newest.revision or live != newest.live:
             self._shown.put(
                 key, Shown(offer.revision, live, record.timestamp_ms, begins, offer.sku), record.partition, entry
             )
