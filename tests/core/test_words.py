@@ -1,9 +1,14 @@
 """Words: judged, kept, and published only while they are true."""
 
-from shelftalk.core.brief import Brief
+import msgspec
+import pytest
+
+from shelftalk.core.brief import Brief, Channel
 from shelftalk.core.card import Rung, Trigger
 from shelftalk.core.effects import Hold
 from shelftalk.core.guard import Outcome, judge
+from shelftalk.core.prompt import channels_of
+from shelftalk.core.publish import brief_for
 from shelftalk.core.rules import PHRASEBOOK
 from shelftalk.core.shelf import no_words, on_ask, on_deadline, on_words, refresh
 from shelftalk.core.state import MAX_TEXTS, Copybook, LiveCard, ShelfState, Stage, Text
@@ -138,3 +143,12 @@ def test_the_copybook_is_bounded_and_the_oldest_go() -> None:
         book = book.with_text(str(number), Text("x", "m"))
     assert list(book.texts) == [str(number) for number in range(3, MAX_TEXTS + 3)]
     assert list(book.with_text("3", Text("y", "m")).texts)[-1] == "3"
+
+
+@pytest.mark.parametrize("channel", Channel)
+def test_a_small_model_writes_only_where_it_writes_well(channel: Channel) -> None:
+    rules = msgspec.structs.replace(RULES, written=channels_of("slots-v1"))
+    state, _ = waiting()
+    card = msgspec.structs.replace(live(state)[0], channel=channel)
+    short = channel in {Channel.CARD, Channel.AD}
+    assert brief_for(state.shelf.facts, card, NOW, rules).model == ("m-1" if short else PHRASEBOOK)

@@ -6,7 +6,7 @@ Only what a shopper could read on the product page reaches the model: never an i
 from collections.abc import Callable
 from typing import NamedTuple
 
-from shelftalk.core.brief import Brief, point_slots, slots_for
+from shelftalk.core.brief import Brief, Channel, point_slots, slots_for
 from shelftalk.core.word_slots import offered_slots, put_words, word_values
 
 #: Tokens that the fine-tuned model may write for one text of each channel, its end token included.
@@ -22,6 +22,7 @@ class Variant(NamedTuple):
         slots: the slots that it may write.
         text: its text with only the slots left that a card fills.
         languages: what models of this kind are trained to write.
+        channels: where they write well enough to be printed; a small model's posts and descriptions fall apart half way.
         temperature: of sampling: where most texts pass within three tries, and few sound alike (`evaluate text`).
     """
 
@@ -29,6 +30,7 @@ class Variant(NamedTuple):
     slots: Callable[[Brief], tuple[str, ...]]
     text: Callable[[Brief, str], str]
     languages: frozenset[str]
+    channels: frozenset[Channel]
     temperature: float
 
 
@@ -52,8 +54,10 @@ def _slots_v1(brief: Brief) -> str:
 
 
 _VARIANTS: dict[str, Variant] = {
-    "line-v1": Variant(_line_v1, slots_for, lambda _brief, text: text, frozenset({"en"}), 0.6),
-    "slots-v1": Variant(_slots_v1, offered_slots, put_words, frozenset({"en", "zh"}), 1.0),
+    "line-v1": Variant(_line_v1, slots_for, lambda _brief, text: text, frozenset({"en"}), frozenset(Channel), 0.6),
+    "slots-v1": Variant(
+        _slots_v1, offered_slots, put_words, frozenset({"en", "zh"}), frozenset({Channel.CARD, Channel.AD}), 1.0
+    ),
 }
 
 DEFAULT_VARIANT = "line-v1"
@@ -81,6 +85,11 @@ def text_of(brief: Brief, written: str) -> str:
 def languages_of(variant: str) -> frozenset[str]:
     """What the models of a variant write."""
     return _VARIANTS[variant].languages
+
+
+def channels_of(variant: str) -> frozenset[Channel]:
+    """Where the models of a variant write well enough to be printed."""
+    return _VARIANTS[variant].channels
 
 
 def temperature_of(variant: str) -> float:

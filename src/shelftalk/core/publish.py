@@ -32,7 +32,7 @@ def brief_for(facts: Facts, card: LiveCard, now_ms: int, rules: ShelfRules) -> B
         locale=language,  # how words are spelled; amounts and days follow the card's own locale
         variant=rules.variant,
         # Of a product that has not even a kind the model knows nothing to say.
-        model=rules.model if kind and language in rules.languages else PHRASEBOOK,
+        model=rules.model if kind and language in rules.languages and card.channel in rules.written else PHRASEBOOK,
     )
 
 

@@ -27,6 +27,7 @@ class ShelfRules(msgspec.Struct, frozen=True):
         channels: what is written for everybody about each product, and in which locales; each product in those of
             its own language, if it has any there.
         languages: what the model writes; other languages get the phrasebook.
+        written: the channels that the model writes for; the phrasebook has the others.
         model: identifies the generator, or ``"phrasebook"`` where there is none.
     """
 
@@ -42,6 +43,7 @@ class ShelfRules(msgspec.Struct, frozen=True):
     )
     channel_locales: tuple[str, ...] = ("en-GB",)
     languages: frozenset[str] = frozenset({"en"})
+    written: frozenset[Channel] = frozenset(Channel)
     variant: str = DEFAULT_VARIANT
     model: str = PHRASEBOOK
 

@@ -10,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from shelftalk.core.ledger import Entry
 from shelftalk.core.messages import decode_message
-from shelftalk.core.prompt import languages_of
+from shelftalk.core.prompt import channels_of, languages_of
 from shelftalk.core.shelf import PHRASEBOOK
 from shelftalk.engine import Writer
 from shelftalk.errors import BadInputError, CancelledRequestError, FatalError
@@ -54,9 +54,11 @@ class Pipeline:
         outlet = TopicOutlet(worker.outbox, settings.topics)
         rules = settings.shelf_rules(PHRASEBOOK if engine is None else engine.model_id)
         if engine is not None and engine.prompt_variant is not None:
-            # A model is asked as it was trained, and writes what it was trained to; a shop may narrow the languages.
-            languages = rules.languages if "languages" in settings.rules else languages_of(engine.prompt_variant)
-            rules = msgspec.structs.replace(rules, variant=engine.prompt_variant, languages=languages)
+            # A model is asked as it was trained, and writes what it was trained to; a shop may choose otherwise.
+            variant = engine.prompt_variant
+            languages = rules.languages if "languages" in settings.rules else languages_of(variant)
+            written = rules.written if "written" in settings.rules else channels_of(variant)
+            rules = msgspec.structs.replace(rules, variant=variant, languages=languages, written=written)
         self.desk = None if engine is None else EngineDesk(engine, DeskSettings())
         self.keeper = Keeper(
             rules, Limits(deadline_ms=settings.deadlines.card_ms), self.store, outlet, self.desk or NoDesk()
