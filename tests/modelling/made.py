@@ -10,7 +10,7 @@ import gguf
 import numpy as np
 import safetensors.numpy
 
-from shelftalk.modelling.config import ModelConfig
+from shelftalk.modelling.config import ModelConfig, hugging_face_shape
 from shelftalk.modelling.slots import REPLACED_TOKENS, SLOT_TOKENS
 from shelftalk.modelling.tiny import tiny_tokenizer_json
 from shelftalk.modelling.weights import Weights
@@ -35,16 +35,7 @@ def write_hugging_face(folder: Path, weights: Weights, **changes: Any) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     raw = {
         "architectures": [ARCHITECTURES[config.family]],
-        "hidden_act": "silu",
-        "hidden_size": config.hidden,
-        "num_hidden_layers": config.layers,
-        "num_attention_heads": config.heads,
-        "num_key_value_heads": config.kv_heads,
-        "head_dim": config.head_dim,
-        "intermediate_size": config.intermediate,
-        "vocab_size": config.vocab,
-        "rms_norm_eps": config.norm_eps,
-        "rope_theta": config.rope_theta,
+        **hugging_face_shape(config),
         "max_position_embeddings": config.max_positions,
         "tie_word_embeddings": config.tied,
         "eos_token_id": list(config.eos),

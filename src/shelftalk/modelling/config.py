@@ -190,3 +190,19 @@ def _refuse_what_is_not_built(folder: Path, raw: Mapping[str, Any]) -> None:
         raise ModelFolderError(f"{folder}: sliding-window attention is not supported")
     if raw.get("mlp_bias") or (raw.get("attention_bias") and str(raw["architectures"][0]) != "Qwen2ForCausalLM"):
         raise ModelFolderError(f"{folder}: biases outside Qwen2's q, k, v are not supported")
+
+
+def hugging_face_shape(config: ModelConfig) -> dict[str, Any]:
+    """The shape of a model as a Hugging Face ``config.json`` has it; whoever writes one adds what else it says."""
+    return {
+        "hidden_act": "silu",
+        "hidden_size": config.hidden,
+        "num_hidden_layers": config.layers,
+        "num_attention_heads": config.heads,
+        "num_key_value_heads": config.kv_heads,
+        "head_dim": config.head_dim,
+        "intermediate_size": config.intermediate,
+        "vocab_size": config.vocab,
+        "rms_norm_eps": config.norm_eps,
+        "rope_theta": config.rope_theta,
+    }

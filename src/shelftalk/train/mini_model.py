@@ -25,7 +25,7 @@ from torch import Tensor
 
 from shelftalk.core.prompt import prompt_for
 from shelftalk.core.word_slots import put_words
-from shelftalk.modelling.config import ModelConfig
+from shelftalk.modelling.config import ModelConfig, hugging_face_shape
 from shelftalk.modelling.tokenizer import make_tokenizer
 from shelftalk.train.dataset import Example, Pair, encode, length_buckets
 from shelftalk.train.fit import FitSettings, Fitted, fit
@@ -245,16 +245,7 @@ def write_model(
     described = {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
-        "hidden_act": "silu",
-        "hidden_size": config.hidden,
-        "num_hidden_layers": config.layers,
-        "num_attention_heads": config.heads,
-        "num_key_value_heads": config.kv_heads,
-        "head_dim": config.head_dim,
-        "intermediate_size": config.intermediate,
-        "vocab_size": config.vocab,
-        "rms_norm_eps": config.norm_eps,
-        "rope_theta": config.rope_theta,
+        **hugging_face_shape(config),
         "max_position_embeddings": config.max_positions,
         "tie_word_embeddings": True,
         "eos_token_id": config.eos[0],

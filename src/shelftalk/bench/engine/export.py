@@ -8,7 +8,7 @@ import numpy as np
 from gguf.quants import quantize
 from safetensors.numpy import save_file
 
-from shelftalk.modelling.config import ModelConfig
+from shelftalk.modelling.config import ModelConfig, hugging_face_shape
 from shelftalk.modelling.graph import Head
 from shelftalk.modelling.weights import Weights
 
@@ -48,18 +48,9 @@ def write_hugging_face(folder: Path, weights: Weights, head: Head, tokenizer: by
     described = {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
-        "hidden_size": config.hidden,
-        "num_hidden_layers": config.layers,
-        "num_attention_heads": config.heads,
-        "num_key_value_heads": config.kv_heads,
-        "head_dim": config.head_dim,
-        "intermediate_size": config.intermediate,
-        "vocab_size": config.vocab,
-        "rms_norm_eps": config.norm_eps,
-        "rope_theta": config.rope_theta,
+        **hugging_face_shape(config),
         "max_position_embeddings": positions,
         "tie_word_embeddings": False,
-        "hidden_act": "silu",
         "bos_token_id": end,
         "eos_token_id": end,
         "pad_token_id": end,
