@@ -1,16 +1,21 @@
 """The overrides of Faust's private methods, one by one: should Faust change under them, these fail first."""
 
 import asyncio
+import uuid
 from collections import deque
 from importlib.metadata import version
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from confluent_kafka import Producer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from shelftalk.core.ledger import Ledger
+from shelftalk.stream.settings import load
+from shelftalk.stream.topics import TopicAdmin, topic_specs
 from shelftalk.stream.transport import Consumer, ConsumerThread, Transport, forget_changelogs
 
 T = TP("t", 0)
@@ -66,6 +71,7 @@ def test_the_versions_are_those_it_was_written_for() -> None:
         (Consumer, "on_partitions_revoked"),
         (Consumer, "_new_consumer_thread"),
         (ConsumerThread, "getmany"),
+        (ConsumerThread, "seek_to_committed"),
         (ConsumerThread, "_create_worker_consumer"),
     ],
 )
@@ -164,6 +170,41 @@ async def test_nothing_is_fetched_with_an_empty_set_or_during_a_seek(monkeypatch
     thread.consumer.seeking = 1
     assert await thread.getmany(live, 1.0) == {}
     assert len(fetched) == 1
+
+
+@pytest.mark.kafka
+async def test_where_nothing_was_committed_a_seek_goes_to_the_beginning(kafka_bootstrap: str) -> None:
+    """Else what was fetched and dropped before it never came, and was committed past: a catalogue was gone."""
+    settings = load(kafka={"bootstrap_servers": kafka_bootstrap}, topics={"prefix": f"{uuid.uuid4().hex[:8]}."})
+    topic = settings.topics.name("inventory")
+    TopicAdmin(settings.kafka).ensure(topic_specs(settings, ()))
+    producer = Producer({"bootstrap.servers": kafka_bootstrap, "log_level": 2})
+    for partition in (0, 1):
+        for number in range(3):
+            producer.produce(topic, str(number).encode(), partition=partition)
+    assert producer.flush(10) == 0
+    consumer = AIOKafkaConsumer(
+        topic,
+        bootstrap_servers=kafka_bootstrap,
+        group_id=topic,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    thread = ConsumerThread.__new__(ConsumerThread)
+    thread.app = SimpleNamespace(tables=SimpleNamespace(changelog_topics={"of-a-table"}))
+    thread._consumer = consumer
+    thread.call_thread = lambda method: method()
+    await consumer.start()
+    try:
+        dropped = 0
+        while dropped < 6:
+            dropped += sum(map(len, (await consumer.getmany(timeout_ms=1_000)).values()))
+        await consumer.commit({TopicPartition(topic, 1): 2})
+        committed = await thread.seek_to_committed()
+        assert [committed[TopicPartition(topic, partition)] for partition in (0, 1)] == [None, 2]
+        assert [await consumer.position(TopicPartition(topic, partition)) for partition in (0, 1)] == [0, 2]
+    finally:
+        await consumer.stop()
 
 
 async def test_a_seek_holds_fetches_off_even_if_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
