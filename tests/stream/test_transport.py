@@ -33,11 +33,13 @@ class Rig:
             topics=SimpleNamespace(acking_topics={"t"}),
             flow_control=SimpleNamespace(is_active=lambda: self.flowing),
             consumer_generation_id=1,
+            rebalancing=False,
         )
         self.consumer._acked, self.consumer._acked_index = {T: [1, 2]}, {T: {1, 2}}
         self.consumer.confirmed = {}
         self.consumer.not_fetching = asyncio.Event()
         self.consumer.not_fetching.set()
+        self.consumer.last_fetched = {}
         self.consumer.assignment = lambda: {T}
         self.consumer._unacked_messages = set()
         self.drained = 0
@@ -70,6 +72,7 @@ def test_the_versions_are_those_it_was_written_for() -> None:
         (Consumer, "wait_empty"),
         (Consumer, "on_partitions_revoked"),
         (Consumer, "_new_consumer_thread"),
+        (Consumer, "_wait_next_records"),
         (ConsumerThread, "getmany"),
         (ConsumerThread, "seek_to_committed"),
         (ConsumerThread, "_create_worker_consumer"),
@@ -157,14 +160,15 @@ async def test_nothing_is_fetched_with_an_empty_set_or_during_a_seek(monkeypatch
 
     async def getmany(_self: Any, active: Any, _timeout: float) -> dict[TP, list[Any]]:
         fetched.append(active)
-        return {T: [1]}
+        return {T: [rig.record(1)]}
 
+    rig = Rig()
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "getmany", getmany)
     thread = ConsumerThread.__new__(ConsumerThread)
-    thread.consumer = SimpleNamespace(seeking=0, not_fetching=asyncio.Event())
+    thread.consumer = SimpleNamespace(seeking=0, not_fetching=asyncio.Event(), last_fetched={})
     live = {T}
     assert await thread.getmany(set(), 1.0) == {}
-    assert await thread.getmany(live, 1.0) == {T: [1]}
+    assert [record.offset for record in (await thread.getmany(live, 1.0))[T]] == [1]
     assert fetched == [live]
     assert fetched[0] is not live
     thread.consumer.seeking = 1
@@ -205,6 +209,57 @@ async def test_where_nothing_was_committed_a_seek_goes_to_the_beginning(kafka_bo
         assert [await consumer.position(TopicPartition(topic, partition)) for partition in (0, 1)] == [0, 2]
     finally:
         await consumer.stop()
+
+
+async def test_how_far_a_partition_was_fetched_is_known_when_its_records_have_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """aiokafka's position goes on before the event loop has the records."""
+    rig, arrive = Rig(), asyncio.Event()
+
+    async def getmany(_self: Any, _active: set[TP] | None, _timeout: float) -> Any:
+        await arrive.wait()
+        return {T: [rig.record(4), rig.record(6)]}  # and 7 is a transaction's marker
+
+    async def position(_tp: TP) -> int:
+        return 8
+
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "getmany", getmany)
+    rig.consumer.position = position
+    thread = ConsumerThread.__new__(ConsumerThread)
+    thread.consumer = rig.consumer
+    assert await rig.consumer.handed_on(T, 8) == -1, "nothing to read"
+    fetching = asyncio.ensure_future(thread.getmany({T}, 1.0))
+    await asyncio.sleep(0)
+    asking = asyncio.ensure_future(rig.consumer.handed_on(T, 8))
+    await asyncio.sleep(0)
+    assert not asking.done(), "a fetch is under way"
+    arrive.set()
+    assert await asyncio.wait_for(asking, 1) == 6
+    await fetching
+    assert await rig.consumer.handed_on(T, 9) is None, "there is more to fetch"
+    rig.consumer.app.rebalancing = True
+    assert await rig.consumer.handed_on(T, 8) is None, "it will seek"
+
+
+async def test_what_was_fetched_before_a_seek_says_nothing_of_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig, sought = Rig(), asyncio.Event()
+
+    async def position(_tp: TP) -> int:
+        await sought.wait()  # it was asked for before the seek
+        return 8
+
+    async def seek(_self: Any) -> None:
+        sought.set()
+
+    monkeypatch.setattr(driver.Consumer, "perform_seek", seek)
+    rig.consumer.position = position
+    rig.consumer.last_fetched[T] = 7
+    asking = asyncio.ensure_future(rig.consumer.handed_on(T, 8))
+    await asyncio.sleep(0)
+    await rig.consumer.perform_seek()
+    assert await asyncio.wait_for(asking, 1) is None
+    assert rig.consumer.last_fetched == {}
 
 
 async def test_a_seek_holds_fetches_off_even_if_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,9 +18,6 @@ log = structlog.get_logger(__name__)
 #: After so long asks are answered all the same: a backlog that takes longer is an outage of its own, and shoppers wait.
 DEADLINE_S: Final = 10.0
 
-#: The end is reached without a last event where that is a transaction's marker, or where there was nothing to read.
-_QUIET_S: Final = 0.2
-
 _POLL_S: Final = 0.02
 
 
@@ -30,8 +27,8 @@ class Consumer(Protocol):
     async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
         """The offset after the last record of each."""
 
-    async def position(self, tp: TP) -> int | None:
-        """The next offset to fetch."""
+    async def handed_on(self, tp: TP, end: int) -> int | None:
+        """The last offset that went on towards a handler, -1 for none; ``None`` while some before `end` is still to be fetched."""
 
 
 class CatchUp:
@@ -48,21 +45,21 @@ class CatchUp:
         self._consumer = consumer
         self._on_done = on_done
         self._open: dict[int, asyncio.Event] = {}
-        self._read: dict[int, tuple[int, float]] = {}  # by partition: the last offset that was handled, and when
+        self._handled: dict[int, int] = {}  # by partition: the last offset
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, partitions: Iterable[int]) -> None:
         """These were taken, and their inventory is about to be read from where it was committed."""
         for partition in partitions:
             self._open[partition] = asyncio.Event()
-            self._read[partition] = (-1, time.monotonic())
+            self._handled[partition] = -1
             task = asyncio.get_running_loop().create_task(self._watch(partition, self._open[partition]))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     def handled(self, partition: int, offset: int) -> None:
         """An inventory record was handled, whatever came of it."""
-        self._read[partition] = (offset, time.monotonic())
+        self._handled[partition] = offset
 
     def lost(self, partitions: Iterable[int]) -> None:
         """These went elsewhere; whoever waits for them need not any more."""
@@ -94,11 +91,16 @@ class CatchUp:
             log.info("caught up", partition=partition, seconds=round(time.monotonic() - began_s, 2))
 
     async def _reach_end(self, tp: TP, opened: asyncio.Event) -> None:
-        end = (await self._consumer().highwaters(tp))[tp]
-        while not opened.is_set():
-            offset, at_s = self._read[tp.partition]
-            if offset >= end - 1:
-                return
-            if time.monotonic() - at_s >= _QUIET_S and (await self._consumer().position(tp) or 0) >= end:
+        """Read on until the end is handled.
+
+        The end may come without a last event: where there was nothing to read, or where that is a transaction's marker. Then what
+        counts is that all was fetched, and what was fetched is handled. Seen under chaos, when a wait of 200 ms stood for the
+        latter: six price changes waited for a busy event loop, and the price of before them was published.
+        """
+        consumer = self._consumer()
+        end = (await consumer.highwaters(tp))[tp]
+        while not opened.is_set() and self._handled[tp.partition] < end - 1:
+            last = await consumer.handed_on(tp, end)
+            if last is not None and self._handled[tp.partition] >= last:
                 return
             await asyncio.sleep(_POLL_S)

@@ -73,9 +73,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer.not_fetching.clear()
         try:
             records: Mapping[TP, list[Any]] = await super().getmany(active, timeout)
+            if consumer.seeking:
+                return {}  # they come again, from where the seek goes
+            for place, fetched in records.items():
+                consumer.last_fetched[TP(place.topic, place.partition)] = fetched[-1].offset
         finally:
             consumer.not_fetching.set()
-        return {} if consumer.seeking else records  # they come again, from where the seek goes
+        return records
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek where nothing was committed as well: to the beginning.
@@ -104,6 +108,7 @@ class Consumer(driver.Consumer):
     logger = _faust_logger
 
     seeking = 0
+    seeks = 0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -111,6 +116,7 @@ class Consumer(driver.Consumer):
         self.confirmed: dict[TP, int] = {}  # offsets that the broker took
         self.not_fetching = asyncio.Event()
         self.not_fetching.set()
+        self.last_fetched: dict[TP, int] = {}  # by partition, since the last seek
 
     @property
     def ledger(self) -> "Ledger[TP]":
@@ -119,6 +125,31 @@ class Consumer(driver.Consumer):
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def _wait_next_records(self, timeout: float) -> tuple[Mapping[TP, list[Any]], set[TP]]:  # noqa: ASYNC109
+        """Faust sleeps a second where nothing may be fetched, and each recovery and rebalance waited for that."""
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+        active = self._get_active_partitions()
+        return await self._getmany(active, timeout), active
+
+    async def handed_on(self, tp: TP, end: int) -> int | None:
+        """How far a partition was fetched, once all before an offset was.
+
+        Args:
+            tp: a partition of ours.
+            end: the offset.
+
+        Returns:
+            The last offset that went on towards a handler since the last seek, -1 for none; ``None`` while some before `end` is
+            still to be fetched, or a seek is to come.
+        """
+        seeks = self.seeks
+        position = await self.position(tp)
+        await self.not_fetching.wait()  # the position is that of before a fetch has come back
+        if self.app.rebalancing or self.seeking or self.seeks != seeks or (position or 0) < end:
+            return None
+        return self.last_fetched.get(tp, -1)
 
     def _to_message(self, tp: TP, record: Any) -> Any:
         """One message of Faust's for a whole batch of records; a changelog's records come one by one.
@@ -199,6 +230,8 @@ class Consumer(driver.Consumer):
         try:
             await self.not_fetching.wait()
             await super().perform_seek()
+            self.seeks += 1
+            self.last_fetched.clear()
             self.ledger.forget(TP(tp.topic, tp.partition) for tp in self.assignment())
         finally:
             self.seeking -= 1
