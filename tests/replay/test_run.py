@@ -168,3 +168,23 @@ def test_what_cannot_be_is_said_in_a_line(
     assert process.returncode == 2, output
     assert says in output
     assert "Traceback" not in output
+
+
+@pytest.mark.broker
+def test_capacity_ends_at_an_interrupt_with_what_it_has(recording: Path, tmp_path: Path) -> None:
+    options = ("--phrasebook-only", "--from-rate", "20", "--step", "4s", "--slo", "p99<60s,lost=0")
+    with replay("capacity", recording, *options, "--out", tmp_path / "c") as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if line.startswith("step: 40"))  # so 20 a second were held
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 3, output
+    found = json.loads((tmp_path / "c" / "capacity.json").read_text())
+    [ladder] = found["ladders"]
+    assert found["interrupted"]
+    assert ladder["capacity_per_s"] is None  # held once is not found
+    assert (ladder["steps"][0]["rate_per_s"], ladder["steps"][0]["outcome"]) == (20.0, "kept")
+    assert ladder["steps"][0]["shoppers"] > 10
+    assert "20/s was held once" in output
+    assert "20/s was held once" in (tmp_path / "c" / "capacity.html").read_text()
+    assert "Traceback" not in output

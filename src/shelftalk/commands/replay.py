@@ -207,6 +207,83 @@ def run(
     raise typer.Exit(code)
 
 
+@app.command()
+def capacity(
+    recording: Annotated[Path, typer.Argument(help="A file, or a folder of parts.")],
+    *,
+    slo: Annotated[str, typer.Option(help="What a rate must keep to be held.")] = "p99<1s,lost=0",
+    workers: Annotated[
+        str | None, typer.Option(metavar="N,N", help="Search on so many workers, one number after the other.")
+    ] = None,
+    from_rate: Annotated[float, typer.Option(min=0.5, help="Records a second of the first step.")] = 50.0,
+    step: Annotated[float, typer.Option(parser=seconds, metavar="TIME", help="How long a rate is measured.")] = 8.0,
+    within: Annotated[float, typer.Option(min=0.01, max=1.0, help="How close the result is to be, as a share.")] = 0.1,
+    sweep: Annotated[
+        bool, typer.Option(help="Measure larger catalogues and more partitions, too, for the plan.")
+    ] = True,
+    plan_rate: Annotated[float, typer.Option(min=1, help="Plan for so many events a second,")] = 50_000,
+    plan_shoppers: Annotated[int, typer.Option(min=1, help="so many shoppers,")] = 20_000_000,
+    plan_skus: Annotated[int, typer.Option(min=1, help="and so many products,")] = 100_000,
+    plan_memory: Annotated[float, typer.Option(min=0.1, help="on workers of so many GB.")] = 8.0,
+    out: Annotated[Path | None, typer.Option(file_okay=False, help="Folder for result and page.")] = None,
+    bootstrap_servers: Annotated[
+        str | None,
+        typer.Option(
+            help="This Kafka: with --workers for workers of our own, without for those that run there; else an embedded broker."
+        ),
+    ] = None,
+    partitions: Annotated[int, typer.Option(min=1, help="Of the topics for workers started here.")] = 4,
+    metrics: Annotated[
+        list[str] | None, typer.Option(help="Where running workers show figures: http://.../metrics.")
+    ] = None,
+    phrasebook_only: Annotated[bool, typer.Option(help="Start workers without a model.")] = False,
+    records: Annotated[int, typer.Option(min=1, help="Of the recording, at most.")] = 1_000_000,
+    rows: Annotated[bool, typer.Option("--rows", help="Plain lines, even on a terminal.")] = False,
+) -> None:
+    """Find the highest steady rate that keeps an objective, and plan for a larger shop by it.
+
+    Exit codes: 0 found; 1 not even the slowest step was held; 2 a mistake in what was asked for; 3 interrupted, or the generator of
+    load ended the search.
+    """
+    from rich.console import Console  # noqa: PLC0415
+
+    from shelftalk.demo.words import find_model  # noqa: PLC0415
+    from shelftalk.replay.capacity.plan import Wanted  # noqa: PLC0415
+    from shelftalk.replay.capacity.run import Options, run  # noqa: PLC0415
+    from shelftalk.replay.progress import stop_on_signal  # noqa: PLC0415
+    from shelftalk.replay.site import Where  # noqa: PLC0415
+
+    console = Console(highlight=False)
+    numbers = _numbers(workers) if workers else () if bootstrap_servers else (1,)
+    model = find_model(console, plain=rows, phrasebook_only=phrasebook_only) if numbers else None
+    where = Where(bootstrap=bootstrap_servers, partitions=partitions, model=model, metrics=tuple(metrics or ()))
+    options = Options(
+        recording=recording,
+        where=where,
+        workers=numbers,
+        wanted=Wanted(plan_rate, plan_shoppers, plan_skus, plan_memory * 1000),
+        out=out or _folder("capacity", recording),
+        slo=slo,
+        first_per_s=from_rate,
+        step_s=step,
+        within=within,
+        sweep=sweep,
+        records=records,
+        plain=rows,
+    )
+    with stop_on_signal() as stop:
+        code = run(options, console, stop)
+    raise typer.Exit(code)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """Numbers such as ``1,2,4``."""
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+        raise ConfigError(f"--workers {text}: write numbers of workers, such as 1,2")
+    return tuple(sorted({int(part) for part in parts}))
+
+
 def _folder(what: str, recording: Path) -> Path:
     """A new place under ``out/``, named so that the newest comes last."""
     from datetime import datetime  # noqa: PLC0415

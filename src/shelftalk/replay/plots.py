@@ -177,6 +177,24 @@ def scatter_fit(
     return draw
 
 
+def by_rate(points: dict[str, tuple[str, Points]], found: float | None) -> Callable[[Any], None]:
+    """Latencies in ms by rate, each kind of point in its colour, and a line at the rate that was found."""
+
+    def draw(axes: Any) -> None:
+        for name, (colour, (rates, values)) in points.items():
+            axes.plot(rates, values, color=colour, marker="o", linestyle="", markersize=7, label=name)
+        if found:
+            axes.axvline(found, color=BLUE, linewidth=1.2)
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{short(value)} ms"))
+        axes.set_xlabel("records/s")
+        axes.set_xlim(left=0)
+        _legend(axes, len(points))
+
+    return draw
+
+
 def short(value: float) -> str:
     """``1.2k`` for 1200; three digits at most."""
     for limit, divisor, suffix in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):

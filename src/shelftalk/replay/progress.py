@@ -12,7 +12,13 @@ from typing import Self
 
 from rich.console import Console
 
+from shelftalk.errors import ShelftalkError
+
 _ON_TERMINAL_S, _ELSEWHERE_S = 0.2, 2.0
+
+
+class Interrupted(ShelftalkError):  # noqa: N818  it is none of ours
+    """Ctrl-C or SIGTERM, before there was anything to end with."""
 
 
 class Ticker:

@@ -115,10 +115,10 @@ def run(options: Options, console: Console, stop: Event) -> int:
     warm_up_s = _warm_up(options, schedule)
     for text in about(source, schedule):
         say(text)
-    _make(options.out)
+    make_folder(options.out)
     name = f"replay-{uuid.uuid4().hex[:10]}"
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
-    with site(options.where, options.out, say) as place:
+    with site(options.where, options.out, say, stop) as place:
         say(place.about)
         how = How(run=name, warm_up_s=warm_up_s, drain_s=options.drain_s)
         played = _play(place, schedule, how, options.out, view_for(console, plain=options.plain), stop)
@@ -198,7 +198,12 @@ def _warm_up(options: Options, schedule: Schedule) -> float:
     return wanted
 
 
-def _make(out: Path) -> None:
+def make_folder(out: Path) -> None:
+    """Where results go.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

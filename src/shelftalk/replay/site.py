@@ -5,14 +5,18 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 
 import msgspec
+from confluent_kafka import Consumer
 
 from shelftalk.demo.child import WorkerProcess, worker_environment, worker_process
 from shelftalk.demo.observer import topic_names
 from shelftalk.errors import BrokerError, ConfigError
+from shelftalk.replay.progress import Interrupted
+from shelftalk.replay.recorder import partitions_of
 from shelftalk.stream.broker import embedded_broker
-from shelftalk.stream.login import Kafka
+from shelftalk.stream.login import Kafka, confluent_config
 from shelftalk.stream.settings import Topics, load
 from shelftalk.stream.topics import TopicAdmin
 
@@ -64,23 +68,38 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     metrics: list[str]
     about: str
 
+    def partitions(self) -> int:
+        """Of its topics, as the broker has them.
+
+        Raises:
+            BrokerError: it does not answer, or the topic is not there.
+        """
+        consumer = Consumer(confluent_config(self.kafka) | {"group.id": f"{self.group}-look", "log_level": 0})
+        try:
+            name = self.topics.name("behaviour")
+            return len(partitions_of(consumer, [name], self.kafka.bootstrap_servers)[name])
+        finally:
+            consumer.close()
+
 
 @contextlib.contextmanager
-def site(where: Where, folder: Path, say: Say) -> Iterator[Site]:
+def site(where: Where, folder: Path, say: Say, stop: Event) -> Iterator[Site]:
     """Have it ready until the block ends; what we started ends with it, and topics that we made are deleted.
 
     Args:
         where: what is asked for.
         folder: for the logs of workers.
         say: told what happens.
+        stop: ends the wait until workers are ready.
 
     Raises:
+        Interrupted: it was ended before it was ready.
         ConfigError: what is asked for does not go together.
         BrokerError: the brokers do not answer, or a topic is not there.
         WorkerFailedError: a worker of ours did not start.
     """
     if where.own:
-        with _own(where, folder, say) as ours:
+        with _own(where, folder, say, stop) as ours:
             yield ours
         return
     if where.metrics and not all(url.startswith(("http://", "https://")) for url in where.metrics):
@@ -97,7 +116,7 @@ def site(where: Where, folder: Path, say: Say) -> Iterator[Site]:
 
 
 @contextlib.contextmanager
-def _own(where: Where, folder: Path, say: Say) -> Iterator[Site]:
+def _own(where: Where, folder: Path, say: Say, stop: Event) -> Iterator[Site]:
     count = where.workers or 1
     if where.bootstrap is None and count > 1:
         raise ConfigError(
@@ -124,7 +143,7 @@ def _own(where: Where, folder: Path, say: Say) -> Iterator[Site]:
         for number in range(count):
             say(f"starting worker {number + 1} of {count} on {broker}")
             workers.append(stack.enter_context(_worker(where, kafka, topics, (folder, state), number)))
-            workers[-1].wait_until_ready(READY_S, lambda _waited_s: None)
+            workers[-1].wait_until_ready(READY_S, lambda _waited_s: _unless(stop))
         words = "phrasebook only" if where.model is None else f"model {where.model.name}"
         yield Site(
             kafka=kafka,
@@ -135,6 +154,11 @@ def _own(where: Where, folder: Path, say: Say) -> Iterator[Site]:
             about=f"{count} worker{'s' * (count > 1)} on {broker}, {where.partitions} partitions, {words}",
         )
         say("stopping")
+
+
+def _unless(stop: Event) -> None:
+    if stop.is_set():
+        raise Interrupted("ended before the workers were ready; nothing was played")
 
 
 @contextlib.contextmanager
