@@ -7,7 +7,8 @@ import pytest
 
 from shelftalk.core.brief import Promotion
 from shelftalk.core.facts import Facts, percent_off, prior_price_minor, promotion
-from shelftalk.core.react import Policy, react
+from shelftalk.core.policy import Policy
+from shelftalk.core.react import react
 from shelftalk.core.shelf import on_ask
 from shelftalk.errors import BadInputError
 from shelftalk.events.codec import MAX_CLOCK_SKEW_MS, decode_inventory, encode

@@ -1,5 +1,7 @@
 """What goes with what: co-visits on each shelf, and the boards of the categories."""
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -8,8 +10,9 @@ from shelftalk.core.brief import Angle
 from shelftalk.core.card import Status
 from shelftalk.core.effects import Send, Step
 from shelftalk.core.facts import Facts
+from shelftalk.core.interest import Band
 from shelftalk.core.messages import CoVisited, Heat, Mode, Near, Release, Seed, board_key
-from shelftalk.core.neighbours import MAX_FOUND, choose, gathered, note_visit, on_heat
+from shelftalk.core.neighbours import MAX_FOUND, choose, gathered, note_visit, on_heat, varied
 from shelftalk.core.passing import on_release
 from shelftalk.core.shelf import on_co_visited, on_inventory
 from shelftalk.core.state import (
@@ -24,6 +27,7 @@ from shelftalk.core.state import (
     Neighbour,
     Shelf,
 )
+from shelftalk.core.taste import Taste
 from tests.core.making import (
     NO_MODEL,
     NOW,
@@ -123,8 +127,8 @@ class TestGathered:
 class TestLikeness:
     SEED = Seed(sku="k", kind="kettle", category="kitchen", brand="Harbour", price_minor=4_000)
 
-    def picked(self, *entries: Hot, seed: Seed | None = SEED) -> list[str]:
-        return [hot.sku for hot in choose(Board(entries), frozenset(), 9, 0, seed=seed, now_ms=NOW)]
+    def picked(self, *entries: Hot, seed: Seed | None = SEED, **taste: Any) -> list[str]:
+        return [hot.sku for hot in choose(Board(entries), frozenset(), 9, 0, seed=seed, now_ms=NOW, **taste)]
 
     def test_of_the_warm_the_same_brand_first(self) -> None:
         entries = (Hot("other", 9.0, NOW, "Tern", 4_000), Hot("same", 8.0, NOW, "Harbour", 4_000))
@@ -134,6 +138,32 @@ class TestLikeness:
     def test_and_the_nearer_in_price(self) -> None:
         entries = (Hot("dear", 9.0, NOW, None, 40_000), Hot("near", 8.0, NOW, None, 4_400), Hot("unpriced", 8.5, NOW))
         assert self.picked(*entries) == ["unpriced", "near", "dear"]
+
+    def test_and_what_the_shopper_chooses_elsewhere(self) -> None:
+        entries = (Hot("other", 9.0, NOW, "Tern", 4_000), Hot("own", 8.0, NOW, "Gale", 4_000))
+        assert self.picked(*entries) == ["other", "own"]
+        assert self.picked(*entries, brands=("Gale",)) == ["own", "other"]
+
+    def test_and_the_prices_that_they_look_at(self) -> None:
+        entries = (Hot("dear", 9.0, NOW, None, 8_000), Hot("cheap", 8.0, NOW, None, 2_000))
+        assert self.picked(*entries) == ["dear", "cheap"]
+        band = Band("kitchen", "GBP", 1_500, 3_000)
+        assert self.picked(*entries, taste=Taste(band=band)) == ["cheap", "dear"]
+
+
+class TestVaried:
+    FOUND = (Near("a", 1.0, 7), Near("b", 0.95, 7), Near("c", 0.94, 8), Near("d", 0.9, 7), Near("e", 0.2))
+
+    def test_what_is_seen_at_once_is_not_all_of_one_family(self) -> None:
+        assert varied(self.FOUND, 2, 0.9) == ["a", "c"]
+        assert varied(self.FOUND, 5, 0.9) == ["a", "c", "b", "d", "e"]
+
+    def test_unless_there_is_nothing_near_as_good_or_a_shop_does_not_mind(self) -> None:
+        assert varied((Near("a", 1.0, 7), Near("b", 0.9, 7), Near("c", 0.1, 8)), 2, 0.9) == ["a", "b"]
+        assert varied(self.FOUND, 3, 1.0) == ["a", "b", "c"]
+
+    def test_of_unknown_families_nothing_is_known(self) -> None:
+        assert varied((Near("a", 1.0), Near("b", 0.99), Near("c", 0.98)), 3, 0.1) == ["a", "b", "c"]
 
 
 class TestHeat:

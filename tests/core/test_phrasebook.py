@@ -122,7 +122,7 @@ def test_every_cell_exists(language: str) -> None:
     assert set(written) == set(Channel)
     for promotion in PROMOTIONS:
         for angle in Angle:
-            assert promotion in written["card"][angle]
+            assert promotion in written["card"][angle.worded]
         for channel in Channel:
             assert promotion in written[channel]["introduce"]
     assert {

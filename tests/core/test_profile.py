@@ -3,18 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shelftalk.core.profile import (
-    BRAND_HALF_LIFE_MS,
-    MAX_BRANDS,
-    Interest,
-    Profile,
-    Seen,
-    decayed,
-    forget,
-    next_revision,
-    raise_interest,
-    remember,
-)
+from shelftalk.core.interest import INTEREST_HALF_LIFE_MS, Interest, decayed, raise_interest
+from shelftalk.core.profile import MAX_BRANDS, Profile, Seen, forget, next_revision, remember
 from tests.core.making import NOW
 
 
@@ -25,12 +15,16 @@ def test_remember_moves_to_the_end_and_drops_the_oldest() -> None:
 
 
 def test_an_interest_halves_in_a_day() -> None:
-    interests = raise_interest((Interest("Harbour", 4.0, NOW),), "Harbour", NOW + BRAND_HALF_LIFE_MS, 1.0)
-    assert interests == (Interest("Harbour", 3.0, NOW + BRAND_HALF_LIFE_MS),)
+    interests = raise_interest(
+        (Interest("Harbour", 4.0, NOW),), "Harbour", NOW + INTEREST_HALF_LIFE_MS, 1.0, MAX_BRANDS
+    )
+    assert interests == (Interest("Harbour", 3.0, NOW + INTEREST_HALF_LIFE_MS),)
 
 
 def test_a_late_event_does_not_turn_an_interest_back() -> None:
-    (interest,) = raise_interest((Interest("Harbour", 4.0, NOW),), "Harbour", NOW - BRAND_HALF_LIFE_MS, 1.0)
+    (interest,) = raise_interest(
+        (Interest("Harbour", 4.0, NOW),), "Harbour", NOW - INTEREST_HALF_LIFE_MS, 1.0, MAX_BRANDS
+    )
     assert decayed(interest, NOW) == 5.0
 
 
@@ -39,7 +33,7 @@ def test_a_late_event_does_not_turn_an_interest_back() -> None:
 def test_brands_are_bounded_and_the_faintest_goes(choices: list[tuple[str, int]]) -> None:
     interests: tuple[Interest, ...] = ()
     for name, at_ms in choices:
-        interests = raise_interest(interests, name, at_ms, 1.0)
+        interests = raise_interest(interests, name, at_ms, 1.0, MAX_BRANDS)
         assert len(interests) <= MAX_BRANDS
         weights = [decayed(interest, at_ms) for interest in interests]
         assert weights == sorted(weights, reverse=True)

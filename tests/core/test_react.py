@@ -7,9 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shelftalk.core.brief import Angle
-from shelftalk.core.messages import Ask, CoVisited, Message, Mode, Release
+from shelftalk.core.messages import Ask, Bought, CoVisited, Message, Mode, Release
+from shelftalk.core.policy import Policy
 from shelftalk.core.profile import MAX_BOUGHT, MAX_BRANDS, MAX_CART, MAX_PLACEMENTS, MAX_RECENT, Profile
-from shelftalk.core.react import MAX_ORDER_ITEMS, Policy, Reaction, react
+from shelftalk.core.react import Reaction, react
+from shelftalk.core.visits import MAX_ORDER_ITEMS
 from shelftalk.events.types import (
     BehaviourEvent,
     CartAdded,
@@ -98,6 +100,17 @@ class TestWhatIsAsked:
     def test_what_was_just_bought_is_not_offered(self) -> None:
         view = play(ordered("kettle", "tin"), viewed("mug", NOW + POLICY.quiet_after_order_ms))[1]
         assert said(view, Ask)[0].exclude == ("kettle", "mug", "tin")
+
+    def test_an_order_takes_the_cards_of_what_was_bought_back_again_after_a_crash(self) -> None:
+        first, order = play(viewed("mug"), ordered("kettle", "kettle", "tin", at_ms=NOW + 5_000))
+        assert first.profile is not None
+        told = said(order, Bought)
+        assert [(one.key, one.placements, one.revision) for one in told] == [
+            ("kettle", POLICY.page, first.profile.revision),
+            ("tin", POLICY.page, first.profile.revision),
+        ]
+        again = react(order.profile, ordered("kettle", "kettle", "tin", at_ms=NOW + 5_000), origin(1), POLICY)
+        assert said(again, Bought) == told
 
     def test_a_brand_that_is_chosen_again_and_again(self) -> None:
         events = [viewed(f"p{number}", NOW + number * 5_000, brand="Harbour") for number in range(3)]

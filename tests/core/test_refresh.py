@@ -193,7 +193,7 @@ class TestLife:
         assert (publish.card.text, publish.card.provenance.trigger) == ("Harbour Kettle, at last.", Trigger.REWRITE)
 
     def test_let_go_for_want_of_room(self) -> None:
-        step = let_go(shown(), held(shown()), NOW + 5, NO_MODEL)
+        step = let_go(shown(), held(shown()), "overflow", NOW + 5, NO_MODEL)
         assert ([publish.card.status for publish in cards(step)], step.live) == ([Status.WITHDRAWN], {KEY: None})
         waiting = shown(rules=RULES)
-        assert reasons(let_go(waiting, held(waiting), NOW + 5, RULES)) == ["overflow"]
+        assert reasons(let_go(waiting, held(waiting), "overflow", NOW + 5, RULES)) == ["overflow"]

@@ -23,8 +23,9 @@ from shelftalk.core.card import Card, Rung
 from shelftalk.core.effects import Write
 from shelftalk.core.labels import MAX_NAME, clean_label
 from shelftalk.core.messages import Seed
+from shelftalk.core.policy import Policy
 from shelftalk.core.prompt import MAX_NEW_TOKENS, prompt_for, slots_of, temperature_of, text_of
-from shelftalk.core.react import Policy, react
+from shelftalk.core.react import react
 from shelftalk.core.rules import ShelfRules
 from shelftalk.core.wording import clean_points
 from shelftalk.core.words import Words

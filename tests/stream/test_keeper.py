@@ -12,7 +12,7 @@ from shelftalk.core.card import Card, Rung, Status
 from shelftalk.core.effects import Erase, Hold, Publish, Write
 from shelftalk.core.ledger import Entry as LedgerEntry
 from shelftalk.core.ledger import Ledger
-from shelftalk.core.messages import Ask, Message, Mode, Release, Seed
+from shelftalk.core.messages import Ask, Bought, Message, Mode, Release, Seed
 from shelftalk.core.rules import ShelfRules
 from shelftalk.core.state import Board, Copybook, LiveCard, Shelf
 from shelftalk.core.words import Words
@@ -337,6 +337,21 @@ class TestBounds:
         assert ("kettle-1", "s0|next_1") in bench.store.live
         bench.tray.deliver()
         assert ("kettle-1", "s0|next_1") not in bench.store.live
+
+    def test_what_a_shopper_bought_is_taken_off_their_page(self) -> None:
+        bench = Bench()
+        bench.inventory(upserted())
+        bench.message(*bench.asks(2))
+        bench.message(Bought(key="kettle-1", shopper_id="s0", placements=("next_1", "next_2"), revision=NOW << 10))
+        bench.turn()
+        last = {card.shopper_id: card for card in bench.tray.cards}
+        assert (last["s0"].status, last["s1"].status) == (Status.WITHDRAWN, Status.LIVE)
+        bench.inventory(priced(3_000))
+        bench.turn()
+        assert {card.shopper_id for card in bench.tray.cards if card.facts.price_minor == 3_000} == {"s1", None}
+        bench.tray.deliver()
+        assert ("kettle-1", "s0|next_1") not in bench.store.live
+        assert bench.unfinished() == 0
 
     def test_cards_that_nobody_shows_any_more_are_swept(self) -> None:
         bench = Bench(limits=Limits(sweep_per_turn=7))

@@ -6,7 +6,7 @@ from pathlib import Path
 import faust
 import pytest
 
-from shelftalk.core.react import Policy
+from shelftalk.core.policy import Policy
 from shelftalk.errors import ConfigError
 from shelftalk.stream.login import Kafka, Mechanism, Security, confluent_config, faust_broker
 from shelftalk.stream.settings import load, unknown_environment

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from shelftalk.core.brief import Angle, Promotion
+from shelftalk.core.angles import angle_of, is_back
+from shelftalk.core.brief import Angle
 from shelftalk.core.card import Audience
 from shelftalk.core.effects import Drop, Step
-from shelftalk.core.facts import Facts, promotion, showable
-from shelftalk.core.messages import Ask, Mode, Seed
+from shelftalk.core.facts import Facts, showable
+from shelftalk.core.messages import Ask, Mode
 from shelftalk.core.passing import gather, leave, nothing, pass_on
 from shelftalk.core.publish import brief_for
 from shelftalk.core.refresh import find_words, refresh
@@ -31,9 +32,13 @@ def on_ask(state: ShelfState, ask: Ask, now_ms: int, rules: ShelfRules) -> Step:
     if not facts.complete:
         return nothing(state, ask, "unknown_sku", now_ms, rules)
     if not showable(facts, now_ms):
+        if ask.because is Angle.BACK_IN_STOCK:
+            return nothing(state, ask, "not_back", now_ms, rules)
         return pass_on(state, ask, now_ms, rules)
     if ask.because is Angle.REPLENISH and not facts.consumable:
         return nothing(state, ask, "not_consumable", now_ms, rules)
+    if ask.because is Angle.BACK_IN_STOCK and not is_back(facts, ask.carted_at_ms, now_ms, rules):
+        return nothing(state, ask, "not_back", now_ms, rules)
     card = _subscribe(facts, ask, now_ms, rules)
     step = find_words(state, card, brief_for(facts, card, now_ms, rules), now_ms, rules, wait=True)
     leave(step, held, ask.revision)
@@ -68,7 +73,7 @@ def _redelivered(state: ShelfState, held: LiveCard, ask: Ask, now_ms: int, rules
 
 def _subscribe(facts: Facts, ask: Ask, now_ms: int, rules: ShelfRules) -> LiveCard:
     """The record of a new card, with its angle settled by what this shelf knows."""
-    angle, anchor = _angle(facts, ask, now_ms, rules)
+    angle, anchor = angle_of(facts, ask, now_ms, rules)
     placement = ask.placements[0]
     return LiveCard(
         audience=Audience(ask.shopper_id, placement),
@@ -85,35 +90,6 @@ def _subscribe(facts: Facts, ask: Ask, now_ms: int, rules: ShelfRules) -> LiveCa
         seed=ask.seed,
         exclude=ask.exclude,
         brands=ask.brands,
+        taste=ask.taste,
         hops=ask.hops,
     )
-
-
-def _angle(facts: Facts, ask: Ask, now_ms: int, rules: ShelfRules) -> tuple[Angle, str | None]:
-    """Why this product, in the end, and the kind of product that it refers to: only what a shopper would agree with."""
-    if ask.because is Angle.IN_CART:
-        on_sale = promotion(facts, now_ms, rules.facts) in {Promotion.SALE, Promotion.ENDING_SOON}
-        cheaper = on_sale and ask.carted_at_ms is not None and facts.price_since_ms > ask.carted_at_ms
-        return (Angle.PRICE_DROPPED if cheaper else Angle.IN_CART), None
-    if ask.because in {Angle.SEARCH_MATCH, Angle.REPLENISH}:
-        return ask.because, None
-    if facts.brand is not None and facts.brand in ask.brands:
-        return Angle.YOUR_BRAND, None
-    if ask.because is Angle.POPULAR or ask.seed is None:
-        return (Angle.POPULAR if ask.because is Angle.POPULAR else Angle.INTRODUCE), None
-    return _relation(facts, ask.seed, together=ask.because is Angle.GOES_WITH)
-
-
-def _relation(facts: Facts, seed: Seed, *, together: bool) -> tuple[Angle, str | None]:
-    """How the product relates to the one that the shopper started from.
-
-    The same noun is an alternative; what was bought or carted together goes together. Mere looking at both says neither, and
-    the fewer briefs name another product, the more shoppers share a text.
-    """
-    if not seed.kind or not facts.kind or seed.sku == facts.sku:
-        return Angle.INTRODUCE, None
-    if seed.kind.rsplit(" ", 1)[-1] == facts.kind.rsplit(" ", 1)[-1]:
-        return Angle.LIKE_VIEWED, seed.kind
-    if together:
-        return Angle.GOES_WITH, seed.kind
-    return Angle.INTRODUCE, None

@@ -7,11 +7,12 @@ import msgspec
 from shelftalk.core.brief import Angle
 from shelftalk.core.effects import Step
 from shelftalk.core.facts import Facts
-from shelftalk.core.messages import Ask, Mode
+from shelftalk.core.messages import Ask, Mode, board_key
 from shelftalk.core.neighbours import choose, is_popular
 from shelftalk.core.passing import merge, nothing, send_on, superseded
 from shelftalk.core.rules import ShelfRules
 from shelftalk.core.state import Board, LiveCard, Shelf, ShelfState, Stage
+from shelftalk.core.taste import Taste
 
 
 def on_board_ask(board: Board, live: Mapping[str, LiveCard], ask: Ask, now_ms: int, rules: ShelfRules) -> Step:
@@ -33,7 +34,17 @@ def on_board_ask(board: Board, live: Mapping[str, LiveCard], ask: Ask, now_ms: i
     asked = {place: key for place in placements if (key := _asked_before(live, ask, place))}
     fresh = [place for place in placements if place not in asked]
     exclude = frozenset((*ask.exclude, *asked.values()))
-    found = choose(board, exclude, len(fresh), ask.origin.offset, seed=ask.seed, now_ms=now_ms)
+    found = choose(
+        board,
+        exclude,
+        len(fresh),
+        ask.origin.offset,
+        seed=ask.seed,
+        now_ms=now_ms,
+        taste=_of_board(ask),
+        brands=ask.brands,
+        diversity=rules.diversity,
+    )
     asked |= {place: entry.sku for place, entry in zip(fresh, found, strict=False)}
     popular = {entry.sku for entry in board.entries if is_popular(entry, now_ms)}
     passed = [
@@ -51,6 +62,13 @@ def on_board_ask(board: Board, live: Mapping[str, LiveCard], ask: Ask, now_ms: i
     if left := tuple(place for place in placements if place not in asked):
         merge(step, nothing(state, msgspec.structs.replace(ask, placements=left), "nothing_to_show", now_ms, rules))
     return step
+
+
+def _of_board(ask: Ask) -> Taste:
+    """The shopper's taste, with a price band only if it is this category's."""
+    band = ask.taste.band
+    own = band is not None and board_key(band.category) == ask.key
+    return ask.taste if own or band is None else msgspec.structs.replace(ask.taste, band=None)
 
 
 def _asked_before(live: Mapping[str, LiveCard], ask: Ask, placement: str) -> str | None:

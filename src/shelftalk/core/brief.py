@@ -33,6 +33,17 @@ class Angle(enum.StrEnum):
     YOUR_BRAND = "your_brand"
     POPULAR = "popular"
     REPLENISH = "replenish"
+    BACK_IN_STOCK = "back_in_stock"
+    RECENTLY_VIEWED = "recently_viewed"
+
+    @property
+    def worded(self) -> "Angle":
+        """The angle that the words take.
+
+        What is back or was seen before is introduced like any other: that it is back, the promotion says, and it is no card's
+        business to tell shoppers what they looked at.
+        """
+        return Angle.INTRODUCE if self in {Angle.BACK_IN_STOCK, Angle.RECENTLY_VIEWED} else self
 
 
 class Promotion(enum.StrEnum):

@@ -1,22 +1,53 @@
 """The angle of a card in words that a person understands: its answer to "why am I seeing this?"."""
 
+from functools import cache
+from importlib import resources
+
+import msgspec
+
 from shelftalk.core.brief import Angle
 
-_WORDS = {
-    Angle.INTRODUCE: "other shoppers went on to it from what you looked at",
-    Angle.GOES_WITH: "it goes with the {anchor} you chose or looked at",
-    Angle.LIKE_VIEWED: "it is like the {anchor} you were looking at",
-    Angle.SEARCH_MATCH: "it matches your search",
-    Angle.IN_CART: "it waits in your cart",
-    Angle.PRICE_DROPPED: "its price went down since you put it into your cart",
-    Angle.YOUR_BRAND: "you often choose this brand",
-    Angle.POPULAR: "many shoppers are looking at it now",
-    Angle.REPLENISH: "you bought it before and may be running out",
-}
+
+class _Words(msgspec.Struct, frozen=True):
+    """One language of ``because.json``.
+
+    Attributes:
+        product: what a product is called whose kind is not known.
+        in_band: what is added where its price is among those that the shopper looks at.
+        everybody: of copy that has no shopper.
+    """
+
+    angles: dict[Angle, str]
+    product: str
+    in_band: str
+    everybody: str
 
 
-def because(angle: Angle, anchor: str | None, *, for_everybody: bool = False) -> str:
-    """Why the card is shown."""
+@cache
+def _words(language: str) -> _Words:
+    raw = (resources.files("shelftalk.core") / "because.json").read_bytes()
+    known = msgspec.json.decode(raw, type=dict[str, _Words])
+    return known.get(language, known["en"])
+
+
+#: Where the price was decided by something else, or says nothing, it is no reason.
+_UNPRICED = frozenset({Angle.IN_CART, Angle.PRICE_DROPPED, Angle.REPLENISH, Angle.BACK_IN_STOCK, Angle.RECENTLY_VIEWED})
+
+
+def because(
+    angle: Angle, anchor: str | None, locale: str, *, in_band: bool = False, for_everybody: bool = False
+) -> str:
+    """Why the card is shown.
+
+    Args:
+        angle: the reason.
+        anchor: the kind of product that it refers to.
+        locale: of the card; English where its language is not known here.
+        in_band: whether the product's price is among those that the shopper looks at in its category.
+        for_everybody: whether the card has no shopper.
+    """
+    words = _words(locale.split("-", 1)[0].lower())
     if for_everybody:
-        return "it is the product's own copy, the same for every shopper"
-    return _WORDS[angle].format(anchor=anchor or "product")
+        return words.everybody
+    said = words.angles[angle].format(anchor=anchor or words.product)
+    return said + words.in_band if in_band and angle not in _UNPRICED else said

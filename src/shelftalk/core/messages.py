@@ -5,6 +5,7 @@ import enum
 import msgspec
 
 from shelftalk.core.brief import Angle
+from shelftalk.core.taste import NO_TASTE, Taste
 
 
 class Origin(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -28,10 +29,11 @@ class Seed(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Near(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """A product that was met with another, and how much that says."""
+    """A product that was met with another, and how much that says; and its family, where that is known."""
 
     sku: str
     weight: float
+    family: int = 0
 
 
 class Mode(enum.StrEnum):
@@ -57,7 +59,8 @@ class Ask(ShelfMessage, frozen=True, kw_only=True, omit_defaults=True, tag="ask"
         seed: where the ask started, once a shelf has passed it on.
         exclude: SKUs that must not be shown.
         brands: brands that the shopper keeps choosing.
-        carted_at_ms: since when the product lies in the cart (angle ``in_cart``).
+        taste: what else is known of them.
+        carted_at_ms: since when the product lies in the cart (angle ``in_cart``), or when it was last seen (``back_in_stock``).
         hops: how often shelves passed it on; bounded.
         via: shelves that it still goes through, each adding what it was met with; the last one is the shelf that answers.
         found: what those on the way have added, from the earlier products of the session.
@@ -73,6 +76,7 @@ class Ask(ShelfMessage, frozen=True, kw_only=True, omit_defaults=True, tag="ask"
     seed: Seed | None = None
     exclude: tuple[str, ...] = ()
     brands: tuple[str, ...] = ()
+    taste: Taste = NO_TASTE
     carted_at_ms: int | None = None
     hops: int = 0
     via: tuple[str, ...] = ()
@@ -119,7 +123,19 @@ class Release(ShelfMessage, frozen=True, kw_only=True, tag="release"):
     erase: bool = False
 
 
-Message = Ask | CoVisited | Heat | Release
+class Bought(ShelfMessage, frozen=True, kw_only=True, tag="bought"):
+    """The shopper bought this product: its cards on their page are taken back.
+
+    Attributes:
+        revision: of the last ask that may have put it there.
+    """
+
+    shopper_id: str
+    placements: tuple[str, ...]
+    revision: int
+
+
+Message = Ask | CoVisited | Heat | Release | Bought
 
 _BOARD = "category:"
 

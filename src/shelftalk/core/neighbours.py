@@ -12,7 +12,8 @@ A list for a shopper is made of three things, in this order of trust:
 """
 
 import math
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
 import msgspec
@@ -31,6 +32,7 @@ from shelftalk.core.state import (
     Shelf,
     decay,
 )
+from shelftalk.core.taste import NO_TASTE, Taste, family
 
 #: Ids of counted co-visits that a shelf remembers: more than are in flight between two commits on one partition and SKU.
 _REMEMBERED = 16
@@ -48,6 +50,12 @@ _AGE_POWER = 1.5
 #: logarithm counts: at twice or half the price it is half as likely.
 _SAME_BRAND = 3.0
 
+#: Likewise for a brand that the shopper keeps choosing, and for the distance from the prices that they look at.
+_OWN_BRAND, _OFF_BAND = 1.5, 0.5
+
+#: Cards of one row of a page; further down nobody minds that two are alike.
+_SEEN_AT_ONCE = 3
+
 
 def note_visit(shelf: Shelf, message: CoVisited) -> Shelf:
     """The shelf with these co-visits counted; unchanged if they were counted before."""
@@ -62,7 +70,8 @@ def note_visit(shelf: Shelf, message: CoVisited) -> Shelf:
             weight += decay(old.weight, at_ms - old.at_ms, NEIGHBOUR_HALF_LIFE_MS)
             bought += decay(old.bought, at_ms - old.at_ms, NEIGHBOUR_HALF_LIFE_MS)
             since_ms = max(at_ms, old.at_ms)
-        held[near.sku] = Neighbour(near.sku, weight, bought, since_ms)
+        kin = near.family or (old.family if old is not None else 0)
+        held[near.sku] = Neighbour(near.sku, weight, bought, since_ms, kin)
     if len(held) > MAX_NEIGHBOURS:
         kept = islice(sorted(held.values(), key=lambda entry: _rank(entry, at_ms)), MAX_NEIGHBOURS)
         held = {neighbour.sku: neighbour for neighbour in kept}
@@ -78,7 +87,9 @@ def _rank(neighbour: Neighbour, now_ms: int) -> tuple[float, str]:
     return -decay(neighbour.weight, now_ms - neighbour.at_ms, NEIGHBOUR_HALF_LIFE_MS), neighbour.sku
 
 
-def gathered(found: Iterable[Near], neighbours: Iterable[Neighbour], age: int, now_ms: int) -> tuple[Near, ...]:
+def gathered(
+    found: Iterable[Near], neighbours: Sequence[Neighbour], age: int, now_ms: int, *, together: float = 0.0
+) -> tuple[Near, ...]:
     """What an ask has found, with what this shelf adds; best first, at most `MAX_FOUND`.
 
     Args:
@@ -86,17 +97,45 @@ def gathered(found: Iterable[Near], neighbours: Iterable[Neighbour], age: int, n
         neighbours: of this shelf.
         age: how many products ago the shopper was here; 0 is now.
         now_ms: the time.
+        together: how much more co-visits from carts and orders weigh.
     """
     weights = {near.sku: near.weight for near in found}
+    kin = {near.sku: near.family for near in found}
+    kin.update([(one.sku, one.family) for one in neighbours if one.family])
     # `decay`, written out: four shelves an event do this for up to sixty neighbours each, a third of all that the rules cost.
-    own = [(one.sku, one.weight * 0.5 ** (max(now_ms - one.at_ms, 0) / NEIGHBOUR_HALF_LIFE_MS)) for one in neighbours]
+    own = [
+        (one.sku, (one.weight + together * one.bought) * 0.5 ** (max(now_ms - one.at_ms, 0) / NEIGHBOUR_HALF_LIFE_MS))
+        for one in neighbours
+    ]
     # By the root of the sum: a product that everybody meets must not drown what the others of the session say, but it knows more.
     share = (age + 1.0) ** -_AGE_POWER / math.sqrt(1.0 + sum([weight for _, weight in own]))
     known = weights.get
     for sku, weight in own:
         weights[sku] = known(sku, 0.0) + weight * share
     best = sorted([(-weight, sku) for sku, weight in weights.items()])[:MAX_FOUND]
-    return tuple([Near(sku, -weight) for weight, sku in best])
+    return tuple([Near(sku, -weight, kin.get(sku, 0)) for weight, sku in best])
+
+
+def varied(found: Sequence[Near], count: int, diversity: float) -> list[str]:
+    """The first `count` products of a list, of which those that are seen at once do not go on about one thing.
+
+    Greedy, as maximal marginal relevance is (J. Carbonell, J. Goldstein, SIGIR 1998): each product loses by its likeness to those
+    before it, which is whether it is of the same category and brand.
+
+    Args:
+        found: best first.
+        count: how many are wanted.
+        diversity: what remains of a product's weight for each one of its family before it; 1 is the list as it is.
+    """
+    left, met = list(found), Counter[int]()
+    picked: list[str] = []
+    while left and len(picked) < min(count, _SEEN_AT_ONCE):
+        best = max(left, key=lambda near: near.weight * diversity ** met[near.family])
+        left.remove(best)
+        picked.append(best.sku)
+        if best.family:
+            met[best.family] += 1
+    return [*picked, *(near.sku for near in left)][:count]
 
 
 def on_heat(board: Board, message: Heat) -> Step:
@@ -114,7 +153,16 @@ def _heat(entry: Hot, now_ms: int) -> float:
 
 
 def choose(
-    board: Board, exclude: frozenset[str], count: int, turn: int, *, seed: Seed | None, now_ms: int
+    board: Board,
+    exclude: frozenset[str],
+    count: int,
+    turn: int,
+    *,
+    seed: Seed | None,
+    now_ms: int,
+    taste: Taste = NO_TASTE,
+    brands: Sequence[str] = (),
+    diversity: float = 1.0,
 ) -> list[Hot]:
     """Up to `count` of the board's products: warm, and like the one that the ask started from.
 
@@ -125,9 +173,18 @@ def choose(
         turn: which of the first few comes first where nothing is popular yet.
         seed: where the ask started.
         now_ms: the time.
+        taste: of the shopper.
+        brands: that they keep choosing.
+        diversity: as of `varied`; on a board the families are its brands.
     """
-    able = [entry for entry in board.entries if entry.sku not in exclude]
-    able.sort(key=lambda entry: (-_heat(entry, now_ms) * _likeness(entry, seed), entry.sku))
+    scored = [
+        (-_heat(entry, now_ms) * _likeness(entry, seed) * _liking(entry, taste, brands), entry.sku, entry)
+        for entry in board.entries
+        if entry.sku not in exclude
+    ]
+    by_sku = {sku: entry for _, sku, entry in scored}
+    ranked = [Near(sku, -score, family(entry.brand, None)) for score, sku, entry in sorted(scored)]
+    able = [by_sku[sku] for sku in varied(ranked, max(count, _SPREAD), diversity)]
     first = able[:_SPREAD]
     if first and not any(is_popular(entry, now_ms) for entry in first):
         able[:_SPREAD] = [first[(turn + index) % len(first)] for index in range(len(first))]
@@ -141,6 +198,16 @@ def _likeness(entry: Hot, seed: Seed | None) -> float:
     if entry.price_minor <= 0 or seed.price_minor <= 0:
         return same
     return same * math.exp(-abs(math.log(entry.price_minor / seed.price_minor)))
+
+
+def _liking(entry: Hot, taste: Taste, brands: Sequence[str]) -> float:
+    """How much more likely it is for what the shopper chooses elsewhere: their brands, and their prices in this category."""
+    own = _OWN_BRAND if entry.brand is not None and entry.brand in brands else 1.0
+    band = taste.band
+    if band is None or entry.price_minor <= 0 or band.low_minor <= entry.price_minor <= band.high_minor:
+        return own
+    edge = band.low_minor if entry.price_minor < band.low_minor else band.high_minor
+    return own * math.exp(-_OFF_BAND * abs(math.log(entry.price_minor / edge)))
 
 
 def is_popular(entry: Hot, now_ms: int) -> bool:

@@ -9,11 +9,15 @@ from shelftalk.core.card import Audience
 from shelftalk.core.effects import Drop, Erase, Send, Step
 from shelftalk.core.facts import Facts
 from shelftalk.core.messages import Ask, Mode, Near, Release, Seed, board_key, is_board
-from shelftalk.core.neighbours import gathered
+from shelftalk.core.neighbours import gathered, varied
 from shelftalk.core.publish import emptied
-from shelftalk.core.react import CART_WEIGHT
 from shelftalk.core.rules import ShelfRules
 from shelftalk.core.state import LiveCard, Neighbour, ShelfState, Stage
+from shelftalk.core.taste import Intent
+from shelftalk.core.visits import CART_WEIGHT
+
+#: How much more it says to who has decided that two products were bought together; who compares wants the other ones.
+_TOGETHER = {Intent.COMPARING: -0.3, Intent.DECIDING: 1.0, Intent.BOUGHT: 1.0}
 
 
 def as_ask(card: LiveCard) -> Ask:
@@ -34,6 +38,7 @@ def as_ask(card: LiveCard) -> Ask:
         seed=card.seed,
         exclude=card.exclude,
         brands=card.brands,
+        taste=card.taste,
         hops=card.hops,
     )
 
@@ -50,8 +55,9 @@ def pass_on(state: ShelfState, ask: Ask, now_ms: int, rules: ShelfRules) -> Step
     onward = msgspec.structs.replace(ask, seed=ask.seed or seed_of(facts), exclude=exclude, hops=ask.hops + 1, found=())
     step = Step()
     placements = [place for place in ask.placements if not superseded(step, state.live, ask, place)]
-    best = gathered(ask.found, state.shelf.neighbours, 0, now_ms)
-    targets = _targets(state, onward, placements, best, now_ms)
+    together = _TOGETHER.get(ask.taste.intent, 0.0)
+    best = gathered(ask.found, state.shelf.neighbours, 0, now_ms, together=together)
+    targets = _targets(state, onward, placements, best, rules)
     left = tuple(place for place in placements if place not in targets)
     passed = [
         msgspec.structs.replace(
@@ -99,7 +105,7 @@ def superseded(step: Step, live: Mapping[str, LiveCard], ask: Ask, placement: st
 
 
 def _targets(
-    state: ShelfState, ask: Ask, placements: list[str], best: Sequence[Near], now_ms: int
+    state: ShelfState, ask: Ask, placements: list[str], best: Sequence[Near], rules: ShelfRules
 ) -> dict[str, Neighbour]:
     """Which neighbour gets which placement; the same as before where this ask is a redelivery."""
     known = {neighbour.sku: neighbour for neighbour in state.shelf.neighbours}
@@ -110,10 +116,11 @@ def _targets(
         if held is None or held.stage is not Stage.PASSED or held.asked_revision != ask.revision:
             fresh.append(placement)
         elif not is_board(held.passed_to):
-            targets[placement] = known.get(held.passed_to) or Neighbour(held.passed_to, 0.0, 0.0, now_ms)
+            targets[placement] = known.get(held.passed_to) or Neighbour(held.passed_to, 0.0, 0.0, 0)
     out = {*ask.exclude, *(neighbour.sku for neighbour in targets.values())}
     # What only other products of the session were met with says nothing about going together with this one.
-    able = (known.get(near.sku) or Neighbour(near.sku, 0.0, 0.0, now_ms) for near in best if near.sku not in out)
+    chosen = varied([near for near in best if near.sku not in out], len(fresh), rules.diversity)
+    able = (known.get(sku) or Neighbour(sku, 0.0, 0.0, 0) for sku in chosen)
     return targets | dict(zip(fresh, able, strict=False))
 
 

@@ -4,34 +4,47 @@ import hashlib
 
 import msgspec
 
+from shelftalk.core.interest import Interest, Leaning
 from shelftalk.core.messages import Origin
 
 MAX_RECENT = 20
+MAX_EARLIER = 10
 MAX_CART = 20
 MAX_BOUGHT = 50
 MAX_BRANDS = 12
+MAX_CATEGORIES = 12
+MAX_SEARCHES = 4
 MAX_PLACEMENTS = 8
 MAX_EVENTS = 12
 
 _FINGERPRINT_BYTES = 6
 
-#: An interest halves in a day, so that the present session outweighs last week.
-BRAND_HALF_LIFE_MS = 24 * 3_600_000
-
 
 class Seen(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """A product and when."""
+    """A product and when.
+
+    Attributes:
+        family: its category and brand as a number, where the shop says them (`taste.family`).
+    """
 
     sku: str
     at_ms: int
+    family: int = 0
 
 
-class Interest(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """A decayed count."""
+class Searched(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A search: numbers for its words, the category if there is one, and when."""
 
-    name: str
-    weight: float
+    terms: tuple[int, ...]
+    category: str
     at_ms: int
+
+
+class Focus(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """The category that the shopper is in, and how many different products of it they saw in a row."""
+
+    category: str = ""
+    products: int = 0
 
 
 class Placed(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -60,10 +73,14 @@ class Profile(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults
 
     Attributes:
         revision: the last revision issued for this shopper's cards (see `next_revision`).
-        recent: products viewed, newest last, each once.
+        recent: products viewed in this session, newest last, each once.
+        earlier: the last ones of sessions before.
         cart: what lies in the cart, oldest first.
         bought: what was bought, newest last.
         brands: affinities.
+        categories: likewise, each with the prices that are looked at there.
+        searches: of this session, newest last.
+        focus: what they are comparing.
         spoken: when cards were asked for within the last hour, newest last.
         window: start and count of the present one-second window, against floods.
         events: fingerprints of the newest events folded in, oldest first: what a shop sends twice, or re-drives, counts once.
@@ -78,6 +95,10 @@ class Profile(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults
     cart: tuple[Seen, ...] = ()
     bought: tuple[Seen, ...] = ()
     brands: tuple[Interest, ...] = ()
+    categories: tuple[Leaning, ...] = ()
+    searches: tuple[Searched, ...] = ()
+    earlier: tuple[Seen, ...] = ()
+    focus: Focus = Focus()
     spoken: tuple[Spoken, ...] = ()
     quiet_until_ms: int = 0
     window: tuple[int, int] = (0, 0)
@@ -94,28 +115,14 @@ def next_revision(profile: Profile, at_ms: int) -> int:
     return max(profile.revision + 1024, at_ms << 10)
 
 
-def remember(seen: tuple[Seen, ...], sku: str, at_ms: int, limit: int) -> tuple[Seen, ...]:
+def remember(seen: tuple[Seen, ...], sku: str, at_ms: int, limit: int, family: int = 0) -> tuple[Seen, ...]:
     """With `sku` moved to the end, and the oldest dropped beyond the limit."""
-    return (*(entry for entry in seen if entry.sku != sku), Seen(sku, at_ms))[-limit:]
+    return (*(entry for entry in seen if entry.sku != sku), Seen(sku, at_ms, family))[-limit:]
 
 
 def forget(seen: tuple[Seen, ...], skus: frozenset[str]) -> tuple[Seen, ...]:
     """Without these."""
     return tuple(entry for entry in seen if entry.sku not in skus)
-
-
-def raise_interest(interests: tuple[Interest, ...], name: str, at_ms: int, weight: float) -> tuple[Interest, ...]:
-    """Add weight to one interest after decaying it; the faintest goes beyond the limit."""
-    held = {interest.name: interest for interest in interests}
-    old = held.get(name)
-    total = weight + (decayed(old, at_ms) if old else 0.0)
-    held[name] = Interest(name, total, max(at_ms, old.at_ms if old else at_ms))
-    return tuple(sorted(held.values(), key=lambda entry: (-decayed(entry, at_ms), entry.name))[:MAX_BRANDS])
-
-
-def decayed(interest: Interest, at_ms: int) -> float:
-    """The weight as of a moment."""
-    return float(interest.weight * 0.5 ** (max(at_ms - interest.at_ms, 0) / BRAND_HALF_LIFE_MS))
 
 
 def fingerprint(event_id: str) -> bytes:

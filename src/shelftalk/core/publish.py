@@ -24,7 +24,7 @@ def brief_for(facts: Facts, card: LiveCard, now_ms: int, rules: ShelfRules) -> B
         kind=kind,
         points=clean_points(facts.points),
         channel=card.channel,
-        angle=card.angle,
+        angle=card.angle.worded,
         anchor=clean_kind(card.anchor or "") or None,
         promotion=promotion(facts, now_ms, rules.facts),
         tone=card.tone,
@@ -89,7 +89,13 @@ def card_from(facts: Facts, card: LiveCard, text: str, now_ms: int, rules: Shelf
             rung=card.rung,
             trigger=card.trigger,
             angle=card.angle,
-            because=because(card.angle, card.anchor, for_everybody=not audience.shopper_id),
+            because=because(
+                card.angle,
+                card.anchor,
+                card.locale,
+                in_band=_in_band(facts, card),
+                for_everybody=not audience.shopper_id,
+            ),
             brief_id=card.brief_id,
             model=card.model,
             variant=rules.variant,
@@ -99,6 +105,11 @@ def card_from(facts: Facts, card: LiveCard, text: str, now_ms: int, rules: Shelf
         ),
     )
     return identified(made)
+
+
+def _in_band(facts: Facts, card: LiveCard) -> bool:
+    band = card.taste.band
+    return band is not None and bool(facts.prices) and band.holds(facts.category, facts.currency, facts.price_minor)
 
 
 def emptied(facts: Facts, ask: Ask, placement: str, now_ms: int, rules: ShelfRules) -> Publish:

@@ -1,11 +1,14 @@
 """Refreshing: a live card is brought up to the facts of this moment, or taken back."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from shelftalk.core.brief import Brief
 from shelftalk.core.card import Rung, Trigger
 from shelftalk.core.effects import Publish, Step, Write
 from shelftalk.core.facts import Facts, showable
+from shelftalk.core.messages import Bought
 from shelftalk.core.passing import as_ask, nothing, pass_on
 from shelftalk.core.phrasebook import phrase
 from shelftalk.core.publish import brief_for, card_from, publish
@@ -131,15 +134,28 @@ def take_back(facts: Facts, card: LiveCard, now_ms: int, rules: ShelfRules) -> S
     )
 
 
-def let_go(state: ShelfState, card: LiveCard, now_ms: int, rules: ShelfRules) -> Step:
-    """Forget a live card for want of room. Shown, it is taken back, for nobody would refresh it."""
+def let_go(state: ShelfState, card: LiveCard, reason: str, now_ms: int, rules: ShelfRules) -> Step:
+    """Forget a live card, for want of room say. Shown, it is taken back, for nobody would refresh it."""
     step = Step()
     if card.stage is Stage.AWAITING:
-        step = nothing(state, as_ask(card), "overflow", now_ms, rules)
+        step = nothing(state, as_ask(card), reason, now_ms, rules)
     elif card.stage is Stage.SHOWN and card.slotted:
         step = take_back(state.shelf.facts, card, now_ms, rules)
     step.live[card.audience.key] = None
     return step
+
+
+def bought_cards(live: Mapping[str, LiveCard], message: Bought) -> list[LiveCard]:
+    """The cards of this product that its shopper is shown, or waits for: they have it now, so each is to be let go.
+
+    A release would not do: it says that another card has the placement, and nothing has.
+    """
+    held = (live.get(f"{message.shopper_id}|{placement}") for placement in message.placements)
+    return [
+        card
+        for card in held
+        if card is not None and card.stage is not Stage.PASSED and card.asked_revision <= message.revision
+    ]
 
 
 def find_words(state: ShelfState, card: LiveCard, brief: Brief, now_ms: int, rules: ShelfRules, *, wait: bool) -> Step:

@@ -4,7 +4,7 @@ import zlib
 
 import msgspec
 
-from shelftalk.core.brief import Channel, Tone
+from shelftalk.core.brief import Angle, Channel, Tone
 from shelftalk.core.facts import FactRules
 from shelftalk.core.prompt import DEFAULT_VARIANT
 
@@ -23,6 +23,8 @@ class ShelfRules(msgspec.Struct, frozen=True):
         earned_at: wishes for a text that names another product ("goes with the kettle") before it is written. There are hundreds of
             such briefs a product and few are wanted twice; until then the words that present the product for itself do.
         max_attempts: generations per brief before the phrasebook has the last word.
+        diversity: what remains of a product's rank for each one of its category and brand before it on the page.
+        angles: weights of reasons to show a product that differ from `shelftalk.core.angles.WEIGHTS`.
         tones: by placement, where a shop wants that; otherwise the voice is the product's own, so that placements share its texts.
         channels: what is written for everybody about each product, and in which locales; each product in those of
             its own language, if it has any there.
@@ -37,6 +39,8 @@ class ShelfRules(msgspec.Struct, frozen=True):
     max_hops: int = 3
     max_attempts: int = 3
     earned_at: int = 4
+    diversity: float = 0.9
+    angles: dict[Angle, float] = {}
     tones: dict[str, Tone] = {}
     channels: dict[Channel, Tone] = msgspec.field(
         default_factory=lambda: {Channel.COPY: Tone.WARM, Channel.AD: Tone.PLAIN, Channel.SOCIAL: Tone.PLAYFUL}

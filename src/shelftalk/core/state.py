@@ -13,6 +13,7 @@ from shelftalk.core.brief import Angle, Channel, Tone
 from shelftalk.core.card import Audience, Rung, Trigger
 from shelftalk.core.facts import Facts
 from shelftalk.core.messages import Origin, Seed
+from shelftalk.core.taste import NO_TASTE, Taste
 
 MAX_NEIGHBOURS = 60
 MAX_TEXTS = 128
@@ -56,12 +57,14 @@ class Neighbour(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     Attributes:
         bought: the part of the weight that came from carts and orders: evidence that the two go together.
+        family: category and brand as a number, where the shop's events say them; 0 is unknown.
     """
 
     sku: str
     weight: float
     bought: float
     at_ms: int
+    family: int = 0
 
 
 class Shelf(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -159,6 +162,7 @@ class LiveCard(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_default
     seed: Seed | None = None
     exclude: tuple[str, ...] = ()
     brands: tuple[str, ...] = ()
+    taste: Taste = NO_TASTE
     hops: int = 0
     published_at_ms: int = 0
 

@@ -215,7 +215,7 @@ class Visit:
     def _search(self, category: str) -> list[Item]:
         query = self._store.query(self._dice, category)
         found = self._store.search(query, category, MAX_RESULTS)
-        self._emit(ProductsSearched, query=query, results=tuple(item.sku for item in found))
+        self._emit(ProductsSearched, query=query, category=category, results=tuple(item.sku for item in found))
         return found
 
     def _look(self, item: Item) -> Iterator[None]:
@@ -223,13 +223,13 @@ class Visit:
         candidates: tuple[str, ...] = ()
         if self._dice.chance(WITH_CANDIDATES):
             candidates = tuple(sku for sku in item.companions if self._store.items[sku].listed)
-        self._emit(ProductViewed, sku=item.sku, brand=item.product.brand, candidates=candidates)
+        self._emit(ProductViewed, sku=item.sku, candidates=candidates, **_told(item))
         yield
 
     def _take(self, item: Item) -> Iterator[None]:
         if item.listed and item.stock > 0 and item not in self._cart:
             self._cart.append(item)
-            self._emit(CartAdded, sku=item.sku, brand=item.product.brand)
+            self._emit(CartAdded, sku=item.sku, **_told(item))
             yield
 
     def _checkout(self, chance: float) -> Iterator[None]:
@@ -256,3 +256,14 @@ class Visit:
             "locale": self._shopper.locale,
         }
         self._stage.emit(kind(**(common | fields)))  # type: ignore[arg-type]
+
+
+def _told(item: Item) -> dict[str, object]:
+    """What the shop's page says of a product when a shopper does something with it."""
+    product = item.product
+    return {
+        "brand": product.brand,
+        "category": product.category,
+        "price_minor": item.price_minor,
+        "currency": product.currency,
+    }

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from shelftalk.core.react import Policy
+from shelftalk.core.policy import Policy
 from shelftalk.core.rules import ShelfRules
 from shelftalk.demo.catalogue import load_demo_store, load_searches
 from shelftalk.demo.crowd import Crowd

@@ -16,8 +16,9 @@ from shelftalk.core.effects import Send, Step
 from shelftalk.core.facts import Facts
 from shelftalk.core.messages import Ask, CoVisited, Heat, Message, Mode, Origin, is_board
 from shelftalk.core.neighbours import on_heat
+from shelftalk.core.policy import Policy
 from shelftalk.core.profile import Profile
-from shelftalk.core.react import Policy, react
+from shelftalk.core.react import react
 from shelftalk.core.rules import ShelfRules
 from shelftalk.core.shelf import on_co_visited, on_inventory
 from shelftalk.core.state import Board, Shelf, ShelfState

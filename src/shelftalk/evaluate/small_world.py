@@ -16,8 +16,8 @@ from shelftalk.core.effects import Erase, Hold, Publish, Write
 from shelftalk.core.erasure import Erased
 from shelftalk.core.messages import Message
 from shelftalk.core.phrasebook import phrase
+from shelftalk.core.policy import Policy
 from shelftalk.core.profile import Profile
-from shelftalk.core.react import Policy
 from shelftalk.core.rules import ShelfRules
 from shelftalk.core.state import Board, Copybook, LiveCard, Shelf
 from shelftalk.core.words import Words

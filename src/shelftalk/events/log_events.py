@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import msgspec
 
@@ -112,6 +112,7 @@ def cents(text: str) -> int | None:
 
 class _Known(msgspec.Struct):
     price_minor: int
+    category: str
     stock: int = ASSUMED_STOCK
 
 
@@ -188,7 +189,7 @@ class LogEvents:
         if row.product_id in self._priceless:  # it has one after all
             self._priceless.discard(row.product_id)
             self.tally.priceless -= 1
-        self._known[row.product_id] = _Known(price_minor)
+        self._known[row.product_id] = _Known(price_minor, facts.category)
         self.tally.products += 1
         return ProductUpserted(
             event_id=f"{self._log}-{row.number}-product",
@@ -207,37 +208,27 @@ class LogEvents:
         )
 
     def _behaviour(self, row: Row, at_ms: int) -> Behaviour:
-        event_id = f"{self._log}-{row.number}"
-        brand = (spell_brand(row.brand) or None) if row.brand else None
-        shopper_id, session_id, sku = row.user_id, row.session, row.product_id
+        head: dict[str, Any] = {
+            "event_id": f"{self._log}-{row.number}",
+            "occurred_at_ms": at_ms,
+            "shopper_id": row.user_id,
+            "session_id": row.session,
+        }
+        sku = row.product_id
         match row.type:
             case "cart":
-                return CartAdded(
-                    event_id=event_id,
-                    occurred_at_ms=at_ms,
-                    shopper_id=shopper_id,
-                    session_id=session_id,
-                    sku=sku,
-                    brand=brand,
-                )
+                return CartAdded(**head, sku=sku, **self._told(row))
             case "remove_from_cart":
-                return CartRemoved(
-                    event_id=event_id, occurred_at_ms=at_ms, shopper_id=shopper_id, session_id=session_id, sku=sku
-                )
+                return CartRemoved(**head, sku=sku)
             case "purchase":
-                return OrderCompleted(
-                    event_id=event_id,
-                    occurred_at_ms=at_ms,
-                    shopper_id=shopper_id,
-                    session_id=session_id,
-                    items=(OrderItem(sku=sku),),
-                )
+                return OrderCompleted(**head, items=(OrderItem(sku=sku),))
             case _:
-                return ProductViewed(
-                    event_id=event_id,
-                    occurred_at_ms=at_ms,
-                    shopper_id=shopper_id,
-                    session_id=session_id,
-                    sku=sku,
-                    brand=brand,
-                )
+                return ProductViewed(**head, sku=sku, **self._told(row))
+
+    def _told(self, row: Row) -> dict[str, Any]:
+        """What a shop says of a product beside its number."""
+        told: dict[str, Any] = {"brand": (spell_brand(row.brand) or None) if row.brand else None}
+        known = self._known.get(row.product_id)
+        if known is not None:
+            told |= {"category": known.category, "price_minor": known.price_minor, "currency": self._currency}
+        return told

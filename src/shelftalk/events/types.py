@@ -41,32 +41,41 @@ class ProductViewed(Behaviour, frozen=True, kw_only=True, omit_defaults=True, ta
     """A product page was opened.
 
     Attributes:
-        brand: the product's brand where the shop sends it, for the shopper's affinities.
+        brand: the product's brand where the shop sends it, for the shopper's affinities; likewise `category`.
+        price_minor: what they saw it for, for the price band that they look in; comes with its `currency`.
         candidates: SKUs that the shop's own recommender would show next, best first.
     """
 
     sku: str
     brand: str | None = None
+    category: str | None = None
+    price_minor: int | None = None
+    currency: str | None = None
     candidates: tuple[str, ...] = ()
 
 
 class ProductsSearched(Behaviour, frozen=True, kw_only=True, omit_defaults=True, tag="products_searched"):
-    """A search was made. The query is untrusted text and never leaves the profile.
+    """A search was made. The query is untrusted text: nothing is kept of it but numbers for its words.
 
     Attributes:
+        category: that was searched in, or that the shop made of the query.
         results: the SKUs that the shop listed first.
     """
 
     query: str
+    category: str | None = None
     results: tuple[str, ...] = ()
 
 
 class CartAdded(Behaviour, frozen=True, kw_only=True, omit_defaults=True, tag="cart_added"):
-    """A product was put into the cart."""
+    """A product was put into the cart; attributes as of `ProductViewed`."""
 
     sku: str
     quantity: int = 1
     brand: str | None = None
+    category: str | None = None
+    price_minor: int | None = None
+    currency: str | None = None
 
 
 class CartRemoved(Behaviour, frozen=True, kw_only=True, omit_defaults=True, tag="cart_removed"):

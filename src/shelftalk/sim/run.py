@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from shelftalk.core.react import Policy
+from shelftalk.core.policy import Policy
 from shelftalk.core.rules import ShelfRules
 from shelftalk.sim.broker import Broker
 from shelftalk.sim.bugs import Bug

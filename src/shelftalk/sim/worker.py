@@ -10,7 +10,8 @@ from shelftalk.core.effects import Drop, Effect, Erase, Hold, Publish
 from shelftalk.core.ledger import Entry as LedgerEntry
 from shelftalk.core.ledger import Ledger
 from shelftalk.core.messages import Message, Origin, decode_message, encode_message
-from shelftalk.core.react import Policy, Reaction
+from shelftalk.core.policy import Policy
+from shelftalk.core.react import Reaction
 from shelftalk.core.rules import ShelfRules
 from shelftalk.errors import BadInputError
 from shelftalk.events.codec import decode_inventory

@@ -16,8 +16,8 @@ from shelftalk.core.brief import Brief
 from shelftalk.core.card import Audience
 from shelftalk.core.effects import Drop, Effect, Erase, Hold, Publish, Send, Step, Write
 from shelftalk.core.facts import Facts
-from shelftalk.core.messages import Ask, CoVisited, Heat, Message, Origin, Release, is_board
-from shelftalk.core.refresh import is_due, let_go
+from shelftalk.core.messages import Ask, Bought, CoVisited, Heat, Message, Origin, Release, is_board
+from shelftalk.core.refresh import bought_cards, is_due, let_go
 from shelftalk.core.shelf import (
     PHRASEBOOK,
     ShelfRules,
@@ -149,6 +149,10 @@ class Keeper:
                 step = on_ask(state, message, now_ms, self.rules)
             case Heat() if board is not None:
                 step = neighbours.on_heat(board, message)
+            case Bought() if board is None:
+                for card in bought_cards(state.live, message):
+                    self._let_go(key, card, "bought", [entry], now_ms)
+                return
             case CoVisited() if board is None:
                 step = on_co_visited(state, message)
             case _:
@@ -364,21 +368,21 @@ class Keeper:
         self._store.put_live(sku, key, card, self._partition[sku], owed_by)
 
     def _keep_in_bounds(self, sku: str, owed_by: Sequence[Entry], now_ms: int) -> None:
-        while len(self._live.get(sku, ())) > self.limits.live_per_sku and self._let_go(sku, owed_by, now_ms):
+        while len(self._live.get(sku, ())) > self.limits.live_per_sku:
+            # The oldest. Copy for everybody stays: there are only a few of them.
+            card = next((card for card in self._live[sku].values() if card.audience.shopper_id), None)
+            if card is None:
+                return
+            self._let_go(sku, card, "overflow", owed_by, now_ms)
             self.counts["live_overflow"] += 1
 
-    def _let_go(self, sku: str, owed_by: Sequence[Entry], now_ms: int) -> bool:
-        """Give up the oldest live card of a product that has too many.
-
-        Returns:
-            Whether there was one. Copy for everybody stays: there are only a few of them.
-        """
-        card = next((card for card in self._live[sku].values() if card.audience.shopper_id), None)
-        if card is None:
-            return False
-        step, key = let_go(self._state(sku), card, now_ms, self.rules), card.audience.key
+    def _let_go(self, sku: str, card: LiveCard, reason: str, owed_by: Sequence[Entry], now_ms: int) -> None:
+        """Give up a live card."""
+        step, key = let_go(self._state(sku), card, reason, now_ms, self.rules), card.audience.key
         answered = self._waiting.pop((sku, key), [])
         del self._live[sku][key]
+        if not self._live[sku]:
+            del self._live[sku]
 
         def forget() -> None:
             if sku in self._partition and key not in self._live.get(sku, ()):
@@ -391,7 +395,6 @@ class Keeper:
         after.done()
         for entry in answered:
             entry.done()
-        return True
 
     def _do(self, effect: Effect, owed_by: Sequence[Entry], now_ms: int) -> None:
         match effect:

@@ -6,8 +6,9 @@ from typing import Protocol
 
 from shelftalk.core.erasure import Erased, erased_key
 from shelftalk.core.messages import Message
+from shelftalk.core.policy import Policy
 from shelftalk.core.profile import Profile
-from shelftalk.core.react import Policy, Reaction, react
+from shelftalk.core.react import Reaction, react
 from shelftalk.events.codec import decode_behaviour
 from shelftalk.stream.account import Entry, Then
 from shelftalk.stream.record import Record, origin_of, require_key

@@ -19,9 +19,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from shelftalk.core.policy import Policy
 from shelftalk.core.prompt import DEFAULT_VARIANT, variants
 from shelftalk.core.pseudonym import Pseudonyms
-from shelftalk.core.react import Policy
 from shelftalk.core.rules import ShelfRules
 from shelftalk.errors import ConfigError
 from shelftalk.stream.login import Kafka, Part

@@ -134,7 +134,9 @@ _SENTENCE = re.compile(r"(?:^|[.] )[a-z]")
 
 def _draw(product: Product, kinds: Sequence[str], rng: random.Random) -> Brief:
     channel = rng.choices(list(Channel), [7, 1, 1, 1])[0]
-    angle = rng.choice(list(Angle)) if channel is Channel.CARD else Angle.INTRODUCE
+    angle = (
+        rng.choice([angle for angle in Angle if angle.worded is angle]) if channel is Channel.CARD else Angle.INTRODUCE
+    )
     promotion = rng.choice(_PROMOTIONS)
     if angle is Angle.PRICE_DROPPED and promotion not in {Promotion.SALE, Promotion.ENDING_SOON}:
         promotion = Promotion.SALE

@@ -17,8 +17,9 @@ from shelftalk.core.effects import Effect, Publish, Send, Step
 from shelftalk.core.facts import Facts
 from shelftalk.core.messages import Ask, CoVisited, Heat, Origin, Release, decode_message, encode_message, is_board
 from shelftalk.core.neighbours import on_heat
+from shelftalk.core.policy import Policy
 from shelftalk.core.profile import Profile
-from shelftalk.core.react import Policy, react
+from shelftalk.core.react import react
 from shelftalk.core.refresh import refresh
 from shelftalk.core.shelf import ShelfRules, on_ask, on_co_visited, on_inventory, on_release
 from shelftalk.core.state import Board, LiveCard, Shelf, ShelfState

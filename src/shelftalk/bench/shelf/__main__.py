@@ -19,8 +19,8 @@ import msgspec
 
 from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone, slots_for
 from shelftalk.core.messages import Ask, Mode, Origin
+from shelftalk.core.policy import Policy
 from shelftalk.core.prompt import MAX_NEW_TOKENS, prompt_for
-from shelftalk.core.react import Policy
 from shelftalk.core.rules import ShelfRules
 from shelftalk.evaluate.small_world import SmallWorld
 from shelftalk.events.codec import encode
