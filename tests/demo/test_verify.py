@@ -274,6 +274,13 @@ def test_a_redelivered_card_is_no_finding_and_a_tombstone_ends_it() -> None:
     assert kinds(events, [*cards, again, tombstone]) == set()
 
 
+def test_a_crash_may_bring_several_again_in_their_order_but_not_end_in_the_middle() -> None:
+    events, cards = honest()
+    again = [copy.deepcopy(card) | {"offset": 3 + number} for number, card in enumerate(cards[1:])]
+    assert kinds(events, [*cards, *again]) == set()
+    assert "last_is_old" in kinds(events, [*cards, again[0]])
+
+
 @pytest.mark.parametrize(
     ("text", "currency", "minor"),
     [

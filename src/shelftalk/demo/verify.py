@@ -246,7 +246,7 @@ def _misread(slot: str, value: str, truth: Truth) -> str | None:
 
 
 def _revisions(records: list[Record], report: Report) -> None:
-    """Revisions of one audience only grow; a repeat of the very same card is a redelivery.
+    """Revisions of one audience only grow; what a crash brings again was there before, to the letter of its id.
 
     A placement wanders from one product's shelf to another's, and the old one may still publish while the word that it is released
     is on its way. A consumer keeps the highest revision and so drops that card; up to `TOLERANCE_MS` it is counted, not held
@@ -254,18 +254,20 @@ def _revisions(records: list[Record], report: Report) -> None:
     """
     highest: Record | None = None
     last: Record | None = None
+    seen: set[tuple[int, str]] = set()
     for record in records:
         card = record["value"]
         if not isinstance(card, dict):
             highest = last = None if card is None else last
             continue
         last = record
+        if (which := (card["revision"], card["card_id"])) in seen:
+            continue
+        seen.add(which)
         if highest is None or card["revision"] > highest["value"]["revision"]:
             highest = record
             continue
         revision, known = card["revision"], highest["value"]["revision"]
-        if revision == known and card["card_id"] == highest["value"]["card_id"]:
-            continue
         late_ms = record["timestamp_ms"] - highest["timestamp_ms"]
         if revision < known and card["sku"] != highest["value"]["sku"] and late_ms <= TOLERANCE_MS:
             report.crossed += 1

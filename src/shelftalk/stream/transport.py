@@ -25,6 +25,9 @@ _faust_logger = logging.getLogger("faust.transport")
 #: How long a fetch sleeps when there is nothing it may fetch (Faust sleeps a second).
 _PAUSE_S = 0.01
 
+#: How long a fetch waits for records during a rebalance: the seek at its end waits for the fetch.
+_BRIEFLY_S = 0.05
+
 Drain = Callable[[], Awaitable[None]]
 
 #: Answers by which the coordinator says that it counts us in: no error, or only that the group is about to rebalance.
@@ -93,11 +96,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def _seek_to_committed(self) -> Mapping[Any, int | None]:
         """In the thread. Changelogs are never committed; where they are read from is the recovery's to say."""
-        consumer = self._ensure_consumer()
-        committed: Mapping[Any, int | None] = await consumer.seek_to_committed()
-        changelogs = self.app.tables.changelog_topics
-        anew = [place for place, offset in committed.items() if not offset and place.topic not in changelogs]
-        if anew:
+        consumer, changelogs = self._ensure_consumer(), self.app.tables.changelog_topics
+        ours = [place for place in consumer.assignment() if place.topic not in changelogs]
+        committed: Mapping[Any, int | None] = await consumer.seek_to_committed(*ours) if ours else {}
+        if anew := [place for place, offset in committed.items() if not offset]:
             await consumer.seek_to_beginning(*anew)
         return committed
 
@@ -127,11 +129,11 @@ class Consumer(driver.Consumer):
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def _wait_next_records(self, timeout: float) -> tuple[Mapping[TP, list[Any]], set[TP]]:  # noqa: ASYNC109
-        """Faust sleeps a second where nothing may be fetched, and each recovery and rebalance waited for that."""
+        """Faust sleeps a second where nothing may be fetched, or fetches for one: two of the seconds of each recovery."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
         active = self._get_active_partitions()
-        return await self._getmany(active, timeout), active
+        return await self._getmany(active, _BRIEFLY_S if self.app.rebalancing else timeout), active
 
     async def handed_on(self, tp: TP, end: int) -> int | None:
         """How far a partition was fetched, once all before an offset was.
