@@ -1,6 +1,11 @@
 """Every line of the phrasebook is printable, and there is one for every brief."""
 
+import os
 import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -238,6 +243,38 @@ def test_a_brand_that_is_kept_to_is_named_where_known() -> None:
 def test_a_page_of_cards_does_not_repeat_itself() -> None:
     texts = [phrase(make(points=("grippy lugged sole",), sku=f"P{number}")) for number in range(40)]
     assert len(set(texts)) >= 10
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("channel", [Channel.SOCIAL, Channel.COPY])
+def test_a_feed_of_posts_or_copy_seldom_uses_a_line_again(channel: Channel, language: str) -> None:
+    kind, points, _ = FACTS[language][0]
+    feed = Counter(
+        phrase(make(kind=kind, points=points, channel=channel, locale=language, sku=f"P{number}"))
+        for number in range(40)
+    )
+    assert len(feed) >= 18
+    assert max(feed.values()) <= 5
+
+
+def test_a_brief_has_one_line_in_every_process() -> None:
+    """What differs between two runs is the fence, which words a card anew where another on the page begins alike."""
+    ask = (
+        "from tests.core.test_phrasebook import make; from shelftalk.core.phrasebook import phrase;"
+        "print([phrase(make(points=('stacks', 'two sizes'), locale=l, sku=str(n))) for n in range(20) for l in ('en', 'zh')])"
+    )
+    root = Path(__file__).parents[2]
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", ask],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=root,
+            check=True,
+            capture_output=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(said) == 1
 
 
 def test_amounts_are_named_only_where_nothing_else_is() -> None:
