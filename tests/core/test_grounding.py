@@ -35,7 +35,7 @@ def brief(**changes: object) -> Brief:
         (brief(angle=Angle.POPULAR), "Many people are looking at {name} now. Thermostat and timer."),
         (
             brief(angle=Angle.LIKE_VIEWED, anchor="fan heater"),
-            "Like the fan heater you viewed, with a thermostat as well.",
+            "Like the fan heater you viewed, a radiator with a thermostat.",
         ),
         (brief(points=(), angle=Angle.IN_CART), "The radiator in your cart is {price}."),
     ],
@@ -67,7 +67,7 @@ def test_what_it_does_not_hold_may_not(about: Brief, text: str, why: str) -> Non
 
 
 def test_other_languages_are_not_judged_by_english_words() -> None:
-    assert ungrounded(brief(locale="zh-CN"), "这款电暖器带定时器。") == []
+    assert ungrounded(brief(locale="zh-CN"), "这款电暖器带定时器。{name}。") == []
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ class TestPriceMove:
     def test_the_same_words_with_the_new_price(self) -> None:
         state = shown(rules=RULES)
         (write,) = writes(on_ask(shelf(), ask(), NOW, RULES))
-        brief, text = write.brief, "{name} holds its heat, yours for {price}."
+        brief, text = write.brief, "{name}: holds its heat, yours for {price}."
         state = after(state, on_words(state, [held(state)], Words(brief, text), NOW, RULES))
         assert held(state).slotted == text
         state, step = refreshed(state, priced(4_100), rules=RULES)

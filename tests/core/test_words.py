@@ -30,7 +30,7 @@ from tests.core.making import (
 )
 
 LAST = RULES.max_attempts - 1
-GOOD = "{name} holds its heat, yours for {price}."
+GOOD = "{name}: holds its heat, yours for {price}."
 BAD = "The best kettle in the world, 50% off!"
 #: A person should look at it.
 DOUBTFUL = "Worth a look: {name}, value for money."
@@ -51,7 +51,7 @@ def test_good_words_go_out_and_are_kept() -> None:
     assert judge(brief, GOOD).outcome is Outcome.PASS
     step = on_words(state, live(state), Words(brief, GOOD), NOW + 300, RULES)
     (publish,) = cards(step)
-    assert publish.card.text == "Harbour Kettle holds its heat, yours for £40.00."
+    assert publish.card.text == "Harbour Kettle: holds its heat, yours for £40.00."
     assert (publish.card.revision, publish.card.provenance.rung) == (NOW << 10, Rung.GENERATED)
     assert publish.card.ai_generated
     assert step.copybook is not None
@@ -120,7 +120,7 @@ def test_a_price_that_moved_meanwhile_is_in_the_words() -> None:
     state, brief = waiting()
     state = with_facts(state, priced(3_950))
     (publish,) = cards(on_words(state, live(state), Words(brief, GOOD), NOW, RULES))
-    assert publish.card.text == "Harbour Kettle holds its heat, yours for £39.50."
+    assert publish.card.text == "Harbour Kettle: holds its heat, yours for £39.50."
 
 
 def test_a_card_that_asks_for_other_words_is_left_alone() -> None:

@@ -22,7 +22,7 @@ from shelftalk.stream.keeper import Keeper, Limits
 from shelftalk.stream.ports import Desk, Outlet, Store
 from tests.core.making import NO_MODEL, NOW, RULES, ask, origin, priced, stocked, upserted
 
-GOOD = "{name} holds its heat, yours for {price}."
+GOOD = "{name}: holds its heat, yours for {price}."
 
 
 class MemoryStore(Store):

@@ -13,6 +13,7 @@ from importlib import resources
 import orjson
 
 from shelftalk.core.brief import Angle, Brief, Promotion
+from shelftalk.core.grammar import misplaced
 from shelftalk.core.guard import stem
 from shelftalk.core.render import SLOT
 
@@ -100,10 +101,24 @@ def words_of(text: str) -> list[str]:
 
 def ungrounded(brief: Brief, text: str) -> list[str]:
     """Why a text is not grounded in its brief; empty if it is. Whole in English, in part in Chinese; other languages pass."""
-    if brief.language == "zh":
-        return _ungrounded_chinese(brief, text)
-    if brief.language != "en":
+    if brief.language not in {"en", "zh"}:
         return []
+    problems = misplaced(brief, text)
+    if not _names_it(brief, text):
+        problems.append("empty: does not say what it is")
+    return problems + (_ungrounded_chinese if brief.language == "zh" else _ungrounded_english)(brief, text)
+
+
+def _names_it(brief: Brief, text: str) -> bool:
+    """Whether a text names the product or its kind: "{price} until {ends_on}" alone is of nothing."""
+    if "{name}" in text or not brief.kind:
+        return True
+    if brief.language == "zh":
+        return brief.kind[-2:] in text
+    return stem(words_of(brief.kind)[-1]) in map(stem, words_of(text)) if words_of(brief.kind) else True
+
+
+def _ungrounded_english(brief: Brief, text: str) -> list[str]:
     # As often as the one source that names it most: "You viewed a watch. This is a watch" says nothing.
     facts: Counter[str] = Counter()
     for source in (brief.kind, brief.anchor or "", *brief.points):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from shelftalk.core.brief import Brief, Channel, point_slots, slots_for
+from shelftalk.core.grammar import classes
 from shelftalk.core.word_slots import offered_slots, put_words, word_values
 
 #: Tokens that the fine-tuned model may write for one text of each channel, its end token included.
@@ -24,6 +25,7 @@ class Variant(NamedTuple):
         languages: what models of this kind are trained to write.
         channels: where they write well enough to be printed; a small model's posts and descriptions fall apart half way.
         temperature: of sampling: where most texts pass within three tries, and few sound alike (`evaluate text`).
+        framed: whether such a model has learned from frames alone, so that leaving them is leaving the language (`core.fluency`).
     """
 
     prompt: Callable[[Brief], str]
@@ -32,6 +34,7 @@ class Variant(NamedTuple):
     languages: frozenset[str]
     channels: frozenset[Channel]
     temperature: float
+    framed: bool
 
 
 def _line_v1(brief: Brief) -> str:
@@ -53,10 +56,37 @@ def _slots_v1(brief: Brief) -> str:
     return f"<|im_start|>{head}{brand}{words}<|im_start|>"
 
 
+def _slots_v2(brief: Brief) -> str:
+    """No words at all, only their grammar (`core.grammar`): what fits a place is decided by nothing else."""
+    brand = " branded" if brief.branded else ""
+    of = classes(brief)
+    offered = (*point_slots(brief.points), *(slot for slot in word_values(brief) if slot != "noun"))
+    words = "".join(f"\n{{{slot}}} {of[slot]}".rstrip() for slot in offered)
+    head = f"{brief.language} {brief.channel} {brief.angle} {brief.promotion} {brief.tone}".replace("_", "")
+    return f"<|im_start|>{head}{brand}{words}<|im_start|>"
+
+
 _VARIANTS: dict[str, Variant] = {
-    "line-v1": Variant(_line_v1, slots_for, lambda _brief, text: text, frozenset({"en"}), frozenset(Channel), 0.6),
+    "line-v1": Variant(
+        _line_v1, slots_for, lambda _brief, text: text, frozenset({"en"}), frozenset(Channel), 0.6, framed=False
+    ),
     "slots-v1": Variant(
-        _slots_v1, offered_slots, put_words, frozenset({"en", "zh"}), frozenset({Channel.CARD, Channel.AD}), 1.0
+        _slots_v1,
+        offered_slots,
+        put_words,
+        frozenset({"en", "zh"}),
+        frozenset({Channel.CARD, Channel.AD}),
+        1.0,
+        framed=True,
+    ),
+    "slots-v2": Variant(
+        _slots_v2,
+        offered_slots,
+        put_words,
+        frozenset({"en", "zh"}),
+        frozenset({Channel.CARD, Channel.AD}),
+        1.0,
+        framed=True,
     ),
 }
 
@@ -95,6 +125,11 @@ def channels_of(variant: str) -> frozenset[Channel]:
 def temperature_of(variant: str) -> float:
     """How boldly models of a variant are to draw."""
     return _VARIANTS[variant].temperature
+
+
+def is_framed(variant: str) -> bool:
+    """Whether models of a variant have learned from frames alone."""
+    return _VARIANTS[variant].framed
 
 
 def variants() -> tuple[str, ...]:

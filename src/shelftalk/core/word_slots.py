@@ -24,9 +24,9 @@ _PLAIN = re.compile(r"[^\W\d_](?:[^\W\d_]|[ ,;:'’&/()\-–]){0,59}")  # noqa: 
 _SENTENCE_START = re.compile(r"(?:^|[.?!]\s+)$")
 _ARTICLE = re.compile(r"\b([Aa])n?( )$")
 _AN_SLOT = re.compile(r"\b([Aa])n \{")
-#: "an hour", "a unique", "a one-hand": the sound decides, not the letter; an abbreviation is spelled out.
+#: "an hour", "a unique", "a one-hand": the sound decides, not the letter; an abbreviation is spelled out, most of them.
 _VOWEL_SOUND = re.compile(
-    r"(?i:(?!one\b|eu)[aeio]|u(?!ni|s[aeb]|ti|ku|k\b)|hour|heir|honest)|[FHLMNRSX](?:[A-Z0-9]|\b)"
+    r"(?i:(?!one\b|eu)[aeio]|u(?!ni|s[aeb]|ti|ku|k\b)|hour|heir|honest)|(?!HEPA|MIDI|NATO|RAM\b|SIM\b)[FHLMNRSX](?:[A-Z0-9]|\b)"
 )
 
 

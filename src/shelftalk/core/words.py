@@ -8,12 +8,12 @@ from shelftalk.core.brief import Brief
 from shelftalk.core.card import Rung, Trigger
 from shelftalk.core.effects import Hold, Step, Write
 from shelftalk.core.facts import showable
-from shelftalk.core.grounding import ungrounded
-from shelftalk.core.guard import Outcome, Verdict, judge
+from shelftalk.core.guard import Outcome
 from shelftalk.core.passing import as_ask, merge, pass_on
 from shelftalk.core.phrasebook import phrase
 from shelftalk.core.publish import brief_for, publish
 from shelftalk.core.refresh import phrased, refresh
+from shelftalk.core.review import review
 from shelftalk.core.rules import PHRASEBOOK, ShelfRules
 from shelftalk.core.state import LiveCard, ShelfState, Stage, Text
 
@@ -41,7 +41,7 @@ def on_words(state: ShelfState, waiting: Sequence[LiveCard], words: Words, now_m
         rules: how to decide.
     """
     brief = words.brief
-    verdict = _review(brief, words.slotted)
+    verdict = review(brief, words.slotted)
     if verdict.outcome is Outcome.REJECT and words.attempt + 1 < rules.max_attempts:
         return Step(effects=[Write(brief, urgent=any(_first(card) for card in waiting), attempt=words.attempt + 1)])
     if verdict.outcome is not Outcome.PASS:
@@ -59,15 +59,6 @@ def on_words(state: ShelfState, waiting: Sequence[LiveCard], words: Words, now_m
         if card.brief_id == brief.brief_id and (_first(card) or _only_phrased(card)):
             merge(step, _improve(state, card, words, now_ms, rules))
     return step
-
-
-def _review(brief: Brief, text: str) -> Verdict:
-    """The guard's verdict, and the stricter rule for what a model wrote: every word has its ground in the brief."""
-    verdict = judge(brief, text)
-    if verdict.outcome is Outcome.REJECT:
-        return verdict
-    inventions = ungrounded(brief, text)
-    return Verdict(Outcome.REJECT, tuple(inventions)) if inventions else verdict
 
 
 def _first(card: LiveCard) -> bool:

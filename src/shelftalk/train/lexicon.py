@@ -4,6 +4,7 @@
 text may use these and the words of its own facts; any other word would be an invention (see `shelftalk.core.grounding`).
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from importlib import resources
@@ -47,6 +48,17 @@ def _phrases() -> Iterator[str]:
                         yield from lines
 
 
+def _forms() -> Iterator[str]:
+    """Every text in ``forms.json``, however deep."""
+    todo = [orjson.loads((resources.files("shelftalk.train") / "forms.json").read_bytes())["en"]]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, str):
+            yield re.sub(r":[a-z|]+\}", "}", one)
+        else:
+            todo += one.values() if isinstance(one, dict) else one
+
+
 def generic_stems() -> list[str]:
     """Stems of the generic words, sorted."""
     kinds: dict[str, set[str]] = defaultdict(set)
@@ -60,6 +72,8 @@ def generic_stems() -> list[str]:
     generic = {word for word, of in kinds.items() if len(of) >= MIN_KINDS}
     for phrase in _phrases():
         generic |= _stems(phrase.replace("[", " ").replace("]", " "))
+    for form in _forms():
+        generic |= _stems(form)
     return sorted((generic - _stems(_CONCRETE)) | _stems(_ALWAYS))
 
 

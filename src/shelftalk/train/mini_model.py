@@ -16,6 +16,7 @@ from typing import Any
 # The sandboxed CPUs that this is trained on announce AMX tiles and then refuse them: torch dies with SIGILL.
 os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_FP16")
 
+import msgspec
 import numpy as np
 import safetensors.numpy
 import safetensors.torch
@@ -24,7 +25,6 @@ import torch.nn.functional as F  # noqa: N812 (torch's own habit)
 from torch import Tensor
 
 from shelftalk.core.prompt import prompt_for
-from shelftalk.core.word_slots import put_words
 from shelftalk.modelling.config import ModelConfig, hugging_face_shape
 from shelftalk.modelling.tokenizer import make_tokenizer
 from shelftalk.train.dataset import Example, Pair, encode, length_buckets
@@ -36,6 +36,9 @@ from shelftalk.train.own_tokenizer import CHAT, END, train_tokenizer
 from shelftalk.train.picture import write_picture, write_table
 
 NAME = "shelftalk-mini"
+
+#: How it is asked (`core.prompt`): by the grammar of the brief's words, since it never writes them itself.
+PROMPT = "slots-v2"
 
 #: Batches are padded to a multiple of this many positions: oneDNN compiles its kernels anew for every shape.
 _WIDTH_STEP = 8
@@ -50,19 +53,19 @@ class MiniRecipe:
         smoothing: of the labels: several continuations are right.
     """
 
-    vocab: int = 6144
-    hidden: int = 256
-    layers: int = 4
-    heads: int = 4
-    kv_heads: int = 2
-    intermediate: int = 704
-    pairs: int = 60_000
+    vocab: int = 2560
+    hidden: int = 192
+    layers: int = 3
+    heads: int = 3
+    kv_heads: int = 1
+    intermediate: int = 512
+    pairs: int = 48_000
     batch: int = 64
-    peak_rate: float = 2e-3
+    peak_rate: float = 3e-3
     warm_up: int = 50
     dropout: float = 0.05
     smoothing: float = 0.05
-    fit: FitSettings = dataclasses.field(default_factory=lambda: FitSettings(steps=900, look_every=50))
+    fit: FitSettings = dataclasses.field(default_factory=lambda: FitSettings(steps=1500, look_every=50))
     seed: int = 7
 
     @classmethod
@@ -92,11 +95,9 @@ class MiniRecipe:
         )
 
 
-def tokenizer_texts(pairs: Sequence[Pair], material: Material) -> list[str]:
-    """What the tokenizer is trained on: prompts, texts with slots, texts with their words put in, and the products' words."""
-    texts = [text for pair in pairs for text in (prompt_for(pair.brief), pair.text, put_words(pair.brief, pair.text))]
-    words = [word for goods in material.goods.values() for one in goods for word in (one.kind, *one.points)]
-    return texts + 4 * words
+def asked(pairs: Sequence[Pair]) -> list[Pair]:
+    """The pairs with the prompt of this model."""
+    return [Pair(msgspec.structs.replace(pair.brief, variant=PROMPT), pair.text) for pair in pairs]
 
 
 class MiniTask:
@@ -203,14 +204,17 @@ def train_mini(
         The fitted weights, the content of ``tokenizer.json``, and figures for the card.
     """
     work.mkdir(parents=True, exist_ok=True)
-    training = draw(material, recipe.pairs, f"{recipe.seed}:training")
-    measured = held_out_pairs(material, max(64, recipe.pairs // 60))
+    training = asked(draw(material, recipe.pairs, f"{recipe.seed}:training"))
+    measured = asked(held_out_pairs(material, max(64, recipe.pairs // 60)))
     stored = work / "tokenizer.json"
     if start is not None and not stored.exists():
         shutil.copyfile(start / "tokenizer.json", stored)
     if not stored.exists():  # a run that goes on keeps its tokens
         stored.write_text(
-            json.dumps(train_tokenizer(tokenizer_texts(training, material), recipe.vocab)), encoding="utf-8"
+            json.dumps(
+                train_tokenizer([t for pair in training for t in (prompt_for(pair.brief), pair.text)], recipe.vocab)
+            ),
+            encoding="utf-8",
         )
     content = json.loads(stored.read_text(encoding="utf-8"))
     tokenizer = make_tokenizer(content)
@@ -251,7 +255,7 @@ def write_model(
         "eos_token_id": config.eos[0],
         "torch_dtype": "float16",
         "shelftalk": {
-            "name": NAME, "licence": "Apache-2.0", "prompt_variant": "slots-v1", "languages": ["en", "zh"], "training": figures,
+            "name": NAME, "licence": "Apache-2.0", "prompt_variant": PROMPT, "languages": ["en", "zh"], "training": figures,
         },
     }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")

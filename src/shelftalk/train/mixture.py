@@ -18,13 +18,13 @@ from shelftalk.train.skeletons import Goods, Skeleton, english_words, from_forms
 LANGUAGES = ("en", "zh")
 
 #: Said of so many kinds of Chinese products, a word is generic.
-_MIN_KINDS = 4
+_MIN_KINDS = 10
 
 #: How often each language, channel and source is drawn.
 _LANGUAGE_SHARE = {"en": 0.55, "zh": 0.45}
-_CHANNEL_SHARE = {Channel.CARD: 0.72, Channel.AD: 0.12, Channel.SOCIAL: 0.09, Channel.COPY: 0.07}
-#: The phrasebook answers anyway; the models are to say more than it.
-_PHRASEBOOK_SHARE = 0.4
+_CHANNEL_SHARE = {Channel.CARD: 0.82, Channel.AD: 0.18}
+#: By where a skeleton was written. The phrasebook answers anyway; the models are to say more than it.
+_SOURCE_SHARE = {"lines": 0.3, "whole": 0.25, "joined": 0.3, "phrasebook": 0.15}
 
 _SEED = 7
 HELD_OUT = 0.08
@@ -84,18 +84,21 @@ def draw(material: Material, count: int, seed: str) -> list[Pair]:
     The fewer skeletons a brief's head (channel, angle, promotion) has, the more products they are written out with.
     """
     rng = random.Random(seed)
-    heads: dict[tuple[str, Channel], dict[tuple[str, str], list[Skeleton]]] = defaultdict(lambda: defaultdict(list))
-    books: dict[tuple[str, Channel], dict[tuple[str, str], list[Skeleton]]] = defaultdict(lambda: defaultdict(list))
+    heads: dict[tuple[str, Channel], dict[str, dict[tuple[str, str], list[Skeleton]]]] = defaultdict(
+        lambda: defaultdict(lambda: defaultdict(list))
+    )
     for skeleton in material.skeletons:
-        by = books if skeleton.source.startswith("phrasebook") else heads
-        by[skeleton.language, skeleton.channel][skeleton.angle, skeleton.promotion].append(skeleton)
+        by = heads[skeleton.language, skeleton.channel][_source(skeleton)]
+        by[skeleton.angle, skeleton.promotion].append(skeleton)
     pairs: list[Pair] = []
     tries = 0
     while len(pairs) < count and tries < 40 * count:
         tries += 1
         language = rng.choices(LANGUAGES, [_LANGUAGE_SHARE[one] for one in LANGUAGES])[0]
-        channel = rng.choices(list(Channel), [_CHANNEL_SHARE[one] for one in Channel])[0]
-        among = (books if rng.random() < _PHRASEBOOK_SHARE else heads)[language, channel] or books[language, channel]
+        channel = rng.choices(list(_CHANNEL_SHARE), list(_CHANNEL_SHARE.values()))[0]
+        sources = heads[language, channel]
+        source = rng.choices(list(sources), [_SOURCE_SHARE[one] for one in sources])[0] if sources else ""
+        among = sources[source]
         if not among:
             continue
         # Between "every head alike" and "every line alike": rare heads are learned, and their few lines not only.
@@ -108,6 +111,11 @@ def draw(material: Material, count: int, seed: str) -> list[Pair]:
                 pairs.append(pair)
                 break
     return pairs
+
+
+def _source(skeleton: Skeleton) -> str:
+    name = skeleton.source.partition(".")[0]
+    return name if name in _SOURCE_SHARE else "lines"
 
 
 def _anchors(material: Material, language: str, rng: random.Random) -> list[str]:
@@ -126,8 +134,6 @@ def held_out_pairs(material: Material, count: int) -> list[Pair]:
 
 def survey(material: Material) -> dict[str, int]:
     """Counts, for cards and logs."""
-    counts = Counter(
-        f"{s.language} {'phrasebook' if s.source.startswith('phrasebook') else 'lines'}" for s in material.skeletons
-    )
+    counts = Counter(f"{s.language} {_source(s)}" for s in material.skeletons)
     goods = {f"{language} products": len(material.goods[language]) for language in LANGUAGES}
     return {**dict(counts), **goods, "held-out products": len(material.held_out)}

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone, point_slots
+from shelftalk.core.grammar import kind_class, point_class
 from shelftalk.core.grounding import ungrounded, words_of
 from shelftalk.core.guard import Outcome, judge, stem
 from shelftalk.core.phrasebook import ANY_TONE, Book
@@ -29,7 +30,7 @@ from shelftalk.train.lines import Product, brief_for
 VARIANT = "slots-v1"
 
 #: Said of so many kinds of products, an English word is in everybody's mouth.
-_COMMON_KINDS = 22
+_COMMON_KINDS = 30
 
 #: Common, and yet said of a thing that is not there any more.
 _OF_SOMETHING = (
@@ -40,59 +41,7 @@ _OF_SOMETHING = (
 #: Points of one brief; `wording.MAX_POINTS` of the shelf.
 _MOST_POINTS = 4
 
-_HAN = re.compile(r"[\u4e00-\u9fff]")
 _POINT = re.compile(r"[pw]\d")
-_COLOUR = "black|white|red|blue|navy|green|olive|yellow|pink|purple|grey|brown|tan|cream|orange|silver|gold|beige"
-_MATERIAL = (
-    "steel|glass|bamboo|cotton|wool|linen|silk|leather|wood|oak|walnut|ash|rubber|ceramic|aluminium|cashmere|canvas"
-    "|porcelain|stoneware|plastic|silicone|iron|brass|copper|crystal|nylon|polyester|fleece|denim|suede|cork|beech|pine"
-)
-
-#: Grammar of an English point, the first that fits.
-_CLASSES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("pack", re.compile(r"(?:set|pack|box|roll|pair|bag|tube|tin|bottle|case) of\b")),
-    ("measure", re.compile(r"[\d.,]+\s?[\w%/]{1,12}$")),
-    ("without", re.compile(r"no \w")),
-    ("with", re.compile(r"(?:with|for|in|from|on|under) \w")),
-    ("made", re.compile(r"(?:made|suitable|designed|lined|filled|printed|coated|covered|woven|knitted|cut|sold) \w")),
-    (
-        "does",
-        re.compile(
-            r"\w+[^s\W]s (?:clean|flat|in|on|up|to|with|for|from|its|the|a|an|at|into|against|over|under|without|around"
-            r"|or|and|more|cold|hot|easily|down|out|off|like|as|\w+ly|small|upright|both|most|all|dry|together|by)\b"
-        ),
-    ),
-    ("material", re.compile(rf"(?:[a-z-]+ )?(?:{_MATERIAL})$")),
-    (
-        "like",
-        re.compile(
-            rf"(?:[\w-]+ )*(?:{_COLOUR}|safe|ready|[\w-]*(?:proof|free|resistant|scented|sized|sided|able|ible|less|ised)"
-            r"|non-\w+|thick|thin|smooth|round|soft|quiet|light|heavy|warm|natural|washable|sensitive|marbled|matt|wide"
-            r"|[a-z]+-[a-z]+ed|[a-z]+ed)$"
-        ),
-    ),
-    ("word", re.compile(r"[\w'-]+$")),
-    ("plural", re.compile(r"(?:[\w'-]+ )*?[\w'-]+[^s\W]s(?= (?:with|of|for|in|from|on|and|or|to|that)\b|$)")),
-)
-_CHINESE_CLASSES = (
-    ("measure", re.compile(r".*\d")),
-    ("does", re.compile(r"(?:可|能|会|不|防|耐|易|免|自动|一键|无|速|有|带|附|适合|支持|按|配)")),
-    ("short", re.compile(r"[^一二两三四五六七八九十]{2,4}$")),
-)
-
-
-def point_class(point: str) -> str:
-    """The grammar of a point, as far as it decides what may stand around it."""
-    if _HAN.search(point):
-        return next((name for name, rule in _CHINESE_CLASSES if rule.match(point)), "thing")
-    return next((name for name, rule in _CLASSES if rule.match(point.lower())), "thing")
-
-
-def kind_class(kind: str) -> str:
-    """Whether a product is one or many: "kettle", "socks"."""
-    if _HAN.search(kind) or not kind:
-        return ""
-    return "many" if re.search(r"[^s\W]s$|[^s]ses$|scissors$|jeans$", kind) else "one"
 
 
 class Skeleton(NamedTuple):
@@ -150,38 +99,10 @@ def from_pair(pair: Pair, source: str, known: Callable[[str], bool]) -> Skeleton
         anchor,
         source,
     )
-    if any(
-        match[1] in needs and needs[match[1]] not in fitting
-        for rule, fitting in _PLACES_OF[brief.language]
-        for match in rule.finditer(text)
-    ):
-        return None  # this place is right for that one product only
     if brief.language == "zh" and _MEASURED.search(text):
         return None
     return skeleton if sound(brief, text) else None
 
-
-#: Places where a point can stand only if it is of these classes. Elsewhere, in lists and after a colon, all can.
-_PLACES_OF: dict[str, tuple[tuple[re.Pattern[str], frozenset[str]], ...]] = {
-    "en": (
-        (re.compile(r"(?:\{(?:name|kind|noun)\}|\b(?:it|that|which|they)) \{([pw]\d)\}", re.IGNORECASE), frozenset({"does"})),
-        (
-            re.compile(r"\b(?:with|has|have|of|and|for|plus|is|are|by|to|on|its|the|this|that|your|from|at|in|into|about)"
-                r" \{([pw]\d)\}", re.IGNORECASE),
-            frozenset({"plural", "material", "measure", "pack"}),
-        ),
-        (re.compile(r"\{([pw]\d)\} \{(?:kind|noun|[pw]\d)\}"), frozenset({"like", "material", "measure"})),
-        (
-            re.compile(r"\ban? \{([pw]\d)\}", re.IGNORECASE),
-            frozenset({"thing", "like", "material", "measure", "pack", "word"}),
-        ),
-    ),
-    "zh": (
-        (re.compile(r"\{([pw]\d)\}的?\{(?:kind|[pw]\d)\}"), frozenset({"short", "does"})),
-        (re.compile(r"\{([pw]\d)\}的\{name\}"), frozenset({"short", "does"})),
-        (re.compile(r"\{(p\d)\}的?\{"), frozenset()),
-    ),
-}  # fmt: skip
 
 #: A measure word that fits one kind of thing.
 _MEASURED = re.compile(
@@ -265,23 +186,62 @@ def _phrases(
             )
 
 
+class _Forms(msgspec.Struct, forbid_unknown_fields=True):
+    """``forms.json`` of a language: whole texts, and parts to join. A slot may say which grammar it wants: ``{w1:plural|pack}``.
+
+    Attributes:
+        whole: by channel, then by angle and promotion ("introduce/none").
+        openings: by angle; each ends so that any body can follow.
+        bodies: the product and its points.
+        closings: by promotion.
+    """
+
+    whole: dict[Channel, dict[str, list[str]]]
+    openings: dict[Angle, list[str]]
+    bodies: list[str]
+    closings: dict[Promotion, list[str]]
+
+
+#: Joined texts of a head: a few of the thousands that there are.
+_JOINED = 120
+
+_TYPED = re.compile(r"\{(\w+):([a-z|]+)\}")
+_SENTENCE = re.compile(r"(?:^|[.?!] )[a-z]")
+
+
 def from_forms() -> list[Skeleton]:
-    """Texts that only join points, in places where any point can stand; one for each tone."""
+    """Texts written for the small models, in places where what they want can stand."""
     raw = (resources.files("shelftalk.train") / "forms.json").read_bytes()
-    forms = msgspec.json.decode(raw, type=dict[str, dict[str, dict[str, list[str]]]])
-    return [
-        Skeleton(
-            text, language, Channel(channel), Angle(angle), promotion, tone,
-            dict.fromkeys(sorted(slot for slot in slots_in(text) if _POINT.fullmatch(slot)), "*"),
-            "*", "*" if "{anchor}" in text else None, f"forms.{language}",
-        )
-        for language, channels in forms.items()
-        for channel, heads in channels.items()
-        for head, texts in heads.items()
-        for angle, promotion in [(head.split("/")[0], Promotion(head.split("/")[1]))]
-        for text in texts
-        for tone in Tone
-    ]  # fmt: skip
+    found = []
+    for language, forms in msgspec.json.decode(raw, type=dict[str, _Forms]).items():
+        for channel, heads in forms.whole.items():
+            for head, texts in heads.items():
+                angle, promotion = head.split("/")
+                found += [
+                    _form(text, language, "whole", (channel, Angle(angle), Promotion(promotion))) for text in texts
+                ]
+        rng = random.Random(language)
+        for angle, openings in forms.openings.items():
+            for promotion, closings in forms.closings.items():
+                if angle is Angle.PRICE_DROPPED and promotion not in {Promotion.SALE, Promotion.ENDING_SOON}:
+                    continue
+                texts = [a + b + c for a in openings for b in forms.bodies for c in closings]
+                head_of = (Channel.CARD, angle, promotion)
+                found += [
+                    _form(text, language, "joined", head_of) for text in rng.sample(texts, min(_JOINED, len(texts)))
+                ]
+    return [one._replace(tone=tone) for one in found for tone in Tone]
+
+
+def _form(written: str, language: str, how: str, head: tuple[Channel, Angle, Promotion]) -> Skeleton:
+    wants: dict[str, str] = dict(_TYPED.findall(written))
+    text = _SENTENCE.sub(lambda match: match[0].upper(), _TYPED.sub(r"{\1}", written))
+    needs = {slot: wants.get(slot, "*") for slot in sorted(slots_in(text)) if _POINT.fullmatch(slot)}
+    # A head may have an anchor that its text does not name.
+    anchored = head[1] in {Angle.GOES_WITH, Angle.LIKE_VIEWED}
+    kind = wants.get("kind", wants.get("name", "*"))
+    anchor = wants.get("anchor", "*") if anchored else None
+    return Skeleton(text, language, *head, Tone.PLAIN, needs, kind, anchor, f"{how}.{language}")
 
 
 class Goods(NamedTuple):
@@ -307,7 +267,7 @@ def write_out(skeleton: Skeleton, goods: Goods, anchors: Sequence[str], rng: ran
             for point in points
             if point not in chosen.values()
             and (slot[0] == "p") == bool(re.search(r"\d", point))
-            and wanted in {"*", point_class(point)}
+            and (wanted == "*" or point_class(point) in wanted.split("|"))
         )
         point = next(fitting, None)
         if point is None:

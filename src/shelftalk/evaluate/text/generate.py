@@ -8,10 +8,10 @@ from typing import NamedTuple
 import msgspec
 
 from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone
-from shelftalk.core.grounding import ungrounded
-from shelftalk.core.guard import Outcome, judge
+from shelftalk.core.guard import Outcome
 from shelftalk.core.phrasebook import phrase
 from shelftalk.core.prompt import MAX_NEW_TOKENS, prompt_for, slots_of, temperature_of, text_of
+from shelftalk.core.review import review
 from shelftalk.core.rules import ShelfRules
 from shelftalk.engine import Completion, Priority, Request, Writer
 
@@ -48,7 +48,7 @@ def example_brief(variant: str = "slots-v1") -> Brief:
 
 def acceptable(brief: Brief, text: str) -> bool:
     """Whether a shelf would keep a generated text."""
-    return judge(brief, text).outcome is Outcome.PASS and not ungrounded(brief, text)
+    return review(brief, text).outcome is Outcome.PASS
 
 
 def write_all(

@@ -1,0 +1,225 @@
+"""Grammar: where in a line the words of a product may stand, told from their look alone; no tagger.
+
+A product's kind and points come from shops, so nothing is known of them but their letters. Each is put into a class ("desk
+lamps" are many, "folds flat" is something that it does), and places in a line want certain classes: after "with a" stands one
+thing, after a name something that it does. What can't be told is ``other``, and may only stand where anything may: in a list,
+after a colon, alone. The same rules choose what the small models learn (`train.skeletons`) and judge what a model wrote
+(`grounding`).
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from importlib import resources
+
+import orjson
+
+from shelftalk.core.brief import Brief, point_slots
+from shelftalk.core.word_slots import take_words, word_values
+
+_HAN = re.compile(r"[\u4e00-\u9fff]")
+_COLOUR = "black|white|red|blue|navy|green|olive|yellow|pink|purple|grey|brown|tan|cream|orange|silver|gold|beige"
+_MATERIAL = (
+    "steel|glass|bamboo|cotton|wool|linen|silk|leather|wood|oak|walnut|ash|rubber|ceramic|aluminium|cashmere|canvas"
+    "|porcelain|stoneware|plastic|silicone|iron|brass|copper|crystal|nylon|polyester|fleece|denim|suede|cork|beech|pine"
+)
+
+#: What ends the noun phrase that a point begins with: "lid | that locks", "depth marks | on the blade".
+_TAIL = re.compile(
+    r",| (?:that|which|with|of|for|in|from|on|to|at|inside|over|under|all|by|you|you'd|without|big|long|wide|as|per|round|"
+    r"above|below|each|when|like|while|so|and|or|up)\b"
+)
+_PACK = re.compile(r"(?:set|pack|box|roll|pair|bag|tube|tin|bottle|case) of\b")
+_MEASURE = re.compile(r"[\d.,]+\s?[\w%/]{1,12}$")
+_PREPOSITION = re.compile(r"(?:with|for|in|from|on|under|to) \w")
+_MADE = re.compile(
+    r"(?:made|suitable|designed|lined|filled|printed|coated|covered|woven|knitted|cut|sold|balanced|blended|roasted|padded)"
+    r" (?:for|of|in|from|with|at|as|by|on|to|so)\b"
+)
+_ADJECTIVE = re.compile(
+    rf"(?:[\w-]+ )?(?:{_COLOUR}|safe|[\w-]*(?:proof|resistant|sized|sided|(?<!\bc)(?<!\bt)able|less)|[\w]+-free|non-\w+"
+    r"|reversible|[a-z]+-[a-z]+ed|[a-z]+ scented|lidded|quilted|padded|insulated)$"
+)
+_MANY = re.compile(r"[^s\Wui]s$|[^s]ses$|scissors$|jeans$|ies$")
+_CHINESE_CLASSES = (
+    ("measure", re.compile(r".*\d")),
+    ("does", re.compile(r"(?:可|能|会|不|防|耐|易|免|自动|一键|无|速|有|带|附|适合|支持|按|配)")),
+    ("short", re.compile(r"[^一二两三四五六七八九十]{2,4}$")),
+)
+
+
+@cache
+def _words() -> dict[str, frozenset[str]]:
+    lists: dict[str, str] = orjson.loads((resources.files("shelftalk.core") / "grammar.en.json").read_bytes())
+    return {name: frozenset(words.split()) for name, words in lists.items()}
+
+
+@lru_cache(maxsize=16_384)
+def point_class(point: str) -> str:
+    """The grammar of a selling point.
+
+    English: ``pack`` ("set of 4"), ``measure`` ("900 ml"), ``without`` ("no lid"), ``with`` ("for wet roads"), ``made`` ("made
+    of oak"), ``does`` ("folds flat"), ``material`` ("waxed cotton"), ``like`` ("dishwasher safe"), ``plural`` ("deep pockets"),
+    ``thing`` (one that can be counted: "hanging loop"), ``other``. Chinese: ``measure``, ``does``, ``short``, ``thing``.
+    """
+    if _HAN.search(point):
+        return next((name for name, rule in _CHINESE_CLASSES if rule.match(point)), "thing")
+    lower = point.lower()
+    head, _, rest = lower.partition(" ")
+    for name, rule in (("pack", _PACK), ("measure", _MEASURE), ("with", _PREPOSITION), ("made", _MADE)):
+        if rule.match(lower):
+            return name
+    if head == "no" and rest:
+        return "other" if rest.partition(" ")[0].endswith("er") else "without"  # "no bigger than a biscuit"
+    verbs = _words()["verbs"]
+    joined = re.match(r"(?:and|or) ([\w-]+)", rest)
+    if head in verbs and not rest.startswith("of ") and (joined is None or joined[1] in verbs):
+        return "does"
+    core = _TAIL.split(lower, maxsplit=1)[0]
+    last = core.rpartition(" ")[2]
+    if re.fullmatch(rf"(?:[a-z-]+ )?(?:{_MATERIAL})", lower):
+        return "material"
+    if _ADJECTIVE.fullmatch(core):
+        return "like" if " and " not in lower and "," not in lower else "other"
+    if "," in lower or lower.endswith(("included", "supplied")):
+        return "other"
+    if _number(last) == "many":
+        return "plural"
+    return "thing" if last in _words()["count"] else "other"
+
+
+def _number(noun: str) -> str:
+    if noun in _words()["one"]:
+        return "one"
+    return "many" if _MANY.search(noun) else "mass" if noun in _words()["mass"] else "one"
+
+
+@lru_cache(maxsize=16_384)
+def kind_class(kind: str) -> str:
+    """Whether a product is ``one`` ("kettle"), ``many`` ("socks"), or ``mass``, not counted ("compost"); empty in Chinese."""
+    if _HAN.search(kind) or not kind:
+        return ""
+    head = re.split(r" (?:of|for|with|in) ", kind.lower(), maxsplit=1)[0].rpartition(" ")[2]
+    return _number(head)
+
+
+def classes(brief: Brief) -> dict[str, str]:
+    """The class of each slot that stands for words of the brief; ``name`` is as many as its kind."""
+    values = word_values(brief)
+    found = {slot: kind_class(values[slot]) for slot in ("kind", "noun", "anchor") if slot in values}
+    points = {**point_slots(brief.points), **{slot: value for slot, value in values.items() if slot[0] == "w"}}
+    return {"name": kind_class(brief.kind)} | found | {slot: point_class(point) for slot, point in points.items()}
+
+
+#: A point between these words and the next must be of one of these classes.
+_POINT_PLACES: dict[str, tuple[tuple[re.Pattern[str], frozenset[str]], ...]] = {
+    "en": (
+        (re.compile(r"\b(?:it|that|which) \{([pw]\d)\}", re.IGNORECASE), frozenset({"does"})),
+        (re.compile(r"\{(?:name|kind|noun)\} \{([pw]\d)\}"), frozenset({"does"})),
+        (re.compile(r"\b(?:they|these|those) \{([pw]\d)\}", re.IGNORECASE), frozenset()),
+        (
+            re.compile(r"\b(?:has|have|having|of|its|their|your|about|get|gives|brings|by|to|at|into)"
+                r" \{([pw]\d)\}(?! \{(?:kind|noun))", re.IGNORECASE),
+            frozenset({"plural"}),
+        ),
+        (re.compile(r"\bwith \{([pw]\d)\}(?! \{(?:kind|noun))", re.IGNORECASE), frozenset({"plural", "without"})),
+        (re.compile(r"\bthe \{([pw]\d)\}(?! \{(?:kind|noun))", re.IGNORECASE), frozenset({"plural", "thing"})),
+        (re.compile(r"\bin \{([pw]\d)\}(?! \{(?:kind|noun))", re.IGNORECASE), frozenset({"material"})),
+        (re.compile(r"\b(?:is|are|it's|they're) \{([pw]\d)\}", re.IGNORECASE), frozenset({"like", "material", "made"})),
+        (re.compile(r"\{([pw]\d)\} \{(?:kind|noun|[pw]\d)\}"), frozenset({"like", "material"})),
+        (re.compile(r"\b(?:an?|one|another) \{([pw]\d)\}(?! \{(?:kind|noun))", re.IGNORECASE), frozenset({"thing", "pack"})),
+        (re.compile(r"\b(?:on|for|from) \{([pw]\d)\}", re.IGNORECASE), frozenset()),
+        # What the point then does ("the {w1} stay put") fits one product.
+        (
+            re.compile(r"\{([pw]\d)\} (?!(?:and|or|on|at|in|for|is|are|too|as|but|plus|now|until|perhaps|to go)\b)[a-z]"),
+            frozenset(),
+        ),
+    ),
+    "zh": (
+        (re.compile(r"\{([pw]\d)\}的?\{(?:kind|[pw]\d)\}"), frozenset({"short", "does"})),
+        (re.compile(r"\{([pw]\d)\}的\{name\}"), frozenset({"short", "does"})),
+        (re.compile(r"\{(p\d)\}的?\{"), frozenset()),
+        (re.compile(r"[带附配有]\{([pw]\d)\}"), frozenset()),
+        # What follows without a stop ("{w1}轮着用") fits one product.
+        (re.compile(r"\{([pw]\d)\}(?!照旧|算|也|吧|的|和|与|、)[\u4e00-\u9fff]"), frozenset()),
+    ),
+}  # fmt: skip
+
+_SUBJECT = (
+    r"(?:^|[.:;!?,] )(?:(?P<det>an?|the|this|that|these|those|your|another|one|each|every) )?(?:\{[pw]\d\} )?"
+    r"\{(?P<slot>name|kind|noun)\}"
+    r"(?: (?:in|on) (?:your|the) (?:cart|basket|shelf|page)| (?:that )?you (?:viewed|bought|chose|picked|saved|kept|added|carted))?"
+)
+_SINGULAR_VERB = (
+    r"is|isn't|has|goes|was|comes|needs|waits|sits|works|makes|holds|keeps|does|looks|costs|stays|fits|stands|belongs"
+)
+_PLURAL_VERB = r"are|aren't|have|go|were|come|need|wait|sit|work|make|hold|keep|do|look|cost|stay|fit|stand|belong"
+_AGREEMENT = re.compile(rf"{_SUBJECT} (?:(?P<one>{_SINGULAR_VERB})|(?P<many>{_PLURAL_VERB}))\b", re.IGNORECASE)
+_DETERMINED = re.compile(
+    r"\b(?P<det>an?|another|one|each|every|this|that|these|those|few|many)(?: (?!of\b)[\w-]+)?(?: \{[pw]\d\})?"
+    r" \{(?P<slot>kind|noun|anchor)\}(?!['’-]| \{)",  # noqa: RUF001
+    re.IGNORECASE,
+)
+#: After these, one thing wants an article: "the kettle that you viewed", not "viewed kettle".
+_BARE = re.compile(
+    r"\b(?:viewed|bought|chose|picked|added|carted|with|beside|for|like|than|near|behind|after|before|of|to|is|was|need|at|on)"
+    r" \{(?P<slot>kind|noun|anchor)\}(?!['’-]| \{)",  # noqa: RUF001
+    re.IGNORECASE,
+)
+#: What is said of one thing only: "the lamp folds flat", "it has a lid"; of a price it may be said of many.
+_OF_ONE = re.compile(
+    r"\{(?:name|kind|noun)\} \{[pw]\d\}|\bit (?:is(?! \{(?:price|was))|has|\{[pw]\d\})|\b(?:which|that) \{[pw]\d\}",
+    re.IGNORECASE,
+)
+_OF_MANY = re.compile(r"(?:^|[.;:,] |\band )they (?:are|have|come)\b", re.IGNORECASE)
+
+#: The numbers that a determiner takes; those that are not here take one.
+_TAKES = {
+    "this": frozenset({"one", "mass"}), "that": frozenset({"one", "mass"}),
+    "these": frozenset({"many"}), "those": frozenset({"many"}), "few": frozenset({"many"}), "many": frozenset({"many"}),
+}  # fmt: skip
+
+
+def misplaced(brief: Brief, text: str) -> list[str]:
+    """What of a product's words can't stand where the text has it; empty if nothing, or if the language has no rules.
+
+    Args:
+        brief: what the text was written for.
+        text: with its words put in; slots of facts unfilled.
+    """
+    return list(_misplaced(take_words(brief, text), classes(brief), brief.language))
+
+
+def _misplaced(skeleton: str, of: dict[str, str], language: str) -> Iterator[str]:
+    for rule, fitting in _POINT_PLACES.get(language, ()):
+        for match in rule.finditer(skeleton):
+            if of.get(match[1]) not in {None, *fitting}:
+                yield f"grammar: {match[0]}, which is {of[match[1]]}"
+    if language == "en":
+        yield from _disagreeing(skeleton, of)
+        yield from _without_article(skeleton, of)
+
+
+def _disagreeing(skeleton: str, of: dict[str, str]) -> Iterator[str]:
+    """Verbs, pronouns and determiners of another number than their product."""
+    many = of.get("kind") == "many"
+    for match in (_OF_ONE if many else _OF_MANY).finditer(skeleton):
+        yield f"grammar: {match[0].strip()}, which is {of.get('kind', 'one')}"
+    for match in _AGREEMENT.finditer(skeleton):
+        number = of.get(match["slot"], "one")
+        if match["one" if number == "many" else "many"]:
+            yield f"grammar: {match[0].strip()}, which is {number}"
+    for match in _DETERMINED.finditer(skeleton):
+        number = of.get(match["slot"], "one")
+        if number not in _TAKES.get(match["det"].lower(), frozenset({"one"})):
+            yield f"grammar: {match[0]}, which is {number}"
+
+
+def _without_article(skeleton: str, of: dict[str, str]) -> Iterator[str]:
+    """One thing without "a" or "the" where a sentence wants it; a heading ("Kettle, {price}.") does not."""
+    for match in _AGREEMENT.finditer(skeleton):
+        if not match["det"] and match["slot"] != "name" and of.get(match["slot"]) == "one":
+            yield f"grammar: {match[0].strip()} wants an article"
+    for match in _BARE.finditer(skeleton):
+        if of.get(match["slot"]) == "one":
+            yield f"grammar: {match[0]} wants an article"

@@ -1,0 +1,125 @@
+"""Where the words of a product may stand."""
+
+import msgspec
+import pytest
+
+from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone
+from shelftalk.core.grammar import classes, kind_class, misplaced, point_class
+
+KETTLE = Brief(
+    sku="A",
+    kind="gooseneck kettle",
+    points=("hanging loop", "folded corners", "folds flat", "dishwasher safe", "900 ml"),
+    channel=Channel.CARD,
+    angle=Angle.INTRODUCE,
+    anchor=None,
+    promotion=Promotion.NONE,
+    tone=Tone.PLAIN,
+    branded=True,
+    locale="en",
+    variant="slots-v2",
+    model="m",
+)
+
+
+def brief(**changes: object) -> Brief:
+    return msgspec.structs.replace(KETTLE, **changes)
+
+
+SOCKS = brief(kind="running socks")
+COMPOST = brief(kind="peat-free compost")
+WITH_PAN = brief(angle=Angle.LIKE_VIEWED, anchor="rolling pin")
+
+
+def test_points_are_told_apart_by_their_look() -> None:
+    points = {
+        "28 cm": "measure",
+        "set of 4": "pack",
+        "no underwire": "without",
+        "no bigger than a biscuit": "other",
+        "for wet roads": "with",
+        "made of beech": "made",
+        "padded laptop pocket": "thing",
+        "rinses clean under the tap": "does",
+        "hangs or stands": "does",
+        "annuals and perennials": "plural",
+        "borosilicate glass": "material",
+        "dishwasher safe": "like",
+        "oven safe to 250 degrees": "like",
+        "coiled cable": "thing",
+        "lids included": "other",
+        "side pockets": "plural",
+        "depth marks on the blade": "plural",
+        "lid that locks": "thing",
+        "gooseneck spout": "thing",
+        "bluffing and giggling": "other",
+        "可折叠": "does",
+        "900毫升": "measure",
+        "檀木": "short",
+    }
+    assert {point: point_class(point) for point in points} == points
+
+
+def test_kinds_are_one_or_many_or_not_counted() -> None:
+    kinds = {
+        "kettle": "one",
+        "macro lens": "one",
+        "running shoes": "many",
+        "bath salts": "many",
+        "peppermint tea": "mass",
+        "bottle of ink": "one",
+        "保温杯": "",
+    }
+    assert {kind: kind_class(kind) for kind in kinds} == kinds
+
+
+def test_a_brief_tells_the_class_of_each_of_its_slots() -> None:
+    assert classes(SOCKS) == {
+        "name": "many", "kind": "many", "noun": "many", "w1": "thing", "w2": "plural", "w3": "does", "w4": "like", "p1": "measure",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("about", "text"),
+    [
+        (KETTLE, "{name}, with a hanging loop and folded corners."),
+        (KETTLE, "A gooseneck kettle that folds flat. It is dishwasher safe."),
+        (KETTLE, "Gooseneck kettle, {price}. The kettle in your cart is dishwasher safe."),
+        (SOCKS, "These running socks are in your cart: folded corners. They are dishwasher safe."),
+        (SOCKS, "{name}. It is {price} now."),
+        (COMPOST, "This peat-free compost is {price}. More of the compost: hanging loop."),
+        (WITH_PAN, "Like the rolling pin you viewed: {name}, hanging loop."),
+        (brief(kind="陶瓷碗", points=("可折叠", "檀木"), locale="zh"), "可折叠的陶瓷碗，檀木。"),
+    ],
+)
+def test_good_grammar_passes(about: Brief, text: str) -> None:
+    assert misplaced(about, text) == []
+
+
+@pytest.mark.parametrize(
+    ("about", "text"),
+    [
+        (KETTLE, "{name}, with hanging loop."),
+        (KETTLE, "{name} with a folds flat."),
+        (KETTLE, "It dishwasher safe: {name}."),
+        (KETTLE, "{name} comes in folded corners."),
+        (KETTLE, "These gooseneck kettle are {price}."),
+        (KETTLE, "{name}. They are dishwasher safe."),
+        (KETTLE, "Gooseneck kettle go well with tea."),
+        (KETTLE, "Gooseneck kettle is in your cart."),
+        (KETTLE, "The folded corners stay put: {name}."),
+        (SOCKS, "The running socks in your basket is {price}."),
+        (SOCKS, "Another running socks, {price}."),
+        (SOCKS, "{name} folds flat."),
+        (SOCKS, "{name}. It has a hanging loop."),
+        (COMPOST, "It fits your search: a peat-free compost."),
+        (WITH_PAN, "You viewed rolling pin. {name}, hanging loop."),
+        (brief(kind="陶瓷碗", points=("冰箱门可放", "檀木"), locale="zh"), "便宜的陶瓷碗，檀木轮着用。"),
+    ],
+)
+def test_bad_grammar_is_named(about: Brief, text: str) -> None:
+    assert misplaced(about, text)
+
+
+def test_a_language_without_rules_passes() -> None:
+    assert misplaced(brief(locale="fr"), "{name} with hanging loop.") == []
