@@ -59,13 +59,13 @@ class MiniRecipe:
     heads: int = 3
     kv_heads: int = 1
     intermediate: int = 512
-    pairs: int = 48_000
+    pairs: int = 51_200
     batch: int = 64
     peak_rate: float = 3e-3
     warm_up: int = 50
     dropout: float = 0.05
     smoothing: float = 0.05
-    fit: FitSettings = dataclasses.field(default_factory=lambda: FitSettings(steps=1500, look_every=50))
+    fit: FitSettings = dataclasses.field(default_factory=lambda: FitSettings(steps=800, look_every=100))
     seed: int = 7
 
     @classmethod
@@ -205,7 +205,7 @@ def train_mini(
     """
     work.mkdir(parents=True, exist_ok=True)
     training = asked(draw(material, recipe.pairs, f"{recipe.seed}:training"))
-    measured = asked(held_out_pairs(material, max(64, recipe.pairs // 60)))
+    measured = asked(held_out_pairs(material, max(64, recipe.pairs // 100)))
     stored = work / "tokenizer.json"
     if start is not None and not stored.exists():
         shutil.copyfile(start / "tokenizer.json", stored)
