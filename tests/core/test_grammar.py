@@ -44,6 +44,7 @@ def test_points_are_told_apart_by_their_look() -> None:
         "hangs or stands": "does",
         "annuals and perennials": "plural",
         "borosilicate glass": "material",
+        "slate grey": "colour",
         "dishwasher safe": "like",
         "oven safe to 250 degrees": "like",
         "coiled cable": "thing",

@@ -96,7 +96,6 @@ def rows(folder: Path, acts: list[list[str]], licence: str = "Apache-2.0") -> No
 
 
 def test_a_corpus_is_built_and_what_was_dropped_is_counted(tmp_path: Path) -> None:
-    pytest.importorskip("datasketch")  # of the extra `train`
     acts = [
         [f"inform(name=tecra {number};type=laptop;weight=2 kg;colour=slate grey)", text, ""]
         for number, text in enumerate(

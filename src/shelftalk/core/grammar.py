@@ -29,15 +29,24 @@ _TAIL = re.compile(
     r",| (?:that|which|with|of|for|in|from|on|to|at|inside|over|under|all|by|you|you'd|without|big|long|wide|as|per|round|"
     r"above|below|each|when|like|while|so|and|or|up)\b"
 )
-_PACK = re.compile(r"(?:set|pack|box|roll|pair|bag|tube|tin|bottle|case) of\b")
-_MEASURE = re.compile(r"[\d.,]+\s?[\w%/]{1,12}$")
-_PREPOSITION = re.compile(r"(?:with|for|in|from|on|under|to) \w")
-_MADE = re.compile(
-    r"(?:made|suitable|designed|lined|filled|printed|coated|covered|woven|knitted|cut|sold|balanced|blended|roasted|padded)"
-    r" (?:for|of|in|from|with|at|as|by|on|to|so)\b"
+_ENGLISH_CLASSES = (
+    ("pack", re.compile(r"(?:set|pack|box|roll|pair|bag|tube|tin|bottle|case) of\b")),
+    ("measure", re.compile(r"[\d.,]+\s?[\w%/]{1,12}$")),
+    ("with", re.compile(r"(?:with|for|in|from|on|under|to) \w")),
+    (
+        "made",
+        re.compile(
+            r"(?:made|suitable|designed|lined|filled|printed|coated|covered|woven|knitted|cut|sold|balanced|blended|roasted|padded)"
+            r" (?:for|of|in|from|with|at|as|by|on|to|so)\b"
+        ),
+    ),
+    ("other", re.compile(r"no \w+er\b")),  # "no bigger than a biscuit"
+    ("without", re.compile(r"no \w")),
+    ("colour", re.compile(rf"(?:[a-z-]+ )?(?:{_COLOUR})$")),
+    ("material", re.compile(rf"(?:[a-z-]+ )?(?:{_MATERIAL})$")),
 )
 _ADJECTIVE = re.compile(
-    rf"(?:[\w-]+ )?(?:{_COLOUR}|safe|[\w-]*(?:proof|resistant|sized|sided|(?<!\bc)(?<!\bt)able|less)|[\w]+-free|non-\w+"
+    r"(?:[\w-]+ )?(?:safe|[\w-]*(?:proof|resistant|sized|sided|(?<!\bc)(?<!\bt)able|less)|[\w]+-free|non-\w+"
     r"|reversible|[a-z]+-[a-z]+ed|[a-z]+ scented|lidded|quilted|padded|insulated)$"
 )
 _MANY = re.compile(r"[^s\Wui]s$|[^s]ses$|scissors$|jeans$|ies$")
@@ -59,30 +68,29 @@ def point_class(point: str) -> str:
     """The grammar of a selling point.
 
     English: ``pack`` ("set of 4"), ``measure`` ("900 ml"), ``without`` ("no lid"), ``with`` ("for wet roads"), ``made`` ("made
-    of oak"), ``does`` ("folds flat"), ``material`` ("waxed cotton"), ``like`` ("dishwasher safe"), ``plural`` ("deep pockets"),
-    ``thing`` (one that can be counted: "hanging loop"), ``other``. Chinese: ``measure``, ``does``, ``short``, ``thing``.
+    of oak"), ``does`` ("folds flat"), ``colour`` ("slate grey"), ``material`` ("waxed cotton"), ``like`` ("dishwasher safe"),
+    ``plural`` ("deep pockets"), ``thing`` (one that can be counted: "hanging loop"), ``other``.
+    Chinese: ``measure``, ``does``, ``short``, ``thing``.
     """
     if _HAN.search(point):
         return next((name for name, rule in _CHINESE_CLASSES if rule.match(point)), "thing")
     lower = point.lower()
-    head, _, rest = lower.partition(" ")
-    for name, rule in (("pack", _PACK), ("measure", _MEASURE), ("with", _PREPOSITION), ("made", _MADE)):
-        if rule.match(lower):
-            return name
-    if head == "no" and rest:
-        return "other" if rest.partition(" ")[0].endswith("er") else "without"  # "no bigger than a biscuit"
+    return next((name for name, rule in _ENGLISH_CLASSES if rule.match(lower)), None) or _phrase_class(lower)
+
+
+def _phrase_class(point: str) -> str:
+    """The class of a point that its first words do not tell."""
+    head, _, rest = point.partition(" ")
     verbs = _words()["verbs"]
     joined = re.match(r"(?:and|or) ([\w-]+)", rest)
     if head in verbs and not rest.startswith("of ") and (joined is None or joined[1] in verbs):
         return "does"
-    core = _TAIL.split(lower, maxsplit=1)[0]
-    last = core.rpartition(" ")[2]
-    if re.fullmatch(rf"(?:[a-z-]+ )?(?:{_MATERIAL})", lower):
-        return "material"
+    core = _TAIL.split(point, maxsplit=1)[0]
     if _ADJECTIVE.fullmatch(core):
-        return "like" if " and " not in lower and "," not in lower else "other"
-    if "," in lower or lower.endswith(("included", "supplied")):
+        return "like" if " and " not in point and "," not in point else "other"
+    if "," in point or point.endswith(("included", "supplied")):
         return "other"
+    last = core.rpartition(" ")[2]
     if _number(last) == "many":
         return "plural"
     return "thing" if last in _words()["count"] else "other"
@@ -124,9 +132,9 @@ _POINT_PLACES: dict[str, tuple[tuple[re.Pattern[str], frozenset[str]], ...]] = {
         ),
         (re.compile(r"\bwith \{([pw]\d)\}(?! \{(?:kind|noun))", re.IGNORECASE), frozenset({"plural", "without"})),
         (re.compile(r"\bthe \{([pw]\d)\}(?! \{(?:kind|noun))", re.IGNORECASE), frozenset({"plural", "thing"})),
-        (re.compile(r"\bin \{([pw]\d)\}(?! \{(?:kind|noun))", re.IGNORECASE), frozenset({"material"})),
-        (re.compile(r"\b(?:is|are|it's|they're) \{([pw]\d)\}", re.IGNORECASE), frozenset({"like", "material", "made"})),
-        (re.compile(r"\{([pw]\d)\} \{(?:kind|noun|[pw]\d)\}"), frozenset({"like", "material"})),
+        (re.compile(r"\bin \{([pw]\d)\}(?! \{(?:kind|noun))", re.IGNORECASE), frozenset({"material", "colour"})),
+        (re.compile(r"\b(?:is|are|it's|they're) \{([pw]\d)\}", re.IGNORECASE), frozenset({"like", "colour", "material", "made"})),
+        (re.compile(r"\{([pw]\d)\} \{(?:kind|noun|[pw]\d)\}"), frozenset({"like", "colour", "material"})),
         (re.compile(r"\b(?:an?|one|another) \{([pw]\d)\}(?! \{(?:kind|noun))", re.IGNORECASE), frozenset({"thing", "pack"})),
         (re.compile(r"\b(?:on|for|from) \{([pw]\d)\}", re.IGNORECASE), frozenset()),
         # What the point then does ("the {w1} stay put") fits one product.

@@ -77,7 +77,6 @@ def test_pages_whose_cards_open_alike() -> None:
 
 
 def test_held_out_briefs_are_of_products_that_training_never_saw() -> None:
-    pytest.importorskip("jieba")  # of the extra `train`
     material = gather()
     for language in ("en", "zh"):
         kinds = {case.brief.kind.casefold() for case in held_out_cases(language)}
