@@ -9,10 +9,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from tests.chaos.evidence import Evidence
 from tests.chaos.faults import Options
+from tests.chaos.judge import judge
 from tests.chaos.run import CONSUMED, Run, Story, tell, topic_names
 from tests.chaos.topics import Record
-from tests.chaos.verdict import Evidence, Verdict, judge
+from tests.chaos.verdict import Verdict
 from tests.kafka.broker import KafkaUnavailableError
 
 

@@ -9,12 +9,13 @@ import msgspec
 import pytest
 
 from tests.chaos.__main__ import chaos, summary
+from tests.chaos.evidence import Evidence
 from tests.chaos.faults import WEIGHTS, Fault, Options, plan
+from tests.chaos.judge import judge
 from tests.chaos.poison import KINDS
 from tests.chaos.run import Story
 from tests.chaos.topics import Record
 from tests.chaos.traffic import Traffic
-from tests.chaos.verdict import Evidence, judge
 from tests.kafka.broker import KafkaUnavailableError
 
 #: A dozen faults in half a minute; with the start, the way to rest and the reading it takes a minute.

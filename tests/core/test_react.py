@@ -248,6 +248,15 @@ class TestErasure:
         (ask,) = said(returned, Ask)
         assert all(release.revision < ask.revision for release in said(again, Release))
 
+    def test_also_where_a_crash_took_the_record_of_it(self) -> None:
+        """The new visit was delivered, the record was not: the erasure came again, and forgot both (simulator, seed 1959)."""
+        gone, back = ShopperErased(**head(NOW + 6_000)), viewed("pot", NOW + 7_000)
+        *_, erased = play(viewed("kettle"), gone)
+        returned = react(erased.meanwhile, back, origin(2), POLICY, erased=erased.erased)
+        again = react(returned.profile, gone, origin(1), POLICY)
+        assert (again.profile, again.erased) == (returned.profile, erased.erased)
+        assert react(again.profile, back, origin(2), POLICY).outcome == "repeat"
+
     def test_late_by_its_own_clock_it_is_above_every_card_all_the_same(self) -> None:
         """A request to be forgotten may have waited for hours in another system, while cards were refreshed each second."""
         *_, erased = play(viewed("kettle"), ShopperErased(**head(NOW - DAY)))

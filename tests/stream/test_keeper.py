@@ -438,6 +438,26 @@ class TestPartitions:
         anew.turn()
         assert [card.shopper_id for card in anew.tray.cards] == ["bea"]
 
+    def test_what_waited_for_its_words_when_a_crash_came_may_have_been_shown(self) -> None:
+        """The record of it was lost and the card stands: whatever takes its place must be above it (simulator, seed 1976)."""
+        bench = Bench(RULES)
+        bench.inventory(upserted())
+        bench.message(ask())
+        waiting = dict(bench.store.live)
+        bench.keeper.words(Words(bench.tray.wanted[-1].brief, GOOD), NOW + 500)
+        (shown,) = [card for card in bench.tray.cards if card.shopper_id]
+        bench.store.live = waiting
+        anew = Bench(RULES, store=bench.store)
+        anew.keeper.recovered(0, NOW + 1_000, catching_up=True)
+        anew.inventory(upserted(), stocked(0, NOW + 600))
+        anew.keeper.caught_up(0, NOW + 1_000)
+        anew.turn(1_000)
+        (passed,) = [message for message in anew.tray.sent if isinstance(message, Ask)]
+        assert passed.revision > shown.revision
+        anew.message(ask())  # and its ask, which comes again, goes the same way
+        (again,) = [message for message in anew.tray.sent if isinstance(message, Ask)][1:]
+        assert (again.key, again.revision) == (passed.key, passed.revision)
+
     def test_a_redelivered_event_is_refreshed_again(self) -> None:
         bench = Bench()
         bench.inventory(upserted(), stocked(30))

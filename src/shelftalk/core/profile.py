@@ -4,6 +4,7 @@ import hashlib
 
 import msgspec
 
+from shelftalk.core.erasure import Erased
 from shelftalk.core.interest import Interest, Leaning
 from shelftalk.core.messages import Origin
 
@@ -85,6 +86,8 @@ class Profile(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults
         window: start and count of the present one-second window, against floods.
         events: fingerprints of the newest events folded in, oldest first: what a shop sends twice, or re-drives, counts once.
         newest: the newest event folded in; a redelivery of it or of an older one is recognised by partition and offset.
+        erased: who they were before asked to be forgotten, and a crash may still take the record of it: the erasure would come
+            again, and without this forget what they did since.
     """
 
     revision: int = 0
@@ -105,6 +108,7 @@ class Profile(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults
     placed: tuple[Placed, ...] = ()
     events: bytes = b""
     newest: Origin | None = None
+    erased: Erased | None = None
 
 
 def next_revision(profile: Profile, at_ms: int) -> int:

@@ -64,6 +64,7 @@ def react(
         erased: what is remembered of an earlier erasure.
         now_ms: the worker's clock; only an erasure looks at it.
     """
+    erased = _later(erased, None if profile is None else profile.erased)
     if isinstance(event, ShopperErased):
         return _erase(profile or Profile(), event, origin, erased, now_ms)
     if profile is not None and _is_repeat(profile, origin):
@@ -84,6 +85,13 @@ def react(
         return Reaction(profile, met + _bought(event, policy, profile.revision), "noted")
     reaction = _speak(profile, event, origin, policy)
     return msgspec.structs.replace(reaction, messages=met + reaction.messages)
+
+
+def _later(known: Erased | None, carried: Erased | None) -> Erased | None:
+    """Of what is remembered of erasures and what a profile carries, the later one: a crash may have taken either."""
+    if known is None or carried is None:
+        return known or carried
+    return max(known, carried, key=lambda erased: erased.offset)
 
 
 def _is_repeat(profile: Profile, origin: Origin) -> bool:
@@ -236,5 +244,5 @@ def _erase(profile: Profile, event: ShopperErased, origin: Origin, before: Erase
     messages = _taken_back(profile.placed, event.shopper_id, erased.revision)
     if again and profile.newest is not None and profile.newest.offset > origin.offset:
         return Reaction(profile, messages, "erased", withdraw=profile.placed, erased=erased)
-    meanwhile = Profile(revision=erased.revision, placed=profile.placed, newest=origin)
+    meanwhile = Profile(revision=erased.revision, placed=profile.placed, newest=origin, erased=erased)
     return Reaction(None, messages, "erased", withdraw=profile.placed, erased=erased, meanwhile=meanwhile)

@@ -85,7 +85,9 @@ def _withdraw(state: ShelfState, card: LiveCard, now_ms: int, rules: ShelfRules,
     key = card.audience.key
     if card.stage is Stage.AWAITING:
         if card.audience.shopper_id:
-            return pass_on(state, as_ask(card), now_ms, rules)
+            # After a crash it may have been shown, and only the record of that is lost: what takes its place must be above it.
+            revision = card.raised(now_ms) if again else card.revision
+            return pass_on(state, msgspec.structs.replace(as_ask(card), revision=revision), now_ms, rules)
         # Even a copy that never went out, as far as is known here: a crash may have taken the knowledge.
         return take_back(state.shelf.facts, msgspec.structs.replace(card, stage=Stage.SHOWN), now_ms, rules)
     if not card.slotted and not again:

@@ -254,7 +254,7 @@ class Keeper:
         for sku, card in found:
             self._partition[sku] = partition
             self._live.setdefault(sku, {})[card.audience.key] = card
-            if card.published_at_ms > max(unsure_ms, 0):
+            if card.stage is Stage.AWAITING or card.published_at_ms > max(unsure_ms, 0):
                 self._unsure.setdefault(sku, set()).add(card.audience.key)
         if not catching_up:
             self._look_at_all(partition, now_ms)

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
+import msgspec
+
 from shelftalk.core.erasure import Erased, erased_key
 from shelftalk.core.messages import Message
 from shelftalk.core.policy import Policy
@@ -74,10 +76,8 @@ class ReactHandler:
 
     def _carry_out(self, shopper_id: str, reaction: Reaction, partition: int, entry: Entry) -> None:
         if reaction.erased is not None:
-            self._erasures.put(erased_key(shopper_id), reaction.erased, partition, entry)
-            if reaction.profile is None:
-                self._erase(shopper_id, reaction, partition, entry)
-                return
+            self._erase(shopper_id, reaction, reaction.erased, partition, entry)
+            return
         if reaction.profile is not None:
             self._profiles.put(shopper_id, reaction.profile, partition, entry)
         self._say(shopper_id, reaction, entry)
@@ -89,18 +89,22 @@ class ReactHandler:
             revision = placed.revision if reaction.erased is None else reaction.erased.revision
             self._outlet.erase_card(shopper_id, placed.placement, revision, (entry,))
 
-    def _erase(self, shopper_id: str, reaction: Reaction, partition: int, entry: Entry) -> None:
-        """Forget a shopper: first their cards, then where those were.
+    def _erase(self, shopper_id: str, reaction: Reaction, erased: Erased, partition: int, entry: Entry) -> None:
+        """Forget a shopper: first their cards, then where those were, and last what was kept for the case of a crash.
 
         Were the profile's tombstone delivered first, a crash in between would leave cards that nobody knows of any more.
         """
-        meanwhile = reaction.meanwhile or Profile()
+        kept = reaction.profile or reaction.meanwhile or Profile()
 
         def forget() -> None:
-            if self._profiles.get(shopper_id, partition) is meanwhile:  # else they came back: a new profile
+            held = self._profiles.get(shopper_id, partition)
+            if held is kept and reaction.profile is None:
                 self._profiles.delete(shopper_id, partition, entry)
+            elif held is not None and held.erased == erased:  # they came back: a new profile
+                self._profiles.put(shopper_id, msgspec.structs.replace(held, erased=None), partition, entry)
 
         after = Then((entry,), forget)
-        self._profiles.put(shopper_id, meanwhile, partition, after)
+        self._erasures.put(erased_key(shopper_id), erased, partition, after)
+        self._profiles.put(shopper_id, kept, partition, after)
         self._say(shopper_id, reaction, after)
         after.done()

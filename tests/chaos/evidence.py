@@ -1,0 +1,73 @@
+"""The evidence: everything that lies in the topics, read as anybody could read it.
+
+The worker's own words are JSON, and the state tables' changelogs plain MessagePack; no code that made them is used.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from tests.chaos.topics import Record
+from tests.chaos.traffic import KIND_HEADER
+
+#: An input by topic, partition and offset.
+Place = tuple[str, int, int]
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that lies in the topics.
+
+    Attributes:
+        topics: records by short name: ``"behaviour"``, ``"cards"``, ``"table shelves"`` ...
+        ends: of the consumed topics, by short name and partition, the next offset.
+        committed: likewise what the group committed.
+    """
+
+    topics: Mapping[str, list[Record]]
+    ends: Mapping[str, Mapping[int, int]]
+    committed: Mapping[str, Mapping[int, int]]
+
+
+def told(records: Iterable[Record]) -> list[tuple[Record, Fields]]:
+    """Shoppers' events that count: without what was sent twice, and what happened before its shopper was forgotten.
+
+    Only an erasure that is sent again counts again: whoever asks twice is forgotten twice.
+    """
+    seen: set[str] = set()
+    erased_ms: dict[str, int] = {}
+    found = []
+    for record, fields in good(records):
+        shopper = fields["shopper_id"]
+        if fields["type"] == "shopper_erased":
+            erased_ms[shopper] = max(fields["occurred_at_ms"], erased_ms.get(shopper, 0))
+        elif fields["event_id"] in seen or fields["occurred_at_ms"] <= erased_ms.get(shopper, 0):
+            continue
+        seen.add(fields["event_id"])
+        found.append((record, fields))
+    return found
+
+
+def good(records: Iterable[Record]) -> list[tuple[Record, Fields]]:
+    """Inputs that say something."""
+    return [(record, json.loads(record.value or b"")) for record in records if KIND_HEADER not in record.headers]
+
+
+def newest(records: Iterable[Record]) -> dict[str, Any]:
+    """A table as a new worker would find it."""
+    found: dict[str, Any] = {}
+    for record in records:
+        if record.value is None:
+            found.pop(record.key or "", None)
+        else:
+            found[record.key or ""] = msgspec.msgpack.decode(record.value)
+    return found
+
+
+def place_of(origin: Fields) -> Place:
+    """Where the input stood that something names as its cause."""
+    return origin["topic"], origin["partition"], origin["offset"]
