@@ -172,3 +172,28 @@ def test_a_log_out_of_order_is_put_in_order(tmp_path: Path) -> None:
     assert not part.ordered
     assert [one.product_id for one, _ in part.read()] == list("abcabc")
     assert [foretell for _, foretell in part.read()] == [False] * 3 + [True] * 3
+
+
+def test_ottos_log_too(tmp_path: Path) -> None:
+    def file(name: str, first: int) -> str:
+        lines = [
+            json.dumps(
+                {
+                    "session": first + number,
+                    "events": [
+                        {"aid": aid, "ts": START_MS + (first + number) * 60_000 + aid * 1_000, "type": "clicks"}
+                        for aid in (1, 2, 3)
+                    ],
+                }
+            )
+            for number in range(20)
+        ]
+        (tmp_path / name).write_bytes(gzip.compress("\n".join(lines).encode()))
+        return str(tmp_path / name)
+
+    files = ["--train", file("train.jsonl.gz", 0), "--test", file("test.jsonl.gz", 20)]
+    result = CliRunner().invoke(app, ["next-item", *files])
+    assert result.exit_code == 0, result.output
+    figures = json.loads(result.stdout.splitlines()[-1])
+    assert (figures["rows_learned"], figures["rows_foretold"], figures["steps"]) == (60, 60, 40)
+    assert figures["methods"]["shelftalk"]["hr@10"] == 1.0

@@ -18,7 +18,10 @@ def _group() -> None:
 
 @app.command()
 def next_item(
-    log: Annotated[Path | None, typer.Argument(exists=True, dir_okay=False, help="A REES46 log, plain or .gz.")] = None,
+    log: Annotated[
+        Path | None,
+        typer.Argument(exists=True, dir_okay=False, help="A REES46 log (.csv) or OTTO's (.jsonl), plain or .gz."),
+    ] = None,
     *,
     train: Annotated[Path | None, _File] = None,
     test: Annotated[Path | None, _File] = None,
@@ -29,16 +32,17 @@ def next_item(
 ) -> None:
     """Replay a log in order of time: who knows best which product comes next in the session?"""
     from shelftalk.evaluate.log import survey  # noqa: PLC0415
-    from shelftalk.evaluate.report import evaluate_next_item  # noqa: PLC0415  numpy and scipy are slow to import
+    from shelftalk.evaluate.report import Progress, evaluate_next_item  # noqa: PLC0415  numpy and scipy are slow to import
 
     if (log is None) == (train is None and test is None) or (train is None) != (test is None):
         raise typer.BadParameter("give either LOG, or --train FILE and --test FILE")
     if log is not None:
-        parts = [survey(log, learned_share=split)]
+        parts = [survey(log, learned_share=split, on_row=Progress().row)]
     else:
         assert train is not None  # noqa: S101  checked above
         assert test is not None  # noqa: S101
-        parts = [survey(train, learned_share=1.0), survey(test, learned_share=0.0)]
+        shares = ((train, 1.0), (test, 0.0))
+        parts = [survey(path, learned_share=share, on_row=Progress().row) for path, share in shares]
     figures = evaluate_next_item(parts, score=score)
     typer.echo(json.dumps(figures))
 

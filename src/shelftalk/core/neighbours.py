@@ -14,7 +14,6 @@ A list for a shopper is made of three things, in this order of trust:
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import islice
 
 import msgspec
 
@@ -73,18 +72,21 @@ def note_visit(shelf: Shelf, message: CoVisited) -> Shelf:
         kin = near.family or (old.family if old is not None else 0)
         held[near.sku] = Neighbour(near.sku, weight, bought, since_ms, kin)
     if len(held) > MAX_NEIGHBOURS:
-        kept = islice(sorted(held.values(), key=lambda entry: _rank(entry, at_ms)), MAX_NEIGHBOURS)
-        held = {neighbour.sku: neighbour for neighbour in kept}
+        # Written out, since each visit does it: the weakest go, of equals the one whose name sorts last.
+        ranked = sorted(
+            [
+                (-one.weight * 0.5 ** (max(at_ms - one.at_ms, 0) / NEIGHBOUR_HALF_LIFE_MS), one.sku)
+                for one in held.values()
+            ]
+        )
+        for _, sku in ranked[MAX_NEIGHBOURS:]:
+            del held[sku]
     changes: dict[str, object] = {}
     if message.visit:
         heat = decay(shelf.heat, at_ms - shelf.heat_at_ms, HEAT_HALF_LIFE_MS) + 1.0
         changes = {"heat": heat, "heat_at_ms": max(at_ms, shelf.heat_at_ms)}
     counted = (*shelf.counted, message.event_id)[-_REMEMBERED:]
     return msgspec.structs.replace(shelf, neighbours=tuple(held.values()), counted=counted, **changes)
-
-
-def _rank(neighbour: Neighbour, now_ms: int) -> tuple[float, str]:
-    return -decay(neighbour.weight, now_ms - neighbour.at_ms, NEIGHBOUR_HALF_LIFE_MS), neighbour.sku
 
 
 def gathered(

@@ -1,4 +1,4 @@
-"""A REES46 log, or two, as the replay wants it: in order of time, and parted into what is learned and what is foretold."""
+"""A log, or two, as the replay wants it: in order of time, and parted into what is learned and what is foretold."""
 
 from array import array
 from collections.abc import Callable, Iterator
@@ -7,8 +7,11 @@ from pathlib import Path
 import msgspec
 
 from shelftalk.errors import ConfigError
+from shelftalk.events import otto, rees46
 from shelftalk.events.log_events import Row, Tally
-from shelftalk.events.rees46 import read_rows
+
+#: OTTO's log knows no prices; one that is always the same says nothing.
+_ANY_PRICE = 100
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -27,9 +30,16 @@ class Part(msgspec.Struct, frozen=True):
 
     def read(self) -> Iterator[tuple[Row, bool]]:
         """Rows in order of time; of two from one moment the one that stands first comes first."""
-        rows = read_rows(self.path, Tally())
+        rows = _rows(self.path, Tally())
         for row in rows if self.ordered else sorted(rows, key=lambda row: row.at_ms):
             yield row, row.at_ms >= self.split_ms
+
+
+def _rows(path: Path, tally: Tally) -> Iterator[Row]:
+    """By the file's name: OTTO's sessions as ``.jsonl``, anything else is REES46's CSV; either may be gzipped."""
+    if path.name.removesuffix(".gz").endswith(".jsonl"):
+        return otto.read_rows(path, tally, lambda _: _ANY_PRICE)
+    return rees46.read_rows(path, tally)
 
 
 def survey(path: Path, *, learned_share: float, on_row: Callable[[int], None] = lambda _: None) -> Part:
@@ -44,7 +54,7 @@ def survey(path: Path, *, learned_share: float, on_row: Callable[[int], None] = 
         ConfigError: it cannot be read, is not of this format, or holds no rows.
     """
     tally, times, ordered = Tally(), array("q"), True
-    for row in read_rows(path, tally):
+    for row in _rows(path, tally):
         ordered = ordered and (not times or times[-1] <= row.at_ms)
         times.append(row.at_ms)
         on_row(len(times))

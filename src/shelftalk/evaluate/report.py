@@ -79,9 +79,13 @@ def table(title: str, scores: dict[str, Score]) -> list[str]:
 
 
 class Progress:
-    """Says how far a long run is, on standard error."""
+    """Says how far a long run is, on standard error.
 
-    def __init__(self, total: int) -> None:
+    Args:
+        total: rows that there are; ``None`` where that is to be found out.
+    """
+
+    def __init__(self, total: int | None = None) -> None:
         self._total = total
         self._began_s = self._said_s = time.monotonic()
 
@@ -90,8 +94,11 @@ class Progress:
         if number % 256 or time.monotonic() - self._said_s < _EVERY_S:
             return
         self._said_s = time.monotonic()
-        left_s = (self._said_s - self._began_s) / number * (self._total - number)
-        print(f"\r{number:,} of {self._total:,} rows, {left_s:.0f} s to go ", end="", file=sys.stderr, flush=True)
+        said = f"{number:,} rows read"
+        if self._total is not None:
+            left_s = (self._said_s - self._began_s) / number * (self._total - number)
+            said = f"{number:,} of {self._total:,} rows, {left_s:.0f} s to go"
+        print(f"\r{said:<50}", end="", file=sys.stderr, flush=True)
 
     def done(self) -> None:
         """End the line."""

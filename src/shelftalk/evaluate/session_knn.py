@@ -8,7 +8,7 @@ shopper's own.
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from shelftalk.evaluate.method import Session, best
@@ -49,7 +49,8 @@ class _Neighbourhood:
         sims = sorted(self._similarities(session.key, weights, at_ms), reverse=True)[: self._neighbours]
         scores: defaultdict[str, float] = defaultdict(float)
         for similarity, key in sims:
-            self._add(scores, similarity, self._items[key], current, weights)
+            for item, vote in self._votes(self._items[key], current, weights):
+                scores[item] += similarity * vote
         scores.pop(current[-1], None)
         return best(scores.items(), count)
 
@@ -67,14 +68,7 @@ class _Neighbourhood:
     def _similarity(self, key: str, weights: dict[str, float], at_ms: int) -> float:
         raise NotImplementedError
 
-    def _add(
-        self,
-        scores: defaultdict[str, float],
-        similarity: float,
-        items: list[str],
-        current: list[str],
-        weights: dict[str, float],
-    ) -> None:
+    def _votes(self, items: list[str], current: list[str], weights: dict[str, float]) -> Iterator[tuple[str, float]]:
         raise NotImplementedError
 
 
@@ -91,20 +85,13 @@ class VSknn(_Neighbourhood):
         del at_ms
         return sum(weights[item] for item in set(self._items[key]) & weights.keys()) / len(weights)
 
-    def _add(
-        self,
-        scores: defaultdict[str, float],
-        similarity: float,
-        items: list[str],
-        current: list[str],
-        weights: dict[str, float],
-    ) -> None:
+    def _votes(self, items: list[str], current: list[str], weights: dict[str, float]) -> Iterator[tuple[str, float]]:
         del weights
         held = set(items)
         step = next(step for step, item in enumerate(reversed(current), start=1) if item in held)
         for item in held:
             idf = math.log(len(self._items) / len(self._with[item]))
-            scores[item] += similarity / step * (1 + idf)
+            yield item, (1 + idf) / step
 
 
 class Stan(_Neighbourhood):
@@ -126,14 +113,7 @@ class Stan(_Neighbourhood):
         age = math.exp(-(at_ms - self._at_ms[key]) / self._AGE_MS)
         return sum(weights[item] for item in held & weights.keys()) / norm * age
 
-    def _add(
-        self,
-        scores: defaultdict[str, float],
-        similarity: float,
-        items: list[str],
-        current: list[str],
-        weights: dict[str, float],
-    ) -> None:
+    def _votes(self, items: list[str], current: list[str], weights: dict[str, float]) -> Iterator[tuple[str, float]]:
         del current
         last, match = {}, 0
         for place, item in enumerate(items):
@@ -141,4 +121,4 @@ class Stan(_Neighbourhood):
             if item in weights:
                 match = place
         for item, place in last.items():
-            scores[item] += similarity * math.exp(-abs(place - match) / self._DISTANCE)
+            yield item, math.exp(-abs(place - match) / self._DISTANCE)

@@ -31,8 +31,8 @@ from shelftalk.events.types import Behaviour, Inventory
 #: A page long enough for the longest list that is asked for.
 _PLACEMENTS: Final = tuple(f"next_{number}" for number in range(1, 41))
 
-#: Production's rules but for when to speak, which is not the question here.
-_POLICY: Final = Policy(placements=_PLACEMENTS, debounce_ms=0, max_per_hour=10_000, quiet_after_order_ms=0)
+#: Production's rules but for when to speak, which is not the question here; the page grows when a list is asked for.
+_POLICY: Final = Policy(placements=_PLACEMENTS[:1], debounce_ms=0, max_per_hour=10_000, quiet_after_order_ms=0)
 
 #: Nothing is written for everybody: that costs time and changes no ranking.
 _RULES: Final = ShelfRules(channels={})
@@ -59,10 +59,14 @@ class Shelves:
         self._shelves: dict[str, Shelf] = {}
         self._boards: dict[str, Board] = {}
         self._asks: dict[str, Ask] = {}
-        self._offset = 0
+        self._offset = self._rows = 0
 
     def learn(self, row: Row, session: Session) -> None:
         """Everything that a worker would do about it, but for the cards."""
+        self._rows += 1
+        row = msgspec.structs.replace(
+            row, number=self._rows
+        )  # each file counts its own: two would have events of one id
         for event in self._log.events(row, row.at_ms):
             self._offset += 1
             origin = partial(
@@ -85,7 +89,7 @@ class Shelves:
         if ask is None:
             return []
         shown: dict[str, str] = {}
-        open_asks = [msgspec.structs.replace(ask, placements=self._policy.placements[:count])]
+        open_asks = [msgspec.structs.replace(ask, placements=_PLACEMENTS[:count])]
         while open_asks:
             ask = open_asks.pop()
             step = self._answer(ask, at_ms)
@@ -96,7 +100,7 @@ class Shelves:
                         shown[onward.placements[0]] = onward.key
                     else:
                         open_asks.append(onward)
-        return [shown[place] for place in self._policy.placements if place in shown]
+        return [shown[place] for place in _PLACEMENTS if place in shown]
 
     def _answer(self, ask: Ask, at_ms: int) -> Step:
         if is_board(ask.key):
