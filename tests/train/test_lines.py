@@ -24,10 +24,10 @@ def test_every_committed_line_keeps_the_writers_guide(language: str, count: int)
     assert not breaches, "\n".join(breaches)
 
 
-def test_every_chinese_line_passes_the_guard() -> None:
+def test_every_line_passes_the_guard() -> None:
     refused = [
         f"{product.source}: {verdict.reasons}: {line.text}"
-        for product in load_products(language="zh")
+        for product in load_products(language="*")
         for line in product.lines
         if (verdict := judge(brief_for(product, line, branded=True), line.text)).outcome is not Outcome.PASS
     ]
