@@ -161,14 +161,15 @@ def guard(
     wrong: Annotated[bool, typer.Option(help="Show each text that was judged wrongly.")] = True,
 ) -> None:
     """How many bad texts does the guard stop, and how many good ones does it let pass?"""
-    from shelftalk.evaluate.guarding import LANGUAGES, corpus, evaluate_guard, read_cases  # noqa: PLC0415
+    from shelftalk.evaluate.guarding import corpora_that_come, evaluate_guard, read_cases  # noqa: PLC0415
 
-    corpora = {path.name: list(read_cases(path)) for path in files or ()} or {tag: corpus(tag) for tag in LANGUAGES}
+    corpora = {path.name: list(read_cases(path)) for path in files or ()} or corpora_that_come()
     scores = {name: evaluate_guard(cases) for name, cases in corpora.items()}
     for name, score in scores.items():
         typer.echo(
             f"{name}: {score.stopped} of {score.bad} bad texts stopped (recall {score.recall:.1%}; {score.for_the_reason} for "
-            f"the expected reason), {score.passed} of {score.good} good ones passed (precision {score.precision:.1%})"
+            f"the expected reason), {score.passed} of {score.good} good ones passed (precision {score.precision:.1%}). "
+            f"From a model, {score.reviewed} of the bad ones would be stopped"
         )
         for case in score.wrong if wrong else ():
             given = "; ".join(case.reasons) or "nothing"

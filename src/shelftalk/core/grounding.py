@@ -77,8 +77,8 @@ _BEFORE_PRICE = re.compile(
 
 
 @cache
-def _generic() -> frozenset[str]:
-    return frozenset(orjson.loads((resources.files("shelftalk.core") / "grounding.en.json").read_bytes()))
+def _generic(language: str = "en") -> frozenset[str]:
+    return frozenset(orjson.loads((resources.files("shelftalk.core") / f"grounding.{language}.json").read_bytes()))
 
 
 def _says_nothing(brief: Brief, text: str, said: Counter[str], facts: Counter[str]) -> bool:
@@ -154,7 +154,7 @@ def _ungrounded_english(brief: Brief, text: str) -> list[str]:
 
 
 def _ungrounded_chinese(brief: Brief, text: str) -> list[str]:
-    """What can be told without word borders: reasons that are not this shopper's, a point said twice, words in another language."""
+    """The same for Chinese: reasons that are not this shopper's, a point said twice, words without a source."""
     bare = SLOT.sub(" ", text)
     problems = [
         f"untrue for this shopper: {match[0]}"
@@ -164,5 +164,31 @@ def _ungrounded_chinese(brief: Brief, text: str) -> list[str]:
     problems += [f"repeated: {point}" for point in brief.points if bare.count(point) > 1]
     facts = " ".join((brief.kind, brief.anchor or "", *brief.points)).lower()
     problems += [f"invented: {word}" for word in _LATIN_WORD.findall(bare) if word.lower() not in facts]
+    problems += [f"invented: {rest}" for run in _HAN_RUN.findall(bare) if (rest := _uncovered(run, facts))]
     slots = Counter(SLOT.findall(text))
     return problems + [f"slot twice: {slot}" for slot, times in slots.items() if times > 1]
+
+
+#: Chinese without a stop or a slot in between.
+_HAN_RUN = re.compile(r"[\u4e00-\u9fff]+")
+
+#: The longest generic word.
+_LONGEST = 6
+
+
+def _uncovered(run: str, facts: str) -> str:
+    """What follows the longest beginning of a run that generic words and pieces of facts make up; empty if they make up all.
+
+    Chinese has no spaces, so any cut into words will do: one that works is enough.
+    """
+    generic = _generic("zh")
+    reached = {0}
+    for start in range(len(run)):
+        if start in reached:
+            pieces = ((end, run[start:end]) for end in range(start + 1, len(run) + 1))
+            reached.update(
+                end
+                for end, piece in pieces
+                if (end - start <= _LONGEST and piece in generic) or (end - start > 1 and piece in facts)
+            )
+    return "" if len(run) in reached else run[max(reached) :]

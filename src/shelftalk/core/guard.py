@@ -94,6 +94,11 @@ _GIVEN_WORD = re.compile(r"[a-z0-9]+")
 _SENTENCE = re.compile(r"[.!?。！？]+(?:\s+|$)")  # noqa: RUF001 - Chinese full stops are meant
 _ENDING = re.compile(r"[.?!。？！][\"'”’）)」]?$")  # noqa: RUF001
 _CAPITALS = re.compile(r"\b[A-Z]{4,}\b")
+#: Two names in a row; the calendar's are nobody's.
+_FULL_NAME = re.compile(
+    r"\b[A-Z][a-z]+ (?!(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|January|February|March|April|May|June|July|August|September"
+    r"|October|November|December|Christmas|Easter|English|British|Eve|Year)\b)[A-Z][a-z]+\b"
+)
 _ENTITY = re.compile(r"&#?\w+;")
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 #: Chinese likes pairs of like halves; a circle is longer, or goes round three times.
@@ -238,9 +243,17 @@ def judge(brief: Brief, text: str) -> Verdict:
         return Verdict(Outcome.REJECT, tuple(dict.fromkeys(reject)))
     nouns = f"{brief.kind} {brief.anchor}".lower()
     hold = [f"doubtful: {match[0]}" for match in rules.hold.finditer(said) if match[0] not in nouns]
+    hold += [
+        f"person: {match[0]}" for match in _FULL_NAME.finditer(SLOT.sub("", text)) if not _is_given(match[0], brief)
+    ]
     if _is_foreign(brief, text, said, rules.function_words):
         hold.append("language: no common words")
     return Verdict(Outcome.HOLD, tuple(dict.fromkeys(hold))) if hold else Verdict(Outcome.PASS)
+
+
+def _is_given(name: str, brief: Brief) -> bool:
+    """Whether a word of a name is the facts' own: "a Bluetooth speaker" beside "Bluetooth"."""
+    return not _given(name).isdisjoint(_facts(brief))
 
 
 def breach(text: str, language: str) -> str | None:

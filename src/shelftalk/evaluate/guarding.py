@@ -1,8 +1,10 @@
-"""How well the guard tells bad texts from good ones: recall and precision on two hand-written corpora.
+"""How well the guard tells bad texts from good ones: recall and precision on hand-written corpora.
 
 ``guard/bad.<language>.jsonl`` holds texts that nobody may print, each with the reason that the guard should give;
 ``guard/good.<language>.jsonl`` holds honest ones, many of them close to the line. A row is a text and what its brief holds
-(`Case`); add a row wherever the guard was wrong.
+(`Case`); add a row wherever the guard was wrong. The lists are tuned on these, so they say that nothing known slips through.
+``guard/held-out.<language>.jsonl`` has both kinds, about other products, and the lists were never changed after a look at it: it
+says what lists do with what they have not seen. Never mend the guard for a row of it; write new rows if you must look.
 """
 
 from collections import Counter
@@ -15,6 +17,7 @@ import msgspec
 from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone
 from shelftalk.core.guard import Outcome, judge
 from shelftalk.core.prompt import DEFAULT_VARIANT
+from shelftalk.core.review import review
 from shelftalk.errors import ConfigError
 
 LANGUAGES = ("en", "zh")
@@ -70,12 +73,14 @@ class Score(msgspec.Struct):
 
     Attributes:
         bad: bad texts; `stopped` of them were rejected or held, `for_the_reason` with the expected reason among those given.
+        reviewed: bad texts that a model could not get printed: stopped by the guard, or by the rules for what a model writes.
         good: good texts; `passed` of them passed.
     """
 
     bad: int = 0
     stopped: int = 0
     for_the_reason: int = 0
+    reviewed: int = 0
     good: int = 0
     passed: int = 0
     by_reason: Counter[str] = msgspec.field(default_factory=Counter)
@@ -99,6 +104,7 @@ class Score(msgspec.Struct):
             "stopped": self.stopped,
             "for_the_reason": self.for_the_reason,
             "recall": round(self.recall, 4),
+            "reviewed": self.reviewed,
             "good": self.good,
             "passed": self.passed,
             "precision": round(self.precision, 4),
@@ -121,9 +127,24 @@ def read_cases(path: Path) -> Iterator[Case]:
 
 
 def corpus(language: str) -> list[Case]:
-    """The cases that come with us, bad ones first."""
-    with resources.as_file(resources.files("shelftalk.evaluate") / "guard") as folder:
-        return [case for part in ("bad", "good") for case in read_cases(folder / f"{part}.{language}.jsonl")]
+    """The cases that the guard was tuned on, bad ones first."""
+    return [*_cases(f"bad.{language}.jsonl"), *_cases(f"good.{language}.jsonl")]
+
+
+def held_out(language: str) -> list[Case]:
+    """The cases that it was not tuned on."""
+    return _cases(f"held-out.{language}.jsonl")
+
+
+def corpora_that_come() -> dict[str, list[Case]]:
+    """All of them, by name."""
+    tuned = {f"{tag}, tuned on": corpus(tag) for tag in LANGUAGES}
+    return tuned | {f"{tag}, held out": held_out(tag) for tag in LANGUAGES}
+
+
+def _cases(name: str) -> list[Case]:
+    with resources.as_file(resources.files("shelftalk.evaluate") / "guard" / name) as path:
+        return list(read_cases(path))
 
 
 def evaluate_guard(cases: list[Case]) -> Score:
@@ -139,6 +160,7 @@ def evaluate_guard(cases: list[Case]) -> Score:
         else:
             score.bad += 1
             score.stopped += stopped
+            score.reviewed += review(case.brief(), case.text).outcome is not Outcome.PASS
             score.for_the_reason += case.reason in codes
             score.by_reason[case.reason] += stopped
         if stopped != (case.reason is not None) or (case.reason is not None and case.reason not in codes):

@@ -68,7 +68,7 @@ def near_duplicates(texts: Iterable[tuple[str, str]], threshold: float = 0.8) ->
 
     MinHash over shingles of three words (or three Chinese characters), Jaccard similarity from ``threshold``.
     """
-    from datasketch import MinHash, MinHashLSH  # noqa: PLC0415 (of the extra `train`)
+    from datasketch import MinHash, MinHashLSH  # noqa: PLC0415 (of the extra `corpus`)
 
     index = MinHashLSH(threshold=threshold, num_perm=64)
     for key, text in texts:

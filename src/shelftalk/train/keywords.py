@@ -87,7 +87,7 @@ _HAN = re.compile(r"[\u4e00-\u9fff]")
 
 @functools.cache
 def jieba() -> Any:
-    """Chinese word segmentation, quiet; of the extra `train`."""
+    """Chinese word segmentation, quiet; of the extra `corpus`."""
     import logging  # noqa: PLC0415
     import warnings  # noqa: PLC0415
 

@@ -1,7 +1,8 @@
 """The generic words of our trade: what copywriters say about many kinds of products, whatever their facts.
 
-``python -m shelftalk.train.lexicon`` writes ``core/grounding.en.json`` from the hand-written lines and the phrasebook. A generated
-text may use these and the words of its own facts; any other word would be an invention (see `shelftalk.core.grounding`).
+``python -m shelftalk.train.lexicon`` writes ``core/grounding.en.json`` (stems) and ``core/grounding.zh.json`` (words) from the
+hand-written lines, the phrasebook and the forms. A generated text may use these and the words of its own facts; any other word
+would be an invention (see `shelftalk.core.grounding`). Needs the extra `corpus`, for Chinese has no spaces.
 """
 
 import re
@@ -14,6 +15,7 @@ import orjson
 
 from shelftalk.core.grounding import words_of
 from shelftalk.core.guard import stem
+from shelftalk.train.keywords import words
 from shelftalk.train.lines import load_products
 
 #: Said of so many kinds of products, a word is generic.
@@ -38,8 +40,14 @@ def _stems(text: str) -> set[str]:
     return {stem(word) for word in words_of(text)}
 
 
-def _phrases() -> Iterator[str]:
-    book = orjson.loads((resources.files("shelftalk.core") / "phrasebook.en.json").read_bytes())
+#: The same for Chinese, where a word is shorter than a stem and says more.
+_MIN_KINDS_CHINESE = 12
+
+_PLACE = re.compile(r"\[\w+\]|\{\w+(?::[a-z|]+)?\}")
+
+
+def _phrases(language: str) -> Iterator[str]:
+    book = orjson.loads((resources.files("shelftalk.core") / f"phrasebook.{language}.json").read_bytes())
     for angles in book.values():
         if isinstance(angles, dict):
             for promotions in angles.values():
@@ -48,13 +56,13 @@ def _phrases() -> Iterator[str]:
                         yield from lines
 
 
-def _forms() -> Iterator[str]:
+def _forms(language: str) -> Iterator[str]:
     """Every text in ``forms.json``, however deep."""
-    todo = [orjson.loads((resources.files("shelftalk.train") / "forms.json").read_bytes())["en"]]
+    todo = [orjson.loads((resources.files("shelftalk.train") / "forms.json").read_bytes())[language]]
     while todo:
         one = todo.pop()
         if isinstance(one, str):
-            yield re.sub(r":[a-z|]+\}", "}", one)
+            yield one
         else:
             todo += one.values() if isinstance(one, dict) else one
 
@@ -70,17 +78,29 @@ def generic_stems() -> list[str]:
                 if stem(word) not in known:
                     kinds[stem(word)].add(product.kind)
     generic = {word for word, of in kinds.items() if len(of) >= MIN_KINDS}
-    for phrase in _phrases():
-        generic |= _stems(phrase.replace("[", " ").replace("]", " "))
-    for form in _forms():
-        generic |= _stems(form)
+    for text in (*_phrases("en"), *_forms("en")):
+        generic |= _stems(_PLACE.sub(" ", text))
     return sorted((generic - _stems(_CONCRETE)) | _stems(_ALWAYS))
 
 
+def chinese_words() -> list[str]:
+    """The generic words of Chinese, sorted: of the phrasebook and the forms, and of lines about many kinds of products."""
+    generic = {word for text in (*_phrases("zh"), *_forms("zh")) for word in words(_PLACE.sub("，", text))}
+    kinds: dict[str, set[str]] = defaultdict(set)
+    for product in load_products(language="zh"):
+        for line in product.lines:
+            facts = "".join((product.kind, line.anchor or "", *product.points))
+            for word in words(_PLACE.sub("，", line.text)):
+                if word not in facts:
+                    kinds[word].add(product.kind)
+    return sorted(generic | {word for word, of in kinds.items() if len(of) >= _MIN_KINDS_CHINESE})
+
+
 def main() -> None:
-    """Write the list."""
-    path = Path(str(resources.files("shelftalk.core"))) / "grounding.en.json"
-    path.write_bytes(orjson.dumps(generic_stems(), option=orjson.OPT_INDENT_2) + b"\n")
+    """Write the lists."""
+    folder = Path(str(resources.files("shelftalk.core")))
+    for language, listed in (("en", generic_stems()), ("zh", chinese_words())):
+        (folder / f"grounding.{language}.json").write_bytes(orjson.dumps(listed, option=orjson.OPT_INDENT_2) + b"\n")
 
 
 if __name__ == "__main__":
