@@ -82,6 +82,10 @@ def from_pair(pair: Pair, source: str, known: Callable[[str], bool]) -> Skeleton
     """
     brief = pair.brief
     text = take_words(brief, pair.text)
+    if brief.language == "zh":
+        # The head of a kind names it: "坐垫" of a "记忆棉坐垫". The longest first, so that no half of a word is taken.
+        for length in range(len(brief.kind) - 1, 1, -1):
+            text = text.replace(brief.kind[-length:], "{kind}")
     if not known(SLOT.sub(" ", text)) or not slots_in(text) or len(text) < 2 * len("{name}"):
         return None
     values = {**point_slots(brief.points), **word_values(brief)}
