@@ -10,7 +10,7 @@ from shelftalk.modelling.tiny import build_tiny
 from tests.engine.genai_model import build_genai
 
 #: How the tiny model is offered, and how genai's builder would give it.
-KINDS = ("fp32", "fp16", "w8a8", "pruned", "genai", "genai-positions")
+KINDS = ("fp32", "fp16", "w8a8", "w8a8-kv8", "pruned", "genai", "genai-positions")
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from shelftalk.engine.fact_lock import LockState
 from shelftalk.engine.invariants import check_invariants
-from shelftalk.engine.job import Failure, Finished, Job, Outcome, Token, Waiter
+from shelftalk.engine.job import Failure, Finished, Job, Outcome, Tokens, Waiter
 from shelftalk.engine.request import Priority, Request
 from shelftalk.engine.scheduler import Scheduler, Turn
 from shelftalk.errors import QueueFullError, StepFailedError
@@ -78,7 +78,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         outcomes: dict[Job, Outcome] = {}
         for job in self.turn.jobs:
             kind = data.draw(st.sampled_from("tttttsf"))
-            outcomes[job] = Failure(StepFailedError("drawn")) if kind == "f" else Token(7, stop=kind == "s")
+            outcomes[job] = Failure(StepFailedError("drawn")) if kind == "f" else Tokens((7,), stop=kind == "s")
         self.turn = None
         for finished in self.scheduler.commit(outcomes):
             self.settle(finished, outcomes[finished.job])
@@ -112,7 +112,7 @@ class SchedulerMachine(RuleBasedStateMachine):
 
     def finish_turn(self, turn: Turn) -> None:
         before = set(self.waiting)
-        outcomes: dict[Job, Outcome] = {job: Token(7, stop=False) for job in turn.jobs}
+        outcomes: dict[Job, Outcome] = {job: Tokens((7,), stop=False) for job in turn.jobs}
         self.scheduler.commit(outcomes)
         left = {number for job in self.scheduler.jobs.values() for number in job.waiters}
         self.waiting = {number: self.waiting[number] for number in before & left}

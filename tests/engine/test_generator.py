@@ -4,7 +4,7 @@ import numpy as np
 
 from shelftalk.engine.fact_lock import FactLock, LockState
 from shelftalk.engine.generator import Generator, prefill_groups
-from shelftalk.engine.job import Failure, Job, Token, Waiter
+from shelftalk.engine.job import Failure, Job, Tokens, Waiter
 from shelftalk.engine.request import Priority, Request
 from shelftalk.engine.runner import Runner
 from shelftalk.engine.sampler import Ids, Values
@@ -140,7 +140,7 @@ def test_the_end_token_is_no_part_of_the_text() -> None:
     scheduler.rows[0], job.row = job, 0
     turn = scheduler.reserve(scheduler.plan(), 0)
     outcomes = generator.run(turn)
-    assert outcomes[job] == Token(0, stop=True)
+    assert outcomes[job] == Tokens((0,), stop=True)
     scheduler.commit(outcomes)
     assert generator.text(job) == "a"
 

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ _HEAD = "<|im_start|>user\nwarm playful plain card introduce goes with the lamp 
 @pytest.mark.parametrize("rows", [3, 8])
 def test_a_text_alone_is_the_text_in_any_batch(model_of: Callable[[str], Path], kind: str, rows: int) -> None:
     requests = some_requests(24, seed=rows)
-    with Engine(model_of(kind), rows=1, threads=1) as engine:
+    with Engine(model_of(kind), rows=1, threads=1, ahead=False) as engine:
         alone = one_by_one(engine, requests)
     assert len(set(alone)) > len(alone) // 2, "nonsense, but not the same nonsense"
     with Engine(model_of(kind), rows=rows, threads=1, debug=True) as engine:
@@ -29,6 +30,21 @@ def test_a_text_alone_is_the_text_in_any_batch(model_of: Callable[[str], Path], 
         assert [done(again[request.key]).text for request in requests] == alone
         assert max(engine.stats().batch_sizes) == rows
     assert together == alone
+
+
+def test_guessing_ahead_changes_no_text(model_of: Callable[[str], Path]) -> None:
+    """Greedy and drawn, with and without a penalty; the second time most guesses come true."""
+    requests = some_requests(32, seed=11)
+    with Engine(model_of("w8a8-kv8"), rows=1, threads=1, ahead=False) as engine:
+        plain = one_by_one(engine, requests)
+        assert engine.stats().drafted == 0
+    with Engine(model_of("w8a8-kv8"), rows=1, threads=1, debug=True) as engine:
+        assert one_by_one(engine, requests) == plain
+        first = engine.stats()
+        assert one_by_one(engine, [replace(request, key=f"{request.key} again") for request in requests]) == plain
+        second = engine.stats()
+        assert second.tokens == 2 * first.tokens
+        assert second.steps - first.steps < first.steps, "what was written before is guessed"
 
 
 @pytest.mark.parametrize("kind", ["fp32", "w8a8", "genai"])

@@ -23,8 +23,15 @@ def alone_is_as_in_any_batch(folder: Path) -> None:
     requests = [
         replace(request, max_new_tokens=min(16, request.max_new_tokens)) for request in some_requests(16, seed=1)
     ]
-    with Engine(folder, rows=1) as engine:
+    with Engine(folder, rows=1, ahead=False) as engine:
         alone = one_by_one(engine, requests)
+    with Engine(folder, rows=1, debug=True) as engine:
+        assert one_by_one(engine, requests) == alone, "guessing ahead changes no text"
+        again = [replace(request, key=f"{request.key} again") for request in requests]
+        assert one_by_one(engine, again) == alone
+        # Only an eight-bit cache has kernels that give one query and several the same bits.
+        assert engine._runner.verifies == ("kv8" in folder.name)
+        assert (engine.stats().confirmed > 0) == engine._runner.verifies
     with Engine(folder, rows=7, debug=True) as engine:
         assert [done(future).text for future in [engine.submit(request) for request in requests]] == alone
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import settings
 
 from shelftalk.engine.invariants import check_invariants
-from shelftalk.engine.job import Failure, Job, Token, Waiter
+from shelftalk.engine.job import Failure, Job, Tokens, Waiter
 from shelftalk.engine.request import Priority
 from shelftalk.engine.scheduler import Scheduler, Turn
 from shelftalk.errors import CancelledRequestError, QueueFullError, StepFailedError
@@ -30,7 +30,7 @@ def take_turn(of: Scheduler, now: float = 0.0, stop: str = "") -> Turn:
     check_invariants(of)
     turn = of.reserve(of.plan(), now)
     check_invariants(of, turn)
-    of.commit({job: Token(7, stop=job.key in stop.split()) for job in turn.jobs})
+    of.commit({job: Tokens((7,), stop=job.key in stop.split()) for job in turn.jobs})
     check_invariants(of)
     return turn
 
@@ -173,7 +173,7 @@ def test_a_failure_ends_its_own_job_only() -> None:
     busy = scheduler("a", "b")
     turn = busy.reserve(busy.plan(), 0.0)
     error = StepFailedError("x")
-    finished = busy.commit({turn.jobs[0]: Failure(error), turn.jobs[1]: Token(7, stop=False)})
+    finished = busy.commit({turn.jobs[0]: Failure(error), turn.jobs[1]: Tokens((7,), stop=False)})
     assert [(done.job.key, done.result) for done in finished] == [("a", error)]
     assert keys(busy.running) == ["b"]
 
@@ -183,7 +183,7 @@ def test_the_outcome_of_a_job_dropped_meanwhile_is_passed_over() -> None:
     turn = busy.reserve(busy.plan(), 0.0)
     busy.cancel("a", 0)
     add(busy, "a", 1)  # the same key again, another generation
-    assert busy.commit({turn.jobs[0]: Token(7, stop=True)}) == []
+    assert busy.commit({turn.jobs[0]: Tokens((7,), stop=True)}) == []
     assert keys(busy.queued) == ["a"]
 
 

@@ -70,14 +70,14 @@ def test_each_row_has_its_mask(tmp_path: Path) -> None:
         "total_sequence_length": np.array(len(IDS), np.int32),
         "last_index": np.full((2, 1), len(IDS) - 1),
         "mask_rows": masks,
-        "mask_index": np.array([1, 0]),
+        "mask_index": np.array([[1], [0]]),
     }
     row = runner.row(IDS)
     feeds |= {name: np.stack([cache, cache]) for name, cache in row.cache.items()}
     logits, ids = runner.session.run(["logits", "topk_ids"], feeds)
     order = np.argsort(-free)
-    np.testing.assert_array_equal(ids[0], order[5 : 5 + TOP_K])
-    np.testing.assert_array_equal(ids[1], order[:TOP_K])
+    np.testing.assert_array_equal(ids[0, 0], order[5 : 5 + TOP_K])
+    np.testing.assert_array_equal(ids[1, 0], order[:TOP_K])
     np.testing.assert_array_equal(logits[0], logits[1])  # the mask comes after them
 
 

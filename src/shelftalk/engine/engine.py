@@ -12,6 +12,7 @@ from typing import Self
 import structlog
 
 from shelftalk.engine import sampler
+from shelftalk.engine.drafter import Drafter
 from shelftalk.engine.fact_lock import FactLock
 from shelftalk.engine.generator import Generator
 from shelftalk.engine.huge_pages import use_huge_pages
@@ -63,6 +64,7 @@ class Engine:
         debug: bool = False,
         row_tokens: int = 256,
         prompt_head: str = "",
+        ahead: bool = True,
         gpu_mem_limit_bytes: int | None = None,
     ) -> None:
         """Load a model and start.
@@ -76,6 +78,7 @@ class Engine:
             debug: check all invariants after each step.
             row_tokens: prompt and text together may have this many tokens (or the model's context, if shorter).
             prompt_head: a beginning that prompts share, an instruction for instance; its cache is made once.
+            ahead: guess tokens ahead for a text that is written alone, where that gives the same bits.
             gpu_mem_limit_bytes: what ONNX Runtime's arena may take of the GPU.
 
         Raises:
@@ -95,7 +98,8 @@ class Engine:
         self._runner.cache_head(self._encode(prompt_head) if prompt_head else ())
         if session.device is Device.CPU and self._runner.cache.size_bytes > _HUGE_PAGES_PAY_BYTES:
             use_huge_pages()
-        self._generator = Generator(self._runner, lock, model.vocabulary)
+        drafter = Drafter(model.vocabulary) if ahead and self._runner.verifies else None
+        self._generator = Generator(self._runner, lock, model.vocabulary, drafter)
         self._scheduler = Scheduler(rows=rows, queue_limit=queue_limit)
         self._debug = debug
         self._numbers = itertools.count()
@@ -183,6 +187,8 @@ class Engine:
                 steps=self._steps,
                 batch_sizes=dict(tally.batch_sizes),
                 step_ms=self._step_ms,
+                drafted=self._generator.drafted,
+                confirmed=self._generator.confirmed,
             )
 
     def close(self, timeout_s: float = 10.0) -> bool:

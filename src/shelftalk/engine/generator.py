@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import structlog
 
 from shelftalk.engine import sampler
+from shelftalk.engine.drafter import DEPTH, Drafter
 from shelftalk.engine.fact_lock import FactLock
-from shelftalk.engine.job import Failure, Job, Outcome, Token
+from shelftalk.engine.job import Failure, Job, Outcome, Tokens
 from shelftalk.engine.runner import Runner
 from shelftalk.engine.scheduler import Turn
 from shelftalk.engine.vocabulary import Vocabulary
@@ -22,12 +23,28 @@ MIN_CACHED_TOKENS = 16
 
 
 class Generator:
-    """Runs turns: moves rows, prefills or decodes, and chooses tokens under the fact lock."""
+    """Runs turns: moves rows, prefills or decodes, and chooses tokens under the fact lock.
 
-    def __init__(self, runner: Runner, lock: FactLock, vocabulary: Vocabulary) -> None:
+    Attributes:
+        drafted: tokens that were guessed for a row alone.
+        confirmed: those of them that came true.
+    """
+
+    def __init__(self, runner: Runner, lock: FactLock, vocabulary: Vocabulary, drafter: Drafter | None = None) -> None:
+        """Set up.
+
+        Args:
+            runner: runs the model.
+            lock: of the model's tokens.
+            vocabulary: the model's tokens.
+            drafter: guesses ahead for a row that is alone, which changes no text; None guesses nothing.
+        """
         self._runner = runner
         self._lock = lock
         self._vocabulary = vocabulary
+        self._drafter = drafter
+        self.drafted = 0
+        self.confirmed = 0
 
     def run(self, turn: Turn) -> dict[Job, Outcome]:
         """Run a turn. A forward pass that fails gives a `Failure` to its own jobs only."""
@@ -45,6 +62,8 @@ class Generator:
 
     def text(self, job: Job) -> str:
         """The words of a finished job. A character or slot that the last token left unfinished is taken off."""
+        if self._drafter is not None:
+            self._drafter.learn(job.tokens)
         data = self._vocabulary.text_bytes(job.tokens)
         return data[: len(data) - len(job.lock.tail)].decode().strip()
 
@@ -68,6 +87,8 @@ class Generator:
         return self._choose(jobs, values, ids)
 
     def _decode(self, jobs: Sequence[Job]) -> dict[Job, Outcome]:
+        if self._drafter is not None and len(jobs) == 1:
+            return self._decode_ahead(jobs[0], self._drafter)
         try:
             masks = self._lock.rows([job.lock for job in jobs])
             tokens = [job.tokens[-1] for job in jobs]
@@ -76,21 +97,61 @@ class Generator:
             return self._all_failed(jobs, error)
         return self._choose(jobs, values, ids)
 
+    def _decode_ahead(self, job: Job, drafter: Drafter) -> dict[Job, Outcome]:
+        """Feed a lone row its newest token and some guesses, and keep what the model would have written one by one."""
+        left = job.request.max_new_tokens - len(job.tokens)
+        guesses = drafter.guess(job.prompt, job.tokens, min(DEPTH, left - 1))
+        states = [job.lock]
+        for guess in guesses:
+            try:
+                states.append(self._lock.after(states[-1], guess))
+            except ValueError:  # the lock forbids it here, so it can't come true
+                break
+        guesses = guesses[: len(states) - 1]
+        try:
+            masks = self._lock.rows(states)
+            if guesses:
+                values, ids = self._runner.verify([job.tokens[-1], *guesses], job.length, masks)
+            else:
+                values, ids = self._runner.decode(job.tokens[-1:], [job.length], masks)
+        except Exception as error:  # noqa: BLE001 as above
+            return self._all_failed([job], error)
+        written: list[int] = []
+        for place in range(len(states)):
+            outcome = self._next(job, written, values[place : place + 1], ids[place : place + 1])
+            if isinstance(outcome, Failure):
+                # What was confirmed before it stands; the next step comes to the same fault.
+                return {job: Tokens(tuple(written), stop=False) if written else outcome}
+            written += outcome.tokens
+            if outcome.stop or place == len(guesses) or written[-1] != guesses[place]:
+                break
+        self.drafted += len(guesses)
+        self.confirmed += len(written) - 1
+        return {job: Tokens(tuple(written), stop=written[-1] in self._vocabulary.end_ids)}
+
     def _choose(self, jobs: Sequence[Job], values: sampler.Values, ids: sampler.Ids) -> dict[Job, Outcome]:
         faults = sampler.faults(values)
         tokens = sampler.choose(values, ids, [_choice(job) for job in jobs])
-        outcomes: dict[Job, Outcome] = {}
-        for row, (job, token) in enumerate(zip(jobs, tokens, strict=True)):
-            if row in faults:
-                outcomes[job] = Failure(StepFailedError(f"{faults[row]} (row {row} of {len(jobs)})"))
-                continue
-            try:
-                job.lock = self._lock.after(job.lock, token)
-            except ValueError as error:  # a graph that does not apply its masks: no such text gets out
-                outcomes[job] = Failure(StepFailedError(str(error)))
-                continue
-            outcomes[job] = Token(token, stop=token in self._vocabulary.end_ids)
-        return outcomes
+        return {
+            job: self._take(job, token, f"{faults[row]} (row {row} of {len(jobs)})" if row in faults else "")
+            for row, (job, token) in enumerate(zip(jobs, tokens, strict=True))
+        }
+
+    def _next(self, job: Job, written: Sequence[int], values: sampler.Values, ids: sampler.Ids) -> Outcome:
+        """The token after those that this step wrote already."""
+        faults = sampler.faults(values)
+        (token,) = sampler.choose(values, ids, [_choice(job, written)])
+        return self._take(job, token, faults.get(0, ""))
+
+    def _take(self, job: Job, token: int, fault: str) -> Outcome:
+        """Let the lock follow the text."""
+        if fault:
+            return Failure(StepFailedError(fault))
+        try:
+            job.lock = self._lock.after(job.lock, token)
+        except ValueError as error:  # a graph that does not apply its masks: no such text gets out
+            return Failure(StepFailedError(str(error)))
+        return Tokens((token,), stop=token in self._vocabulary.end_ids)
 
     def _all_failed(self, jobs: Sequence[Job], error: Exception) -> dict[Job, Outcome]:
         _log.error("a forward pass failed", rows=len(jobs), error=repr(error))
@@ -122,7 +183,8 @@ def _fits(group: list[tuple[Job, int]], job: Job, row: int) -> bool:
     return 1 - sum(lengths) / (max(lengths) * len(lengths)) <= MAX_PADDING
 
 
-def _choice(job: Job) -> sampler.Choice:
+def _choice(job: Job, written: Sequence[int] = ()) -> sampler.Choice:
+    """How a job chooses its next token, after those that this step wrote already."""
     request = job.request
     if job.draws is None and request.repetition_penalty == 1:
         return _GREEDY
@@ -131,8 +193,8 @@ def _choice(job: Job) -> sampler.Choice:
         top_k=request.top_k,
         top_p=request.top_p,
         penalty=request.repetition_penalty,
-        draw=0.0 if job.draws is None else float(job.draws[len(job.tokens)]),
-        seen=frozenset(job.tokens) if request.repetition_penalty != 1 else frozenset(),
+        draw=0.0 if job.draws is None else float(job.draws[len(job.tokens) + len(written)]),
+        seen=frozenset((*job.tokens, *written)) if request.repetition_penalty != 1 else frozenset(),
     )
 
 

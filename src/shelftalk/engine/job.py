@@ -89,10 +89,10 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
-    """A step's outcome for one row: the next token, and whether it ends the text."""
+class Tokens:
+    """A step's outcome for one row: the next token or, where guesses came true, several; and whether they end the text."""
 
-    token: int
+    tokens: tuple[int, ...]
     stop: bool
 
 
@@ -103,7 +103,7 @@ class Failure:
     error: Exception
 
 
-Outcome = Token | Failure
+Outcome = Tokens | Failure
 
 
 @dataclass(frozen=True, slots=True)

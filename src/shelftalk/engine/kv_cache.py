@@ -29,6 +29,7 @@ class KVCache:
     Attributes:
         row_tokens: tokens that a row holds.
         size_bytes: of all the buffers.
+        quantised: whether keys and values are kept in eight bits.
     """
 
     def __init__(self, folder: ModelFolder, session: Session, *, rows: int, row_tokens: int) -> None:
@@ -46,6 +47,7 @@ class KVCache:
         ]
         types = {tensor.name: tensor.type for tensor in session.ort.get_inputs()}
         self._dtype, self._element = ELEMENTS[types[self._pairs[0][0]]]
+        self.quantised = self._dtype == np.int8
         # Zeros, not whatever was in memory: a NaN beyond a row's length must never meet a weight of zero.
         zeros = np.zeros((rows, *self._shape), self._dtype)
         self._buffers = [

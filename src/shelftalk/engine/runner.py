@@ -19,6 +19,9 @@ TOP_K = 32
 
 _OUR_INPUTS = {"seqlens_k", "total_sequence_length", "last_index", "mask_rows", "mask_index"}
 
+#: Where `try_out` compares `verify` with `decode`: a short text and one longer than a block of any attention kernel seen.
+_TRIED_LENGTHS, _TRIED_TOKENS, _STRIDE = (21, 150), 4, 7919
+
 Int64s = npt.NDArray[np.int64]
 
 
@@ -29,6 +32,7 @@ class Runner:
         rows: places in the batch.
         row_tokens: prompt and text together may have this many tokens.
         head: token ids whose keys and values are cached for every prompt that begins with them.
+        verifies: whether `verify` gives the bits that `decode` gives; `try_out` finds out.
     """
 
     def __init__(self, folder: ModelFolder, session: Session, lock: FactLock, *, rows: int, row_tokens: int) -> None:
@@ -40,6 +44,7 @@ class Runner:
         self.rows = rows
         self.row_tokens = min(row_tokens, folder.context_length)
         self.head: tuple[int, ...] = ()
+        self.verifies = False
         self._session = session
         self._lock = lock
         self._names = folder.names
@@ -70,6 +75,24 @@ class Runner:
             raise ModelFolderError(f"the graph loads but does not run: {error}") from error
         for fault in faults(values).values():
             raise ModelFolderError(f"the graph runs, but: {fault}")
+        # Float caches: one query and several take different kernels, whose sums differ in the last bits.
+        if self._ours and self.cache.quantised:
+            self.verifies = all(self._same_bits(length, last_id) for length in _TRIED_LENGTHS)
+
+    def _same_bits(self, length: int, last_id: int) -> bool:
+        """Whether a few tokens after so many give the same in one pass as in one pass each."""
+        length = min(length, self.row_tokens - _TRIED_TOKENS)
+        if length < 1:
+            return False
+        text = [place * _STRIDE % (last_id + 1) for place in range(length + _TRIED_TOKENS)]
+        masks = self._lock.rows([self._lock.start(())] * _TRIED_TOKENS)
+        self.prefill(0, [text[:length]], masks[:1])
+        singly = [self.decode([token], [length + place], masks[:1]) for place, token in enumerate(text[length:])]
+        values, ids = self.verify(text[length:], length, masks)
+        return all(
+            np.array_equal(values[place], one[0]) and np.array_equal(ids[place], other[0])
+            for place, (one, other) in enumerate(singly)
+        )
 
     def cache_head(self, head: Sequence[int]) -> None:
         """Prefill a prompt's fixed head once; `prefill` with ``cached`` tokens then starts after it."""
@@ -122,10 +145,34 @@ class Runner:
         ids = np.asarray(tokens, np.int64).reshape(-1, 1)
         return self._run(ids, 0, np.asarray(lengths, np.int64), masks, [0] * len(tokens))
 
+    def verify(self, tokens: Sequence[int], length: int, masks: Int64s) -> tuple[Values, Ids]:
+        """Feed several tokens to row 0 in one pass and give the likeliest next ones after each.
+
+        What is written beyond the tokens that turn out right is overwritten before anything attends to it.
+
+        Args:
+            tokens: the newest token of the row and S - 1 guesses.
+            length: tokens that the row has in the cache.
+            masks: the fact lock's table row after each token, int64 ``[S]``.
+
+        Returns:
+            values ``[S, K]`` descending, with the masks added, and their tokens ``[S, K]``.
+        """
+        ids = np.asarray([tokens], np.int64)
+        return self._run(ids, 0, length, masks, range(len(tokens)))
+
     def _run(
         self, ids: Int64s, first: int, past: int | Int64s, masks: Int64s, last: Sequence[int]
     ) -> tuple[Values, Ids]:
-        """One forward pass of rows ``first`` to ``first + B - 1``; ids int64 ``[B, S]``, `past` tokens before them."""
+        """One forward pass of rows ``first`` to ``first + B - 1``.
+
+        Args:
+            ids: int64 ``[B, S]``.
+            first: the first row.
+            past: tokens before them, of all rows or of each.
+            masks: the fact lock's table row for each answer, int64 ``[A]``.
+            last: the places in `ids` that are answered: one of each row, or A of the only row.
+        """
         batch, width = ids.shape
         lengths = np.broadcast_to(np.asarray(past, np.int64) + width, batch)
         last_index = np.asarray(last, np.int64)
@@ -140,11 +187,11 @@ class Runner:
             return select(at_last + self._lock.table[masks])
         feeds["seqlens_k"] = (lengths - 1).astype(np.int32)
         feeds["total_sequence_length"] = np.asarray(lengths.max(), np.int32)
-        feeds["last_index"] = last_index[:, None]
-        feeds["mask_index"] = masks
+        feeds["last_index"] = last_index.reshape(batch, -1)
+        feeds["mask_index"] = masks.reshape(batch, -1)
         self._bind_masks(binding)
         values, tokens = self._infer(binding, feeds, ("topk_values", "topk_ids"))
-        return values, tokens
+        return values.reshape(len(masks), -1), tokens.reshape(len(masks), -1)
 
     def _infer(
         self, binding: Any, feeds: dict[str, npt.NDArray[Any]], outputs: tuple[str, ...]

@@ -1,8 +1,7 @@
 """Who runs next. Pure: it knows no model, no thread and no clock; the time is passed in.
 
 One turn is *expire* (let go whose deadline has come), *plan* (decide, change nothing), *reserve* (make it so), run (the
-generator's part) and *commit* (take the outcomes). A turn either prefills newcomers or decodes every running row by one
-token.
+generator's part) and *commit* (take the outcomes). A turn either prefills newcomers or decodes every running row.
 """
 
 from collections import Counter
@@ -202,8 +201,8 @@ class Scheduler:
             if isinstance(outcome, Failure):
                 finished.append(self._finish(job, outcome.error))
                 continue
-            job.tokens.append(outcome.token)
-            self.tally.tokens += 1
+            job.tokens += outcome.tokens
+            self.tally.tokens += len(outcome.tokens)
             if outcome.stop:
                 finished.append(self._finish(job, None))
             elif len(job.tokens) >= job.request.max_new_tokens:

@@ -23,6 +23,8 @@ class EngineStats:
         steps: turns run.
         batch_sizes: how many turns had how many rows.
         step_ms: sum of the turns' milliseconds, the model's and ours.
+        drafted: tokens guessed ahead for a text that was written alone.
+        confirmed: those of them that came true.
     """
 
     queued: int
@@ -39,3 +41,5 @@ class EngineStats:
     steps: int
     batch_sizes: Mapping[int, int]
     step_ms: float
+    drafted: int = 0
+    confirmed: int = 0

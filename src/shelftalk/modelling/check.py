@@ -106,7 +106,7 @@ class PlainRunner:
             "total_sequence_length": np.array(max(lengths), np.int32),
             "last_index": np.array([[len(new) - 1] for new in news], np.int64),
             "mask_rows": np.zeros((1, self._words), np.float32),
-            "mask_index": np.zeros(len(rows), np.int64),
+            "mask_index": np.zeros((len(rows), 1), np.int64),
         }
         feeds |= {name: np.stack([row.cache[name] for row in rows]) for name in self._caches}
         outputs = dict(zip(self._outputs, self.session.run(self._outputs, feeds), strict=True))
@@ -115,7 +115,7 @@ class PlainRunner:
             for name in self._caches:
                 row.cache[name] = outputs[name.replace("past_key_values", "present")][number]
         kinds = ("topk_values", "topk_ids", "logits")
-        return [Step(*(outputs[kind][number] for kind in kinds)) for number in range(len(rows))]
+        return [Step(*(outputs[kind][number, 0] for kind in kinds)) for number in range(len(rows))]
 
 
 def check(folder: Path, reference: tuple[Weights, Head] | None = None) -> CheckReport:

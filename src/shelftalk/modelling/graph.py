@@ -1,20 +1,20 @@
 """The decoder as an ONNX graph, written node by node with ``onnx.helper``.
 
-Inputs (B rows, S tokens a row, T places in the cache, H words in the head, M masks):
+Inputs (B rows, S tokens a row, P of them asked what comes next, T places in the cache, H words in the head, M masks):
 
     input_ids                    int64   [B, S]   right-padded
     seqlens_k                    int32   [B]      tokens of the row after this call, minus 1
     total_sequence_length        int32   []       the longest row after this call; at most T
-    last_index                   int64   [B, 1]   place in ``input_ids`` of the row's last token
+    last_index                   int64   [B, P]   places in ``input_ids`` of the tokens whose next one is wanted
     mask_rows                    float32 [M, H]   added to the logits before the choice: 0 allows, -inf forbids
-    mask_index                   int64   [B]      which mask each row uses
+    mask_index                   int64   [B, P]   which mask each of those places uses
     past_key_values.{l}.key      float32, float16 or int8   [B, KV, T, head_dim]   and ``.value``
 
 Outputs:
 
-    logits                       float32 [B, H]   of the last token, before the mask
-    topk_values                  float32 [B, 32]  after the mask, falling
-    topk_ids                     int64   [B, 32]  token ids (through ``head_ids`` where the head is pruned)
+    logits                       float32 [B, P, H]   before the mask
+    topk_values                  float32 [B, P, 32]  after the mask, falling
+    topk_ids                     int64   [B, P, 32]  token ids (through ``head_ids`` where the head is pruned)
     present.{l}.key              as the past   [B, KV, T, head_dim]   and ``.value``; may be the past's own memory
 
 The rows of a batch never meet: every operator works on one row, so that a row's result can't depend on its neighbours.
@@ -213,7 +213,7 @@ class _Decoder:
         self.config = weights.config
 
     def hidden(self) -> str:
-        """The normed state of each row's last token, [B, 1, hidden]."""
+        """The normed state at the places that are asked, [B, P, hidden]."""
         graph, config = self.graph, self.config
         stream = self.arithmetic.embedding(graph, self.weights["model.embed_tokens.weight"], "input_ids", "embedded")
         scale = graph.floats("layers.0.input_norm.weight", self.weights["model.layers.0.input_layernorm.weight"])
@@ -228,7 +228,7 @@ class _Decoder:
         for layer in range(config.layers):
             mixed = self._attention(layer, normed)
             if layer == config.layers - 1:
-                mixed, stream = self._last_tokens(mixed, stream)
+                mixed, stream = self._asked_places(mixed, stream)
             mixed = self._linear(layer, "self_attn.o_proj", mixed)
             norm = f"model.layers.{layer}.post_attention_layernorm.weight"
             normed, stream = self._add_and_norm(f"layers.{layer}.post_norm", stream, mixed, norm)
@@ -238,8 +238,8 @@ class _Decoder:
             normed, stream = self._add_and_norm(f"layers.{layer + 1}.input_norm", stream, added, norm)
         return normed
 
-    def _last_tokens(self, mixed: str, stream: str) -> tuple[str, str]:
-        """Past the last attention only each row's last token matters: [B, S, D] to [B, 1, D]."""
+    def _asked_places(self, mixed: str, stream: str) -> tuple[str, str]:
+        """Past the last attention only the places that are asked matter: [B, S, D] to [B, P, D]."""
         graph = self.graph
         axis = graph.constant("last_axis", np.array([-1], np.int64))
         places = graph.node("Unsqueeze", ["last_index", axis], "last_index.column")
@@ -343,10 +343,10 @@ class _Decoder:
 
 def _choose(graph: GraphBuilder, logits: str, head: Head) -> None:
     """Mask and select inside the graph: 32 candidates leave it, not the whole vocabulary."""
-    if graph.float_type is not np.float32:
-        logits = graph.node("Cast", [logits], "head.float", to=TensorProto.FLOAT)
-    middle = graph.constant("middle_axis", np.array([1], np.int64))
-    logits = graph.node("Squeeze", [logits, middle], "logits")
+    if graph.float_type is np.float32:
+        logits = graph.node("Identity", [logits], "logits")
+    else:
+        logits = graph.node("Cast", [logits], "logits", to=TensorProto.FLOAT)
     mask = graph.node("Gather", ["mask_rows", "mask_index"], "mask")
     allowed = graph.node("Add", [logits, mask], "allowed")
     count = graph.constant("top_k", np.array([TOP_K], np.int64))
@@ -367,18 +367,18 @@ def _signature(
         info("input_ids", TensorProto.INT64, ["B", "S"]),
         info("seqlens_k", TensorProto.INT32, ["B"]),
         info("total_sequence_length", TensorProto.INT32, []),
-        info("last_index", TensorProto.INT64, ["B", 1]),
+        info("last_index", TensorProto.INT64, ["B", "P"]),
         info("mask_rows", TensorProto.FLOAT, ["M", words]),
-        info("mask_index", TensorProto.INT64, ["B"]),
+        info("mask_index", TensorProto.INT64, ["B", "P"]),
     ]
     outputs = [
-        info("logits", TensorProto.FLOAT, ["B", words]),
-        info("topk_values", TensorProto.FLOAT, ["B", TOP_K]),
-        info("topk_ids", TensorProto.INT64, ["B", TOP_K]),
+        info("logits", TensorProto.FLOAT, ["B", "P", words]),
+        info("topk_values", TensorProto.FLOAT, ["B", "P", TOP_K]),
+        info("topk_ids", TensorProto.INT64, ["B", "P", TOP_K]),
     ]
     for layer in range(config.layers):
         for part in ("key", "value"):
             shape = ["B", config.kv_heads, "T", config.head_dim]
             inputs.append(info(f"past_key_values.{layer}.{part}", cache_type, shape))
-            outputs.append(info(f"present.{layer}.{part}", cache_type, ["B", config.kv_heads, "P", config.head_dim]))
+            outputs.append(info(f"present.{layer}.{part}", cache_type, ["B", config.kv_heads, "T2", config.head_dim]))
     return inputs, outputs

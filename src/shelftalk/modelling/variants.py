@@ -34,11 +34,10 @@ class Variant:
         return self.smoothed or self.int8_cache
 
 
-#: The line model on one Sapphire Rapids core, milliseconds of CPU, w8a8 against w8a8-kv8. A step of 16 rows at 50, 75
-#: and 113
+#: The line model on one Sapphire Rapids core, milliseconds of CPU, w8a8 against w8a8-kv8. A step of 16 rows at 50, 75 and 113
 #: tokens: 30.4 and 27.5, 33.6 and 29.3, 41.5 and 33.2; of 32 rows at 113: 72 and 54; reading a prompt of 50: 47 and 55.
-#: So an int8 cache pays for long rows and many of them; for lines of 25 tokens the slower prompt eats the gain.
-#: Divergence from fp32: 0.012 and 0.017 nats.
+#: So an int8 cache pays for long rows and many of them; for lines of 25 tokens the slower prompt eats the gain. What decides
+#: is that it lets a lone text be written several tokens at a time (`engine/README.md`). Divergence from fp32: 0.012 and 0.017 nats.
 VARIANTS = {
     "fp32": Variant(FloatArithmetic),
     "fp16": Variant(lambda: FloatArithmetic(np.float16)),
@@ -47,7 +46,7 @@ VARIANTS = {
 }
 
 #: Small and fast on a CPU, and exact integers: what a row gives can't depend on its batch.
-DEFAULT_VARIANT = "w8a8"
+DEFAULT_VARIANT = "w8a8-kv8"
 
 
 def find_variant(name: str) -> Variant:

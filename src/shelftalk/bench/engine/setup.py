@@ -1,5 +1,7 @@
 """Everything that the contestants need on disk, made once for each model."""
 
+import hashlib
+import json
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -48,11 +50,12 @@ def set_up(model: Path, python: Path, threads: int, say: Callable[[str], None]) 
         say: told what is being done.
     """
     manifest = Manifest.read(model)
-    home = cache_dir() / "bench-engine" / manifest.model_id
+    # What the peers read depends on the weights alone, not on how our graph is written.
+    home = cache_dir() / "bench-engine" / _weights_key(manifest)
     home.mkdir(parents=True, exist_ok=True)
     entries = [Entry(f"shelftalk {manifest.variant}", "ours", model)]
     failures: dict[str, str] = {}
-    workload = home / "workload.json"
+    workload = home / f"workload-{manifest.model_id}.json"
     if not workload.exists():
         say("writing every text once, for its length")
         write_workload(model, workload, threads)
@@ -79,6 +82,12 @@ def set_up(model: Path, python: Path, threads: int, say: Callable[[str], None]) 
     entries += [Entry(f"llama.cpp {kind}", "llama.cpp", path) for kind, path in ggufs.items()]
     entries.append(Entry("transformers fp32", "transformers", folder))
     return Setup(entries, workload, failures)
+
+
+def _weights_key(manifest: Manifest) -> str:
+    """12 hex digits of base and adapter."""
+    weights = [manifest.base["hash"], manifest.adapter and manifest.adapter["digest"]]
+    return hashlib.sha256(json.dumps(weights).encode()).hexdigest()[:12]
 
 
 def _build_genai(python: Path, source: Path, out: Path, kind: str) -> str:

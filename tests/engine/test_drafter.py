@@ -1,0 +1,55 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shelftalk.engine import drafter as drafter_module
+from shelftalk.engine.drafter import DEPTH, Drafter
+from shelftalk.engine.vocabulary import Vocabulary
+
+WORDS = (b"end", b"Bright", b" bright", b" tail", b" sound", b",", b" and", b" kite")
+END, BRIGHT, SMALL_BRIGHT, TAIL, SOUND, COMMA, AND, KITE = range(len(WORDS))
+VOCABULARY = Vocabulary((None, *WORDS[1:]), {}, frozenset({END}))
+TOKENS = st.lists(st.integers(1, len(WORDS) - 1), min_size=1, max_size=12)
+
+
+def test_a_text_begun_as_one_before_is_guessed_to_go_on_so() -> None:
+    drafter = Drafter(VOCABULARY)
+    drafter.learn([KITE, COMMA, AND, TAIL, END])
+    assert drafter.guess([], [KITE]) == [COMMA, AND, TAIL]
+    assert drafter.guess([], [KITE], 1) == [COMMA]
+
+
+def test_what_the_prompt_says_is_guessed_to_be_said_again_in_any_case() -> None:
+    drafter = Drafter(VOCABULARY)
+    assert drafter.guess([KITE, SMALL_BRIGHT, TAIL, AND], [BRIGHT], 1) == [TAIL]
+
+
+def test_the_longer_likeness_wins() -> None:
+    drafter = Drafter(VOCABULARY)
+    for _ in range(3):
+        drafter.learn([COMMA, AND, SOUND])
+    drafter.learn([TAIL, COMMA, AND, KITE])
+    assert drafter.guess([], [TAIL, COMMA, AND], 1) == [KITE]
+
+
+def test_where_nothing_is_known_nothing_is_guessed() -> None:
+    assert Drafter(VOCABULARY).guess([KITE], [TAIL]) == []
+
+
+def test_it_forgets_rather_than_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drafter_module, "MOST_CONTEXTS", 20)
+    drafter = Drafter(VOCABULARY)
+    for first in range(1, 8):
+        for second in range(1, 8):
+            drafter.learn([first, second, KITE, END])
+            assert len(drafter._seen) <= 20 + 4 * 5
+
+
+@given(st.lists(TOKENS, max_size=6), TOKENS, TOKENS, st.integers(0, DEPTH))
+def test_guesses_are_few_and_known(texts: list[list[int]], prompt: list[int], text: list[int], most: int) -> None:
+    drafter = Drafter(VOCABULARY)
+    for one in texts:
+        drafter.learn(one)
+    guessed = drafter.guess(prompt, text, most)
+    assert len(guessed) <= most
+    assert set(guessed) <= {token for one in [*texts, prompt] for token in one}
