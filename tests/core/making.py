@@ -16,8 +16,8 @@ HOUR = 3_600_000
 DAY = 24 * HOUR
 
 #: With a model, and with none.
-RULES = ShelfRules(model="m-1")
-NO_MODEL = ShelfRules()
+RULES = ShelfRules(model="m-1", takes=1)
+NO_MODEL = ShelfRules(takes=1)
 
 
 def origin(offset: int = 0, topic: str = "behaviour", at_ms: int = NOW, partition: int = 0) -> Origin:

@@ -78,6 +78,7 @@ class Brief(msgspec.Struct, frozen=True, gc=False, array_like=True):
             several countries share a text.
         variant: the prompt's name and version, so that experiments never share texts.
         model: identifies the generator (hash of its manifest), ``"phrasebook"`` where there is none.
+        take: which of several texts for the same reason, so that two shoppers need not read the same one.
     """
 
     sku: str
@@ -92,6 +93,7 @@ class Brief(msgspec.Struct, frozen=True, gc=False, array_like=True):
     locale: str
     variant: str
     model: str
+    take: int = 0
 
     @property
     def brief_id(self) -> str:
@@ -102,6 +104,11 @@ class Brief(msgspec.Struct, frozen=True, gc=False, array_like=True):
     def general(self) -> "Brief":
         """The same without what ties it to another product: the product for itself."""
         return msgspec.structs.replace(self, angle=Angle.INTRODUCE, anchor=None)
+
+    @property
+    def first(self) -> "Brief":
+        """The same in its first wording, which is written before any other."""
+        return msgspec.structs.replace(self, take=0) if self.take else self
 
     @property
     def language(self) -> str:

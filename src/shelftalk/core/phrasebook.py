@@ -172,8 +172,9 @@ def _other_language(words: str, language: str) -> bool:
 
 
 def _number(brief: Brief, purpose: str) -> int:
-    """A number that product, tone and angle decide, so that cards beside each other differ."""
-    digest = hashlib.blake2b(f"{purpose}|{brief.sku}|{brief.tone}|{brief.angle}".encode(), digest_size=4).digest()
+    """A number that product, tone, angle and take decide, so that cards beside each other differ."""
+    what = f"{purpose}|{brief.sku}|{brief.tone}|{brief.angle}" + (f"|{brief.take}" if brief.take else "")
+    digest = hashlib.blake2b(what.encode(), digest_size=4).digest()
     return int.from_bytes(digest)
 
 

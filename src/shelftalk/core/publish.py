@@ -33,6 +33,7 @@ def brief_for(facts: Facts, card: LiveCard, now_ms: int, rules: ShelfRules) -> B
         variant=rules.variant,
         # Of a product that has not even a kind the model knows nothing to say.
         model=rules.model if kind and language in rules.languages and card.channel in rules.written else PHRASEBOOK,
+        take=rules.take(card.audience.shopper_id, facts.sku),
     )
 
 

@@ -41,7 +41,7 @@ def refresh(state: ShelfState, card: LiveCard, now_ms: int, rules: ShelfRules, *
     if card.stage is Stage.AWAITING and not for_everybody:
         # Its first words are still being written: now for the new brief. The ask's own deadline goes on.
         return find_words(state, card, brief, now_ms, rules, wait=True)
-    same_words = brief.brief_id == card.brief_id and bool(card.slotted)
+    same_words = card.brief_id in {brief.brief_id, brief.first.brief_id} and bool(card.slotted)
     if same_words and card.facts_version == facts.version and not is_due(card, now_ms, rules):
         return publish(facts, card, now_ms, rules) if again else _rewrite(state, card, brief, now_ms, rules)
     card = msgspec.structs.replace(card, revision=card.raised(now_ms), cause=facts.cause, trigger=Trigger.FACTS)
@@ -60,9 +60,9 @@ def _rewrite(state: ShelfState, card: LiveCard, brief: Brief, now_ms: int, rules
     """A card that is up to date but has only a phrase gets its words after all: a crash may have taken who was writing them."""
     if card.rung is not Rung.PHRASEBOOK or brief.model == PHRASEBOOK:
         return Step()
-    text = state.copybook.texts.get(brief.brief_id)
+    text = state.copybook.texts.get(brief.brief_id) or state.copybook.texts.get(brief.first.brief_id)
     if text is None:
-        write = Write(brief, urgent=False, earn=brief.anchor is not None)
+        write = Write(brief.first, urgent=False, earn=brief.anchor is not None)
         return Step(live={card.audience.key: card}, effects=[write])
     if text.model == PHRASEBOOK:
         return Step()
@@ -170,6 +170,11 @@ def find_words(state: ShelfState, card: LiveCard, brief: Brief, now_ms: int, rul
         return publish(facts, card, now_ms, rules)
     if text is not None or brief.model == PHRASEBOOK:  # what the model wrote for it was refused, or there is no model
         return publish(facts, phrased(card, brief), now_ms, rules)
+    if brief.take:
+        step = find_words(state, card, brief.first, now_ms, rules, wait=wait)
+        if wait:
+            step.effects.append(Write(brief, urgent=False, earn=True))
+        return step
     if brief.anchor is not None:
         step = find_words(state, card, brief.general, now_ms, rules, wait=wait)
         if wait:  # a shopper's wish counts, a refresh of what they were shown does not
@@ -183,7 +188,7 @@ def find_words(state: ShelfState, card: LiveCard, brief: Brief, now_ms: int, rul
 
 
 def phrased(card: LiveCard, brief: Brief) -> LiveCard:
-    """The card with words from the phrasebook."""
+    """The card with words from the phrasebook; the first wording of its brief will better it."""
     return msgspec.structs.replace(
-        card, slotted=phrase(brief), model=PHRASEBOOK, rung=Rung.PHRASEBOOK, brief_id=brief.brief_id
+        card, slotted=phrase(brief), model=PHRASEBOOK, rung=Rung.PHRASEBOOK, brief_id=brief.first.brief_id
     )

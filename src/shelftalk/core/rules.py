@@ -22,6 +22,8 @@ class ShelfRules(msgspec.Struct, frozen=True):
         max_hops: how often an ask is passed on before it is dropped.
         earned_at: wishes for a text that names another product ("goes with the kettle") before it is written. There are hundreds of
             such briefs a product and few are wanted twice; until then the words that present the product for itself do.
+        takes: wordings of a brief; which one a shopper reads, their pseudonym and the product decide. The first answers for all
+            until another has been wanted `earned_at` times, too.
         max_attempts: generations per brief before the phrasebook has the last word.
         diversity: what remains of a product's rank for each one of its category and brand before it on the page.
         angles: weights of reasons to show a product that differ from `shelftalk.core.angles.WEIGHTS`.
@@ -37,6 +39,7 @@ class ShelfRules(msgspec.Struct, frozen=True):
     card_ttl_ms: int = 30 * MINUTE_MS
     copy_ttl_ms: int = 7 * 24 * 60 * MINUTE_MS
     max_hops: int = 3
+    takes: int = 3
     max_attempts: int = 3
     earned_at: int = 4
     diversity: float = 0.9
@@ -55,3 +58,7 @@ class ShelfRules(msgspec.Struct, frozen=True):
         """How a shopper's card about a product sounds."""
         own = Tone.WARM if zlib.crc32(sku.encode()) % 2 else Tone.PLAIN
         return self.tones.get(placement, own)
+
+    def take(self, shopper_id: str, sku: str) -> int:
+        """Which wording a shopper reads of a product: always the same one. What is written for everybody has one."""
+        return zlib.crc32(f"{shopper_id}|{sku}".encode()) % max(1, self.takes) if shopper_id else 0

@@ -72,7 +72,7 @@ def _only_phrased(card: LiveCard) -> bool:
 def _improve(state: ShelfState, card: LiveCard, words: Words, now_ms: int, rules: ShelfRules) -> Step:
     """Publish new words, but only while their brief still holds: the facts may have moved while they were written."""
     facts = state.shelf.facts
-    if not showable(facts, now_ms) or brief_for(facts, card, now_ms, rules) != words.brief:
+    if not showable(facts, now_ms) or words.brief.first != brief_for(facts, card, now_ms, rules).first:
         return refresh(state, card, now_ms, rules)
     first = _first(card)
     better = msgspec.structs.replace(
