@@ -85,6 +85,27 @@ def test_what_was_only_posted_is_lost_by_a_crash() -> None:
     assert promises & {"lost", "unanswered", "copy", "outcome", "stale", "older_facts"}, promises
 
 
+def test_who_goes_on_without_a_lease_is_caught() -> None:
+    assert {run_seed(seed, Bug.LEASE).promise for seed in (17, 21, 32)} & {"older_facts", "commit"}
+
+
+def test_what_a_zombie_had_on_the_wire_is_no_state() -> None:
+    """Without epochs in the changelogs a late record stands for what the partition's next owner left there."""
+    promises = {run_seed(seed, Bug.EPOCH).promise for seed in (20, 97, 153)}
+    assert promises & {"lost", "older_facts", "revision", "id", "stale"}, promises
+
+
+def test_zombies_are_about() -> None:
+    counts = [run_seed(seed).counts for seed in range(30)]
+    happened = {kind: sum(count[kind] for count in counts) for kind in ("cut off", "frozen", "back", "expelled")}
+    assert all(count >= 5 for count in happened.values()), happened
+
+
+@pytest.mark.parametrize("seed", [145, 308, 489, 1959, 1976])
+def test_a_history_that_once_broke_a_promise(seed: int) -> None:
+    assert run_seed(seed).broken is None
+
+
 @pytest.mark.parametrize("bug", Bug)
 def test_a_seed_with_a_planted_bug_replays_exactly(bug: Bug) -> None:
     assert run_seed(3, bug) == run_seed(3, bug)

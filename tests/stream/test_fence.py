@@ -75,6 +75,15 @@ def offer(revision: int, placement: str = "next_1") -> bytes:
     return msgspec.json.encode(Offer("s", placement, revision))
 
 
+def test_of_equals_of_one_shelf_the_later_made_has_the_placement() -> None:
+    """What a worker that was cut off had on the wire comes after its successor's answer, with an older price (seed 145)."""
+    made = [msgspec.json.encode(Offer("s", "next_1", 7, sku="kettle-1", published_at_ms=at)) for at in (20, 10, 20, 30)]
+    fence, table, cards = offered(made)
+    assert [msgspec.json.decode(value or b"")["published_at_ms"] for _, value in cards.sent] == [20, 20, 30]
+    assert fence.counts["overtaken"] == 1
+    assert table.rows["s|next_1"].made_ms == 30
+
+
 @given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from(["next_1", "next_2"])), max_size=30))
 def test_what_passes_never_goes_back_and_ends_with_the_newest(offers: list[tuple[int, str]]) -> None:
     _, _, cards = offered([offer(revision, placement) for revision, placement in offers])

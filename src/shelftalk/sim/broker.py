@@ -12,7 +12,12 @@ TopicPartition = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What lies in a log."""
+    """What lies in a log.
+
+    Attributes:
+        epoch: of the writer of a changelog record.
+        late: whether it was on the wire when its worker was cut off, and came after the partition had another owner.
+    """
 
     topic: str
     partition: int
@@ -20,6 +25,8 @@ class Record:
     key: str
     value: bytes | None
     at_ms: int
+    epoch: int = 0
+    late: bool = False
 
 
 class Broker:
@@ -42,11 +49,20 @@ class Broker:
         """The same for the same key, whoever asks."""
         return zlib.crc32(key.encode()) % self.partitions
 
-    def append(self, topic: str, key: str, value: bytes | None, partition: int | None = None) -> Record:
+    def append(
+        self,
+        topic: str,
+        key: str,
+        value: bytes | None,
+        partition: int | None = None,
+        *,
+        epoch: int = 0,
+        late: bool = False,
+    ) -> Record:
         """A record arrives."""
         place = self.partition_of(key) if partition is None else partition
         log = self.log(topic, place)
-        record = Record(topic, place, len(log), key, value, self._world.now_ms)
+        record = Record(topic, place, len(log), key, value, self._world.now_ms, epoch, late)
         log.append(record)
         self.on_append(record)
         return record
@@ -67,6 +83,8 @@ class _Posted:
     value: bytes | None
     partition: int
     delivered: Callable[[], None]
+    epoch: int
+    late: bool = False
 
 
 @dataclass(slots=True)
@@ -94,6 +112,7 @@ class Producer:
         self._hasty = hasty
         self._lanes: dict[TopicPartition, _Lane] = {}
         self._alive = True
+        self._cut = False
 
     @property
     def in_flight(self) -> int:
@@ -101,25 +120,48 @@ class Producer:
         return sum(len(lane.waiting) for lane in self._lanes.values())
 
     def post(
-        self, topic: str, key: str, value: bytes | None, delivered: Callable[[], None], partition: int | None = None
+        self,
+        topic: str,
+        key: str,
+        value: bytes | None,
+        delivered: Callable[[], None],
+        partition: int | None = None,
+        *,
+        epoch: int = 0,
     ) -> None:
         """Send; `delivered` is called when the broker confirmed it."""
         place = self._broker.partition_of(key) if partition is None else partition
         lane = self._lanes.setdefault((topic, place), _Lane())
-        lane.waiting.append(_Posted(topic, key, value, place, _nobody if self._hasty else delivered))
+        lane.waiting.append(_Posted(topic, key, value, place, _nobody if self._hasty else delivered, epoch))
         if self._hasty:
             delivered()
+        self._send(lane, topic)
+
+    def _send(self, lane: _Lane, topic: str) -> None:
         delay_ms = round(self._world.rng.expovariate(1 / 8) * self._slowness(topic))
         lane.free_ms = max(lane.free_ms, self._world.now_ms + delay_ms)
         self._world.at(lane.free_ms, lambda: self._deliver(lane))
 
     def _deliver(self, lane: _Lane) -> None:
-        if self._alive and lane.waiting:
+        if self._alive and not self._cut and lane.waiting:
             self._arrive(lane).delivered()
+
+    def cut(self) -> None:
+        """Nothing arrives any more until the network is back."""
+        self._cut = True
+
+    def back(self, *, late: bool) -> None:
+        """The network is back, and what was on the wire arrives after all; `late` if somebody else has the partitions by now."""
+        self._cut = False
+        for lane in self._lanes.values():
+            for posted in lane.waiting:
+                posted.late = late
+                self._send(lane, posted.topic)
 
     def _arrive(self, lane: _Lane) -> _Posted:
         posted = lane.waiting.popleft()
-        self._broker.append(posted.topic, posted.key, posted.value, posted.partition)
+        where = posted.partition
+        self._broker.append(posted.topic, posted.key, posted.value, where, epoch=posted.epoch, late=posted.late)
         return posted
 
     def flush(self) -> None:

@@ -10,3 +10,5 @@ class Bug(enum.StrEnum):
     OUTBOX = "outbox"  # take for delivered what was only posted
     CATCH_UP = "catch-up"  # publish from a partition that was just taken before its inventory is read again
     FENCE = "fence"  # let every offer pass, also one that a newer has overtaken
+    LEASE = "lease"  # go on while cut off from the group, though the partitions may be another's
+    EPOCH = "epoch"  # take what such a worker had on the wire for the state that it left

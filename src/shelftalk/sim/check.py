@@ -220,6 +220,9 @@ class Auditor:
             return
         card = _card.decode(record.value)
         newest = max((other.revision for other in passed), default=0)
+        if record.late and card.revision <= max(newest, self._erased.get(record.key, -1)):
+            self._world.note("late on the wire", record.key)
+            return  # only a transaction could keep it away; who goes by revision passes it over
         again = any(card.card_id == other.card_id for other in passed)
         where = f"{record.key}@{record.offset}: {card.revision} after {newest}"
         withheld = card.status is Status.WITHDRAWN and card.card_id in self._withheld

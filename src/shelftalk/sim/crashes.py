@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from shelftalk.sim.shop import Arrival
-from shelftalk.sim.worker import Setup, Worker
+from shelftalk.sim.worker import CONSUMED, Setup, Worker
 from shelftalk.sim.world import START_MS, World
 
 
@@ -45,6 +45,46 @@ class Fleet:
                 self._give(partition)
 
         self._world.after(self._world.rng.choice((5, 200, 3_000)), notice)
+
+    def cut_one_off(self) -> None:
+        """One worker is cut off or frozen: for less than its session, or for longer, and it comes back as a zombie."""
+        rng = self._world.rng
+        owners = [worker for worker in self.workers if worker.partitions]
+        if not owners:
+            return
+        victim = rng.choice(owners)
+        session_ms = rng.choice((300, 1_000, 3_000))
+        away_ms = round(session_ms * rng.choice((0.5, 1.1, 1.5, 2.0)))
+        victim.cut_off(session_ms, frozen=rng.random() < 0.5)
+        self.workers.remove(victim)
+        if not self.workers:
+            self._start()
+        if away_ms < session_ms:
+            self._world.after(away_ms, lambda: self._return(victim))
+        else:
+            self._world.after(session_ms, lambda: self._expel(victim))
+            self._world.after(away_ms, lambda: self._haunt(victim))
+
+    def _return(self, victim: Worker) -> None:
+        victim.back(expelled=False)
+        self.workers.append(victim)
+
+    def _haunt(self, zombie: Worker) -> None:
+        """It goes on until a heartbeat is answered; what it had on the wire is out before it joins again."""
+        zombie.back(expelled=True)
+
+        def learn() -> None:
+            zombie.expelled()
+            self._world.after(500, lambda: self.workers.append(zombie))
+
+        self._world.after(self._world.rng.choice((5, 50, 300)), learn)
+
+    def _expel(self, victim: Worker) -> None:
+        """Its session is over: the others get what it had."""
+        places = [(topic, partition) for topic in CONSUMED for partition in sorted(victim.partitions)]
+        self._setup.auditor.forget(places)
+        for partition in sorted(victim.partitions):
+            self._give(partition)
 
     def rebalance(self) -> None:
         """A partition moves in good order."""
@@ -89,3 +129,5 @@ def plan(world: World, fleet: Fleet, arrivals: Sequence[Arrival]) -> None:
         world.at(world.rng.choice(arrivals).at_ms + world.rng.choice((10, 30, 60, 100, 1_000)), fleet.kill_one)
     for _ in range(world.rng.choice((0, 0, 1, 4))):
         world.at(world.rng.choice(arrivals).at_ms + world.rng.randrange(500), fleet.rebalance)
+    for _ in range(world.rng.choice((0, 1, 2, 4))):
+        world.at(world.rng.choice(arrivals).at_ms + world.rng.choice((5, 10, 30, 60, 1_000)), fleet.cut_one_off)

@@ -1,13 +1,13 @@
 """A model that answers late, never, or with what may not be said."""
 
 from collections.abc import Callable
-from typing import Protocol
 
 from shelftalk.core.brief import Brief
 from shelftalk.core.effects import Write
 from shelftalk.core.phrasebook import phrase
 from shelftalk.core.shelf import Words
 from shelftalk.sim.world import World
+from shelftalk.stream.letterbox import Reader
 
 _BAD = (
     "",
@@ -15,16 +15,6 @@ _BAD = (
     "The best {nonsense} in the world.",
     "It is, it is, it is, it is, it is, it is.",
 )
-
-
-class Reader(Protocol):
-    """The keeper."""
-
-    def words(self, words: Words, now_ms: int) -> None:
-        """Something was written."""
-
-    def failed(self, brief: Brief, now_ms: int) -> None:
-        """It could not be written."""
 
 
 class SimDesk:

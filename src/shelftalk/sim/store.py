@@ -1,6 +1,6 @@
 """Simulated state tables: memory at once, the changelog when the broker has it, and recovery from there."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -8,7 +8,7 @@ import msgspec
 from shelftalk.core.erasure import Erased
 from shelftalk.core.profile import Profile
 from shelftalk.core.state import Board, Copybook, LiveCard, Shelf
-from shelftalk.sim.broker import Broker, Producer
+from shelftalk.sim.broker import Broker, Producer, Record
 from shelftalk.stream.account import Entry
 from shelftalk.stream.fence import Shown
 
@@ -17,11 +17,32 @@ Value = TypeVar("Value", bound=msgspec.Struct)
 _BETWEEN = "\x1f"
 
 
+def standing(records: Iterable[Record], *, fenced: bool = True) -> tuple[dict[str, bytes], int]:
+    """What a changelog of one partition says in the end, and the latest epoch in it.
+
+    Args:
+        records: in order.
+        fenced: whether what comes after a record of a later epoch is passed over, for its writer had lost the partition.
+    """
+    found: dict[str, bytes] = {}
+    latest = 0
+    for record in records:
+        if fenced and record.epoch < latest:
+            continue
+        latest = max(latest, record.epoch)
+        found.pop(record.key, None)
+        if record.value is not None:
+            found[record.key] = record.value
+    return found, latest
+
+
 class Table(Generic[Value]):
     """A partitioned map with a changelog."""
 
-    def __init__(self, name: str, value_type: type[Value], broker: Broker, producer: Producer) -> None:
+    def __init__(self, name: str, value_type: type[Value], broker: Broker, producer: Producer, *, fenced: bool) -> None:
         self.data: dict[int, dict[str, Value]] = {}
+        self._fenced = fenced
+        self._epochs: dict[int, int] = {}
         self._topic = f"changelog-{name}"
         self._broker = broker
         self._producer = producer
@@ -47,19 +68,18 @@ class Table(Generic[Value]):
         if value is not None:
             held[key] = value
         raw = None if value is None else self._encoder.encode(value)
-        self._producer.post(self._topic, key, raw, owe(owed_by), partition)
+        epoch = self._epochs.get(partition, 0)
+        self._producer.post(self._topic, key, raw, owe(owed_by), partition, epoch=epoch)
 
     def items(self, partition: int) -> Iterator[tuple[str, Value]]:
         """All of a partition, as of now."""
         yield from list(self.data.get(partition, {}).items())
 
-    def recover(self, partition: int) -> None:
-        """Read the changelog."""
-        held = self.data[partition] = {}
-        for record in self._broker.log(self._topic, partition):
-            held.pop(record.key, None)
-            if record.value is not None:
-                held[record.key] = self._decoder.decode(record.value)
+    def recover(self, partition: int, now_ms: int) -> None:
+        """Read the changelog, and begin an epoch."""
+        found, latest = standing(self._broker.log(self._topic, partition), fenced=self._fenced)
+        self.data[partition] = {key: self._decoder.decode(value) for key, value in found.items()}
+        self._epochs[partition] = max(now_ms, latest + 1)
 
     def drop(self, partition: int) -> None:
         """The partition went elsewhere."""
@@ -88,14 +108,14 @@ def owe(entries: Sequence[Entry]) -> Callable[[], None]:
 class SimStore:
     """The keeper's `Store`, and the profiles."""
 
-    def __init__(self, broker: Broker, producer: Producer) -> None:
-        self.profiles = Table("profiles", Profile, broker, producer)
-        self.erased = Table("erased", Erased, broker, producer)
-        self.shelves = Table("shelves", Shelf, broker, producer)
-        self.copybooks = Table("copybooks", Copybook, broker, producer)
-        self.boards = Table("boards", Board, broker, producer)
-        self.live = Table("live", LiveCard, broker, producer)
-        self.shown = Table("shown", Shown, broker, producer)
+    def __init__(self, broker: Broker, producer: Producer, *, fenced: bool = True) -> None:
+        self.profiles = Table("profiles", Profile, broker, producer, fenced=fenced)
+        self.erased = Table("erased", Erased, broker, producer, fenced=fenced)
+        self.shelves = Table("shelves", Shelf, broker, producer, fenced=fenced)
+        self.copybooks = Table("copybooks", Copybook, broker, producer, fenced=fenced)
+        self.boards = Table("boards", Board, broker, producer, fenced=fenced)
+        self.live = Table("live", LiveCard, broker, producer, fenced=fenced)
+        self.shown = Table("shown", Shown, broker, producer, fenced=fenced)
         self._tables: tuple[Table[Any], ...] = (
             self.profiles,
             self.erased,
@@ -106,10 +126,10 @@ class SimStore:
             self.shown,
         )
 
-    def recover(self, partition: int) -> None:
+    def recover(self, partition: int, now_ms: int) -> None:
         """Read all tables of a partition."""
         for table in self._tables:
-            table.recover(partition)
+            table.recover(partition, now_ms)
 
     def drop(self, partition: int) -> None:
         """Forget a partition."""

@@ -11,6 +11,7 @@ from shelftalk.events.codec import decode_behaviour
 from shelftalk.events.types import ShopperErased
 from shelftalk.sim.broker import Broker, Record
 from shelftalk.sim.check import Auditor
+from shelftalk.sim.store import standing
 from shelftalk.sim.world import World
 
 _card = msgspec.json.Decoder(Card)
@@ -77,11 +78,11 @@ def _erasures(broker: Broker, auditor: Auditor) -> list[Record]:
 
 def _shelves(broker: Broker) -> dict[str, Shelf]:
     """The shelves as a new worker would find them."""
-    found: dict[str, Shelf] = {}
-    for record in broker.topic("changelog-shelves"):
-        if record.value is not None:
-            found[record.key] = _shelf.decode(record.value)
-    return found
+    return {
+        sku: _shelf.decode(value)
+        for partition in range(broker.partitions)
+        for sku, value in standing(broker.log("changelog-shelves", partition))[0].items()
+    }
 
 
 def _state_is_true(auditor: Auditor, shelves: dict[str, Shelf]) -> None:

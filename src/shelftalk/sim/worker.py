@@ -24,6 +24,7 @@ from shelftalk.sim.world import World
 from shelftalk.stream.account import Entry
 from shelftalk.stream.fence import Fence, Offer, encode_erasure, encode_offer
 from shelftalk.stream.keeper import Keeper, Limits, card_key
+from shelftalk.stream.letterbox import Letterbox
 from shelftalk.stream.react_handler import ReactHandler
 from shelftalk.stream.record import Record as KafkaRecord
 
@@ -43,6 +44,20 @@ class Setup(NamedTuple):
     slowness: Callable[[str], float]
     model_up: Callable[[], bool]
     bug: Bug | None
+
+
+class Cut(NamedTuple):
+    """A worker without a network.
+
+    Attributes:
+        lease_ends_ms: from then on its partitions may be another's.
+        ends: how far it had fetched.
+        frozen: whether it is stopped.
+    """
+
+    lease_ends_ms: int
+    ends: dict[TopicPartition, int]
+    frozen: bool
 
 
 class Outlet:
@@ -153,12 +168,12 @@ class Worker:
         self._setup = setup
         self._world = setup.world
         self.producer = Producer(setup.world, setup.broker, setup.slowness, hasty=setup.bug is Bug.OUTBOX)
-        self.store = SimStore(setup.broker, self.producer)
+        self.store = SimStore(setup.broker, self.producer, fenced=setup.bug is not Bug.EPOCH)
         self.desk = SimDesk(setup.world, setup.model_up, self._is_alive)
         self.outlet = Outlet(setup, self.producer, self.store)
         self.keeper = AuditedKeeper(setup.rules, setup.limits, self.store, self.outlet, self.desk)
         self.keeper.auditor = setup.auditor
-        self.desk.reader = self.keeper
+        self._letters = self.desk.reader = Letterbox(self.keeper, self._has_lease)
         self.react = AuditedReact(setup.policy, self.store.profiles, self.store.erased, self.outlet)
         self.react.auditor = setup.auditor
         fence = OpenFence if setup.bug is Bug.FENCE else AuditedFence
@@ -167,7 +182,13 @@ class Worker:
         self.ledger: Ledger[TopicPartition] = Ledger(setup.ledger_limit, on_failed=self._failed)
         self._positions: dict[TopicPartition, int] = {}
         self._backlog: dict[int, int] = {}  # by partition that catches up: where its inventory ended when it was taken
+        self._cut: Cut | None = None
         self._turn()
+
+    def _has_lease(self) -> bool:
+        if self._cut is None:
+            return True
+        return not self._cut.frozen and (self._world.now_ms < self._cut.lease_ends_ms or self._setup.bug is Bug.LEASE)
 
     def _is_alive(self) -> bool:
         return self.alive
@@ -181,7 +202,7 @@ class Worker:
         """Take a partition: recover its state, read on from what was committed."""
         self._world.note("assign", f"{self.name} gets {partition}")
         self.partitions.add(partition)
-        self.store.recover(partition)
+        self.store.recover(partition, self._world.now_ms)
         for topic in CONSUMED:
             self._positions[topic, partition] = self._setup.broker.committed.get((topic, partition), 0)
         self._backlog[partition] = len(self._setup.broker.log("inventory", partition))
@@ -210,6 +231,31 @@ class Worker:
         for place in places:
             self._positions.pop(place, None)
 
+    def cut_off(self, session_ms: int, *, frozen: bool) -> None:
+        """It is without a network, or stopped altogether. While it has its lease it handles what was fetched, if it can."""
+        self._world.note("frozen" if frozen else "cut off", f"{self.name} with {sorted(self.partitions)}")
+        self.producer.cut()
+        ends = {place: len(self._setup.broker.log(*place)) for place in self._positions}
+        self._cut = Cut(self._world.now_ms + session_ms * 9 // 10, ends, frozen)
+
+    def back(self, *, expelled: bool) -> None:
+        """What was on the wire arrives. If the group went on without it, it does not know that yet."""
+        self._world.note("back", f"{self.name}{', expelled' * expelled}")
+        self.producer.back(late=expelled)
+        self._cut = self._cut._replace(frozen=False) if expelled and self._cut is not None else None
+
+    def expelled(self) -> None:
+        """The group's answer to its heartbeat: it has lost everything."""
+        self._world.note("expelled", self.name)
+        self._cut = None
+        self.ledger.forget([(topic, partition) for topic in CONSUMED for partition in self.partitions])
+        for partition in sorted(self.partitions):
+            self.keeper.revoked(partition)
+            self.store.drop(partition)
+        self.partitions.clear()
+        self._backlog.clear()
+        self._positions.clear()
+
     def crash(self) -> None:
         """Kill -9."""
         self._world.note("crash", f"{self.name} with {sorted(self.partitions)}")
@@ -223,29 +269,38 @@ class Worker:
         if not self.alive:
             return
         rng = self._world.rng
+        if self._cut is not None and self._cut.frozen:
+            self._world.after(rng.randint(5, 60), self._turn)
+            return
         for _ in range(rng.randint(0, 6)):
             if self.ledger.room:
                 self._poll()
-        if rng.random() < 0.9:  # now and then the loop is busy
+        if rng.random() < 0.9 and self._has_lease():  # now and then the loop is busy
+            self._letters.empty(self._world.now_ms)
             self.keeper.tick(self._world.now_ms)
-        if rng.random() < 0.3:
+        if rng.random() < 0.3 and self._cut is None:
             self._commit()
         self.ledger.check()
         if not self._backlog:  # what was taken over is brought within bounds when it has caught up
             self._setup.auditor.bounds(self.keeper.gauges(), self._setup.limits, self.store)
         self._world.after(rng.randint(5, 60), self._turn)
 
+    def _end(self, place: TopicPartition) -> int:
+        """How far it can read; of what is handled without a lease nobody would know."""
+        if self._cut is None:
+            return len(self._setup.broker.log(*place))
+        return self._cut.ends.get(place, 0) if self._has_lease() else 0
+
     def _poll(self) -> None:
         ready = [
             place
             for place, position in sorted(self._positions.items())
-            if position < len(self._setup.broker.log(*place))
-            and not (place[0] == "asks" and self.keeper.is_catching_up(place[1]))
+            if position < self._end(place) and not (place[0] == "asks" and self.keeper.is_catching_up(place[1]))
         ]
         if not ready:
             return
         place = self._world.rng.choice(ready)
-        if self._world.chance(0.01):  # a seek back: the ledger skips what it has
+        if self._cut is None and self._world.chance(0.01):  # a seek back: the ledger skips what it has
             self._positions[place] = self._setup.broker.committed.get(place, 0)
         record = self._setup.broker.log(*place)[self._positions[place]]
         self._positions[place] += 1  # handled within this call, whatever becomes of it

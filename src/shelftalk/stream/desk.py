@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections import deque
 from concurrent.futures import Future
-from typing import Protocol
 
 import msgspec
 
@@ -14,19 +13,7 @@ from shelftalk.core.prompt import MAX_NEW_TOKENS, prompt_for, slots_of, temperat
 from shelftalk.core.shelf import Words
 from shelftalk.engine import Completion, Priority, Request, Writer
 from shelftalk.errors import QueueFullError, ShelftalkError
-
-
-class Reader(Protocol):
-    """Who gets the words: the keeper."""
-
-    def words(self, words: Words, now_ms: int) -> None:
-        """Something was written."""
-
-    def failed(self, brief: Brief, now_ms: int) -> None:
-        """It could not be written."""
-
-    def later(self, brief: Brief, now_ms: int) -> None:
-        """It will be written, but not while a shopper waits."""
+from shelftalk.stream.letterbox import Reader
 
 
 class DeskSettings(msgspec.Struct, frozen=True):

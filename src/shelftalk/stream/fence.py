@@ -32,13 +32,14 @@ _SWEEP_PER_TURN: Final = 100
 
 
 class Shown(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """The newest card of a placement, whether there is anything to see of it, when it came, and how its text begins."""
+    """The newest card of a placement: whether there is anything to see of it, how its text begins, when it came and was made."""
 
     revision: int
     live: bool = True
     at_ms: int = 0
     opening: str = ""
     sku: str = ""
+    made_ms: int = 0
 
 
 class Aside(msgspec.Struct, frozen=True, gc=False):
@@ -63,11 +64,18 @@ class Offer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     upto: int = 0
     aside: Aside = Aside()
     sku: str = ""
+    published_at_ms: int = 0
 
     def is_late(self, newest: Shown) -> bool:
-        """Whether a newer one was shown. Where a crash leaves two shelves with the same revision, the first has the placement."""
+        """Whether a newer one was shown.
+
+        Where a crash leaves two shelves with the same revision, the first has the placement. Of one shelf's, the later made has it:
+        what a worker that was cut off had on the wire comes after its successor's, and says what was true before.
+        """
         revision = self.revision or 0
-        return revision < newest.revision or (revision == newest.revision and self.sku != newest.sku)
+        if revision != newest.revision:
+            return revision < newest.revision
+        return self.sku != newest.sku or self.published_at_ms < newest.made_ms
 
 
 class ShownTable(Protocol):
@@ -174,10 +182,10 @@ class Fence:
         card, begins = self._worded(_card_of(record.value or b""), offer, newest, record.partition)
         # Of one revision and product the later has the placement, for a consumer and so here: after a crash a card that was let
         # go and its ask, answered once more, may grow to the same revision within a millisecond.
-        if newest is None or offer.revision > newest.revision or live != newest.live:
-            self._shown.put(
-                key, Shown(offer.revision, live, record.timestamp_ms, begins, offer.sku), record.partition, entry
-            )
+        made_ms = offer.published_at_ms
+        if newest is None or offer.revision > newest.revision or live != newest.live or made_ms > newest.made_ms:
+            shown = Shown(offer.revision, live, record.timestamp_ms, begins, offer.sku, made_ms)
+            self._shown.put(key, shown, record.partition, entry)
             if not live and (newest is None or not newest.live):
                 self.counts["nothing_to_withdraw"] += 1
                 return

@@ -20,6 +20,7 @@ from shelftalk.stream.catch_up import CatchUp
 from shelftalk.stream.desk import DeskSettings, EngineDesk, NoDesk
 from shelftalk.stream.fence import Fence
 from shelftalk.stream.keeper import Keeper, Limits
+from shelftalk.stream.letterbox import Letterbox
 from shelftalk.stream.outlet import TopicOutlet
 from shelftalk.stream.react_handler import ReactHandler
 from shelftalk.stream.record import Record, origin_of, require_key
@@ -122,8 +123,9 @@ class Pipeline:
 
     async def _turns(self, worker: Worker) -> None:
         """Give the keeper its turns, for ever: deadlines, refreshes, what time alone changes."""
+        letters = Letterbox(self.keeper, lambda: worker.lease.valid)
         if self.desk is not None:
-            self.desk.serve(self.keeper, asyncio.get_running_loop())
+            self.desk.serve(letters, asyncio.get_running_loop())
         tidied_ms = 0
         while True:
             more = False
@@ -131,6 +133,7 @@ class Pipeline:
                 await worker.outbox.room()
                 await worker.lease.held()
                 at_ms = now_ms()
+                letters.empty(at_ms)
                 more = self.keeper.tick(at_ms)
                 self.fence.sweep(self.store.shown.ready, at_ms)
                 if at_ms - tidied_ms > TIDY_MS:
