@@ -1,14 +1,14 @@
 """Figures of texts: beside references, and among themselves. Slots are filled with the same example values on both sides."""
 
+import random
 import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from shelftalk.core.brief import Brief
+from shelftalk.core.brief import Brief, point_slots
 from shelftalk.core.guard import LENGTHS
 from shelftalk.core.render import SLOT
-from shelftalk.train.checks import render_sample
 
 _WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*|\d+|[\u4e00-\u9fff]")  # noqa: RUF001
 
@@ -16,9 +16,38 @@ _WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*|\d+|[\u4e00-\u9fff]")  # noq
 _SELF_BLEU_TEXTS = 120
 
 
+#: What example names are made of, beside the kind: "Alder Kettle", "云山水壶".
+_WORDS = tuple("Alder Bracken Cinder Ember Fathom Gorse Harrow Islet Juniper Lantern Nettle Otter Quarry Rowan Umber Zephyr".split())
+_CHARACTERS = "云山松竹荷溪月石灯舟禾墨茶霜雪风林泉鹤苔陶麦枫桥"
+
+
+def example_values(brief: Brief) -> dict[str, str]:
+    """What each slot of a product's texts reads as: its own name, brand and prices, the same whoever wrote the text.
+
+    One name and one price for all products would let every text that uses the slots repeat the others, as no page does.
+    """
+    draw = random.Random(f"{brief.kind}|{brief.points}")
+    price = draw.randint(300, 19_900)
+    off = draw.randint(5, 50)
+    chinese = brief.language == "zh"
+    name = "".join(draw.sample(_CHARACTERS, 2)) if chinese else draw.choice(_WORDS)
+    sign = "¥" if chinese else "£"
+    days = "星期一 星期二 星期五 星期日" if chinese else "Monday Tuesday Friday Sunday"
+    return {
+        "name": f"{name}{brief.kind}" if chinese else f"{name} {brief.kind.title()}".strip(),
+        "brand": "".join(draw.sample(_CHARACTERS, 2)) if chinese else draw.choice(_WORDS),
+        "price": f"{sign}{price / 100:.2f}",
+        "was_price": f"{sign}{price / (100 - off):.2f}",
+        "percent_off": f"{off}%",
+        "ends_on": draw.choice(days.split()),
+        "stock_left": str(draw.randint(2, 9)),
+    } | point_slots(brief.points)
+
+
 def shown(brief: Brief, text: str) -> str:
     """The text as a shopper reads it, with example values."""
-    return render_sample(text, brief.points)
+    values = example_values(brief)
+    return SLOT.sub(lambda match: values.get(match[1], match[0]), text)
 
 
 def tokens(text: str) -> list[str]:
