@@ -17,7 +17,24 @@ _SELF_BLEU_TEXTS = 120
 
 
 #: What example names are made of, beside the kind: "Alder Kettle", "云山水壶".
-_WORDS = tuple("Alder Bracken Cinder Ember Fathom Gorse Harrow Islet Juniper Lantern Nettle Otter Quarry Rowan Umber Zephyr".split())
+_WORDS = (
+    "Alder",
+    "Bracken",
+    "Cinder",
+    "Ember",
+    "Fathom",
+    "Gorse",
+    "Harrow",
+    "Islet",
+    "Juniper",
+    "Lantern",
+    "Nettle",
+    "Otter",
+    "Quarry",
+    "Rowan",
+    "Umber",
+    "Zephyr",
+)
 _CHARACTERS = "云山松竹荷溪月石灯舟禾墨茶霜雪风林泉鹤苔陶麦枫桥"
 
 
