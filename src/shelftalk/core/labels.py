@@ -47,13 +47,20 @@ _NOUN = re.compile(r"[^\W\d_]+(?:[ '’/&-]{1,3}[^\W\d_]+)*")  # noqa: RUF001  a
 def clean_label(text: str, longest: int) -> str:
     """A name or brand as it may be printed; empty where nothing of it is left."""
     cleaned = "".join(char for char in text.translate(_SIGNS) if not is_unseen(char))
-    for foreign in (_ENTITY, _LINK, _AMOUNT):
-        if foreign.search(cleaned):
-            cleaned = foreign.sub(" ", cleaned).strip(" .,;:/-")
+    while (rest := _without_foreign(cleaned)) != cleaned:  # what one leaves may be another: "#e#e"
+        cleaned = rest
     cleaned = _SPACE.sub(" ", cleaned).strip()
     if len(cleaned) > longest:
         cleaned = cleaned[:longest].rsplit(" ", 1)[0].rstrip(" .,;:/-(")
     return cleaned if any(char.isalnum() for char in cleaned) else ""
+
+
+def _without_foreign(text: str) -> str:
+    """Without markup's entities, links and amounts. Each that is taken out leaves the text shorter."""
+    for foreign in (_ENTITY, _LINK, _AMOUNT):
+        if foreign.search(text):
+            text = foreign.sub(" ", text).strip(" .,;:/-")
+    return text
 
 
 def clean_noun(text: str) -> str:
