@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shelftalk.core.brief import Angle
 from shelftalk.core.messages import Ask, Bought, CoVisited, Message, Mode, Release
-from shelftalk.core.policy import Policy
+from shelftalk.core.policy import Policy, Trigger
 from shelftalk.core.profile import MAX_BOUGHT, MAX_BRANDS, MAX_CART, MAX_PLACEMENTS, MAX_RECENT, Profile
 from shelftalk.core.react import Reaction, react
 from shelftalk.core.visits import MAX_ORDER_ITEMS
@@ -160,6 +160,15 @@ class TestWhenToSpeak:
     def test_debounce(self) -> None:
         outcomes = [r.outcome for r in play(viewed("a"), viewed("b", NOW + 1_499), viewed("c", NOW + 1_500))]
         assert outcomes == ["asked", "debounced", "asked"]
+
+    def test_only_triggers_ask_for_cards(self) -> None:
+        policy = Policy(triggers=(Trigger.CART_ADDED,))
+        events = (
+            viewed("a"),
+            ProductsSearched(**head(NOW + 1), query="q", results=("b",)),
+            CartAdded(**head(NOW + 2), sku="a"),
+        )
+        assert [r.outcome for r in play(*events, policy=policy)] == ["noted", "noted", "asked"]
 
     def test_a_late_event_is_not_worth_an_answer(self) -> None:
         assert [r.outcome for r in play(viewed("a"), viewed("b", NOW - DAY))] == ["asked", "debounced"]

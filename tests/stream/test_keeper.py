@@ -368,6 +368,23 @@ class TestBounds:
         assert bench.keeper.gauges()["products"] == 0
 
 
+class TestBudget:
+    RULES = msgspec.structs.replace(RULES, channels={}, texts_at_once=1, texts_per_s=0.0, texts_per_event=0.0)
+
+    def test_a_brief_is_paid_for_once_and_where_nothing_is_left_the_phrasebook_answers_at_once(self) -> None:
+        bench = Bench(self.RULES)
+        bench.inventory(upserted(consumable=True))
+        assert bench.tray.wanted == []  # nobody waits: what is left is kept for who does
+        before = bench.keeper.counts["over_budget"]
+        bench.message(*bench.asks(20, because=Angle.IN_CART))
+        assert len({effect.brief for effect in bench.tray.wanted}) == 1
+        assert bench.keeper.counts["over_budget"] == before
+        bench.message(ask(shopper_id="eve", because=Angle.REPLENISH, origin=origin(99)))
+        assert bench.keeper.counts["over_budget"] == before + 1
+        (phrased,) = (card for card in bench.tray.cards if card.shopper_id == "eve")
+        assert phrased.provenance.rung is Rung.PHRASEBOOK
+
+
 class TestTime:
     def test_a_sale_that_ends_takes_its_cards_back(self) -> None:
         bench = Bench()

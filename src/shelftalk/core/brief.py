@@ -111,9 +111,18 @@ class Brief(msgspec.Struct, frozen=True, gc=False, array_like=True):
         return msgspec.structs.replace(self, take=0) if self.take else self
 
     @property
+    def particular(self) -> bool:
+        """Whether it tells a reason that presenting the product for itself could stand in for."""
+        return self.angle in _PARTICULAR
+
+    @property
     def language(self) -> str:
         """The language subtag of the locale, lower case."""
         return self.locale.split("-", 1)[0].lower()
+
+
+#: What lies in the cart or may be running out is not among them: such a card is about that.
+_PARTICULAR = frozenset({Angle.GOES_WITH, Angle.LIKE_VIEWED, Angle.SEARCH_MATCH, Angle.YOUR_BRAND, Angle.POPULAR})
 
 
 @lru_cache(maxsize=16_384)

@@ -62,7 +62,7 @@ def _rewrite(state: ShelfState, card: LiveCard, brief: Brief, now_ms: int, rules
         return Step()
     text = state.copybook.texts.get(brief.brief_id) or state.copybook.texts.get(brief.first.brief_id)
     if text is None:
-        write = Write(brief.first, urgent=False, earn=brief.anchor is not None)
+        write = Write(brief.first, urgent=False, earn=brief.particular)
         return Step(live={card.audience.key: card}, effects=[write])
     if text.model == PHRASEBOOK:
         return Step()
@@ -175,7 +175,7 @@ def find_words(state: ShelfState, card: LiveCard, brief: Brief, now_ms: int, rul
         if wait:
             step.effects.append(Write(brief, urgent=False, earn=True))
         return step
-    if brief.anchor is not None:
+    if brief.particular:
         step = find_words(state, card, brief.general, now_ms, rules, wait=wait)
         if wait:  # a shopper's wish counts, a refresh of what they were shown does not
             step.effects.append(Write(brief, urgent=False, earn=True))

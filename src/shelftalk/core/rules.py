@@ -20,10 +20,14 @@ class ShelfRules(msgspec.Struct, frozen=True):
         card_ttl_ms: how long a shopper's card is live if nothing replaces it.
         copy_ttl_ms: likewise for product copy, ads and posts.
         max_hops: how often an ask is passed on before it is dropped.
-        earned_at: wishes for a text that names another product ("goes with the kettle") before it is written. There are hundreds of
-            such briefs a product and few are wanted twice; until then the words that present the product for itself do.
+        earned_at: wishes for a text that tells a particular reason ("goes with the kettle", "your brand") before it is written.
+            There are hundreds of such briefs a product and few are wanted twice; until then the words that present the product
+            for itself do. What lies in the cart or may be running out has its own words from the first.
         takes: wordings of a brief; which one a shopper reads, their pseudonym and the product decide. The first answers for all
             until another has been wanted `earned_at` times, too.
+        texts_per_event: texts that an event pays for; where nothing is left, the phrasebook answers.
+        texts_per_s: texts that a second pays for beside, for each worker, so that a quiet shop has its words too.
+        texts_at_once: texts that can be saved up, and that each worker begins with.
         max_attempts: generations per brief before the phrasebook has the last word.
         diversity: what remains of a product's rank for each one of its category and brand before it on the page.
         angles: weights of reasons to show a product that differ from `shelftalk.core.angles.WEIGHTS`.
@@ -42,6 +46,9 @@ class ShelfRules(msgspec.Struct, frozen=True):
     takes: int = 3
     max_attempts: int = 3
     earned_at: int = 4
+    texts_per_event: float = 0.005
+    texts_per_s: float = 2.0
+    texts_at_once: int = 2_000
     diversity: float = 0.9
     angles: dict[Angle, float] = {}
     tones: dict[str, Tone] = {}

@@ -273,14 +273,14 @@ class Demo:
         generations = round(
             outcome.metrics.get("shelftalk_engine_completed_total", figures["answered_all"]["generated"])
         )
-        shoppers_events = max(self._tally.records["behaviour"], 1)
+        events = max(figures["events"], 1)
         figures |= {
             "seconds": self._options.choice.seconds,
             "sent": sent,
             "behind_schedule_ms": player.behind_ms if player is not None else 0,
             "asks": _reactions(outcome.metrics) or None,
             "generations": generations,
-            "generations_per_event": round(generations / shoppers_events, 4),
+            "generations_per_event": round(generations / events, 4),
             "poison_sent": poison,
             "poison_refused": sum(figures["dead_letters"].values()) == sum(poison.values()),
             "lost_events": _lost(sent, figures["events"], outcome.uncommitted),

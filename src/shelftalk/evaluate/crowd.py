@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from shelftalk.core.policy import Policy
+from shelftalk.core.prompt import channels_of, languages_of
 from shelftalk.core.rules import ShelfRules
 from shelftalk.demo.catalogue import load_demo_store, load_searches
 from shelftalk.demo.crowd import Crowd
@@ -24,8 +25,24 @@ _START_MS: Final = 1_800_000_000_000
 _TURN_MS: Final = 50
 
 
+#: The default model's way of being asked; its texts are simulated.
+_VARIANT: Final = "slots-v1"
+_RULES: Final = ShelfRules(
+    model="simulated",
+    variant=_VARIANT,
+    languages=languages_of(_VARIANT),
+    written=channels_of(_VARIANT),
+    channel_locales=("en-GB", "zh-CN"),
+)
+
+
 class Window(msgspec.Struct):
-    """Some seconds of the crowd."""
+    """Some seconds of the crowd.
+
+    Attributes:
+        phrased: cards and copies in the phrasebook's words.
+        refused: texts that the budget did not pay for.
+    """
 
     until_s: int
     events: int = 0
@@ -33,6 +50,8 @@ class Window(msgspec.Struct):
     asked: int = 0
     generations: int = 0
     cards: int = 0
+    phrased: int = 0
+    refused: int = 0
 
     @property
     def share(self) -> float:
@@ -47,6 +66,7 @@ def play(
     rate_per_s: float,
     seed: int = 1,
     texts_per_s: float = 40.0,
+    rules: ShelfRules = _RULES,
     on_window: Callable[[Window], None] = lambda _: None,
 ) -> list[Window]:
     """Play the crowd.
@@ -57,19 +77,21 @@ def play(
         rate_per_s: events a second.
         seed: decides what the crowd does.
         texts_per_s: what the model writes.
+        rules: of the shelves.
         on_window: told of each that is over.
     """
     crowd = Crowd(load_demo_store().products, load_searches(), seed, rate_per_s, _START_MS)
-    world = SmallWorld(ShelfRules(model="simulated"), Policy(), texts_per_s=texts_per_s)
+    world = SmallWorld(rules, Policy(), texts_per_s=texts_per_s)
     windows: list[Window] = []
-    window, turned_ms, began = Window(window_s), _START_MS, (0, 0, 0)
+    window, turned_ms, began = Window(window_s), _START_MS, _so_far(world)
     for planned in crowd:
         while turned_ms + _TURN_MS <= planned.due_ms:
             turned_ms += _TURN_MS
             world.turn(turned_ms)
         if planned.due_ms >= _START_MS + window.until_s * 1000:
             now = _so_far(world)
-            window.asked, window.generations, window.cards = (a - b for a, b in zip(now, began, strict=True))
+            grown = {name: now[name] - began[name] for name in now}
+            window = msgspec.structs.replace(window, **grown)
             windows.append(window)
             on_window(window)
             began, window = now, Window(window.until_s + window_s)
@@ -81,20 +103,29 @@ def play(
     return windows
 
 
-def _so_far(world: SmallWorld) -> tuple[int, int, int]:
-    asked = sum(count for what, count in world.react.counts.items() if what.endswith("_asked"))
-    return asked, world.writer.generations, world.tray.counts["cards"]
+def _so_far(world: SmallWorld) -> dict[str, int]:
+    """The counts of a `Window`, since the beginning."""
+    shelf = world.keeper.counts
+    return {
+        "asked": sum(count for what, count in world.react.counts.items() if what.endswith("_asked")),
+        "generations": world.writer.generations,
+        "cards": world.tray.counts["cards"],
+        "phrased": sum(
+            count for what, count in shelf.items() if what.startswith("card_") and "_phrasebook_live" in what
+        ),
+        "refused": shelf["over_budget"],
+    }
 
 
 def evaluate_crowd(*, seconds: int, rate_per_s: float, seed: int, texts_per_s: float) -> dict[str, Any]:
     """Play, print a row a window, and return the figures; warm is the last third."""
     window_s = max(seconds // 12, 1)
-    print(f"{'until':>8}{'events':>10}{'asked':>9}{'cards':>9}{'texts':>8}{'an event':>10}")
+    print(f"{'until':>8}{'events':>10}{'asked':>9}{'cards':>9}{'phrased':>9}{'refused':>9}{'texts':>8}{'an event':>10}")
 
     def say(window: Window) -> None:
         print(
             f"{window.until_s:>6} s{window.events:>10,}{window.asked:>9,}{window.cards:>9,}"
-            f"{window.generations:>8,}{window.share:>10.2%}"
+            f"{window.phrased:>9,}{window.refused:>9,}{window.generations:>8,}{window.share:>10.2%}"
         )
         sys.stdout.flush()
 
@@ -106,6 +137,7 @@ def evaluate_crowd(*, seconds: int, rate_per_s: float, seed: int, texts_per_s: f
         "seconds": seconds,
         "events_per_s": rate_per_s,
         "events": sum(window.events for window in windows),
+        "phrased_warm": round(sum(w.phrased for w in warm) / max(sum(w.cards for w in warm), 1), 4),
         "generations": sum(window.generations for window in windows),
         "generations_per_event": round(sum(w.generations for w in windows) / sum(w.events for w in windows), 5),
         "generations_per_event_warm": round(sum(w.generations for w in warm) / sum(w.events for w in warm), 5),

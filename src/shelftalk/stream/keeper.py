@@ -13,6 +13,7 @@ import msgspec
 from shelftalk.core import neighbours
 from shelftalk.core.board import on_board_ask
 from shelftalk.core.brief import Brief
+from shelftalk.core.budget import Budget
 from shelftalk.core.card import Audience
 from shelftalk.core.effects import Drop, Effect, Erase, Hold, Publish, Send, Step, Write
 from shelftalk.core.facts import Facts
@@ -100,6 +101,8 @@ class Keeper:
         self._waiting: dict[tuple[str, str], list[Entry]] = {}
         self._wanting: dict[str, dict[str, None]] = {}  # by brief: the live cards, in order
         self._wishes: dict[str, int] = {}  # by brief that has to be earned; the latest last
+        self._budget = Budget(rules.texts_per_event, rules.texts_per_s, rules.texts_at_once)
+        self._unaffordable: list[Brief] = []
         self._writing: dict[str, tuple[str, int]] = {}  # by brief: the product, and since when
         self._deadlines: list[tuple[int, str, str, int]] = []
         self._wakes: list[tuple[int, str]] = []
@@ -116,6 +119,7 @@ class Keeper:
     def inventory(self, event: InventoryEvent, origin: Origin, entry: Entry, now_ms: int) -> None:
         """Take in an inventory event; its account is settled when every card it makes stale is refreshed."""
         sku = event.sku
+        self._budget.event()
         self._partition[sku] = origin.partition
         state = self._state(sku)
         again = is_repeat(state.shelf.facts, origin)
@@ -154,6 +158,8 @@ class Keeper:
                     self._let_go(key, card, "bought", [entry], now_ms)
                 return
             case CoVisited() if board is None:
+                if message.visit:  # one for each event of a shopper, but for searches and orders
+                    self._budget.event()
                 step = on_co_visited(state, message)
             case _:
                 self.counts["misdirected"] += 1
@@ -331,6 +337,14 @@ class Keeper:
             together.done()
         for entry in answered:
             entry.done()
+        self._do_without(now_ms)
+
+    def _do_without(self, now_ms: int) -> None:
+        """Texts that the budget does not pay for: who waits gets the phrase, and nobody waits any more."""
+        while self._unaffordable:
+            brief = self._unaffordable.pop()
+            self.later(brief, now_ms)
+            self._wanting.pop(brief.brief_id, None)
 
     def _keep(self, sku: str, step: Step, owed_by: Sequence[Entry]) -> None:
         partition = self._partition[sku]
@@ -405,6 +419,9 @@ class Keeper:
             case Write(brief=brief):
                 if effect.earn and not self._earned(brief.brief_id):
                     self.counts["not_yet_earned"] += 1
+                elif brief.brief_id not in self._writing and not self._afford(effect, now_ms):
+                    self.counts["over_budget"] += 1
+                    self._unaffordable.append(brief)
                 elif brief.brief_id not in self._writing or effect.urgent:
                     self._writing.setdefault(brief.brief_id, (brief.sku, now_ms))
                     self._desk.write(effect)
@@ -417,6 +434,12 @@ class Keeper:
                 self._outlet.erase(effect, owed_by)
             case Drop(reason=reason):
                 self.counts[f"drop_{reason}"] += 1
+
+    def _afford(self, effect: Write, now_ms: int) -> bool:
+        if effect.attempt:
+            self._budget.charge()
+            return True
+        return self._budget.spend(now_ms, urgent=effect.urgent)
 
     def _earned(self, brief_id: str) -> bool:
         """Count a wish for a text, and say whether there were enough. The longest unwished for is forgotten."""

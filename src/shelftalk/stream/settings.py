@@ -35,6 +35,9 @@ Struct = TypeVar("Struct", bound=msgspec.Struct)
 DEFAULT_FILE = Path("shelftalk.toml")
 PREFIX = "SHELFTALK_"
 
+#: Rules that the model brings along, unless a shop says otherwise.
+_MODELS_OWN = frozenset({"model", "variant", "languages", "written"})
+
 #: 128 bits in hexadecimal, at the least.
 _SHORTEST_KEY = 32
 
@@ -240,8 +243,14 @@ class Settings(BaseSettings):
         return msgspec.structs.replace(convert(self.rules, ShelfRules), model=model)
 
     def masked(self) -> dict[str, Any]:
-        """All of it for printing, secrets as ``**********``."""
-        return self.model_dump(mode="json", by_alias=True)
+        """All of it for printing, secrets as ``**********``; of policy and rules what is in force, not only what differs."""
+        values = self.model_dump(mode="json", by_alias=True)
+        values["policy"] = msgspec.to_builtins(self.react_policy())
+        rules = msgspec.to_builtins(convert(self.rules, ShelfRules))
+        values["rules"] = {
+            name: value for name, value in rules.items() if name in self.rules or name not in _MODELS_OWN
+        }
+        return values
 
     @classmethod
     def settings_customise_sources(
