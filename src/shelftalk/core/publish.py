@@ -2,54 +2,30 @@
 
 import msgspec
 
-from shelftalk.core.brief import Angle, Brief
-from shelftalk.core.card import Audience, Card, CardFacts, Provenance, Rung, Status, identified
+from shelftalk.core.brief import Brief
+from shelftalk.core.card import Audience, Card, Provenance, Rung, Status, identified
 from shelftalk.core.effects import Publish, Step
 from shelftalk.core.explain import because
-from shelftalk.core.facts import Facts, percent_off, prior_price_minor, promotion
+from shelftalk.core.facts import Facts
 from shelftalk.core.messages import Ask
-from shelftalk.core.render import fill, slot_values, slots_in
-from shelftalk.core.reword import Ingredients
 from shelftalk.core.rules import PHRASEBOOK, ShelfRules
+from shelftalk.core.scene import scene_of
 from shelftalk.core.state import LiveCard, Stage
-from shelftalk.core.wording import clean_kind, clean_points
 
 
 def brief_for(facts: Facts, card: LiveCard, now_ms: int, rules: ShelfRules) -> Brief:
     """What the words of a card depend on, as of this moment."""
-    language = card.locale.split("-", 1)[0].lower()
-    kind = clean_kind(facts.kind)
-    return Brief(
-        sku=facts.sku,
-        kind=kind,
-        points=clean_points(facts.points),
-        channel=card.channel,
-        angle=card.angle.worded,
-        anchor=clean_kind(card.anchor or "") or None,
-        promotion=promotion(facts, now_ms, rules.facts),
-        tone=card.tone,
-        branded=_brand_adds(facts, card.angle),
-        locale=language,  # how words are spelled; amounts and days follow the card's own locale
-        variant=rules.variant,
-        # Of a product that has not even a kind the model knows nothing to say.
-        model=rules.model if kind and language in rules.languages and card.channel in rules.written else PHRASEBOOK,
-        take=rules.take(card.audience.shopper_id, facts.sku),
-    )
-
-
-def _brand_adds(facts: Facts, angle: Angle) -> bool:
-    """Whether the words may name the brand: not beside a name that says it already, unless the brand is the reason."""
-    if facts.brand is None:
-        return False
-    return angle is Angle.YOUR_BRAND or facts.brand.casefold() not in (facts.name or "").casefold()
+    return scene_of(facts, now_ms, rules).brief(card)
 
 
 def publish(facts: Facts, card: LiveCard, now_ms: int, rules: ShelfRules) -> Step:
     """Render a card's words from the facts of this moment, and send it."""
-    values = slot_values(facts, clean_points(facts.points), card.locale)
-    if slots_in(card.slotted) - values.keys():
+    scene = scene_of(facts, now_ms, rules)
+    text = scene.text(card.slotted, card.locale)
+    if text is None:
         # Cannot happen while the words fit their brief; should it, a plain card is better than a wrong one or none.
         card = msgspec.structs.replace(card, slotted="{name}.", rung=Rung.PHRASEBOOK, model=PHRASEBOOK)
+        text = scene.text(card.slotted, card.locale) or ""
     valid_until_ms = card.valid_until_ms if card.audience.shopper_id else now_ms + rules.copy_ttl_ms
     card = msgspec.structs.replace(
         card,
@@ -59,8 +35,8 @@ def publish(facts: Facts, card: LiveCard, now_ms: int, rules: ShelfRules) -> Ste
         cause=card.cause or card.origin,
         published_at_ms=now_ms,
     )
-    out = card_from(facts, card, fill(card.slotted, values), now_ms, rules)
-    made_of = Ingredients(brief_for(facts, card, now_ms, rules), values) if card.audience.shopper_id else None
+    out = card_from(facts, card, text, now_ms, rules)
+    made_of = scene.ingredients(card) if card.audience.shopper_id else None
     return Step(live={card.audience.key: card}, effects=[Publish(card.audience, out, made_of)])
 
 
@@ -70,7 +46,7 @@ def card_from(facts: Facts, card: LiveCard, text: str, now_ms: int, rules: Shelf
     cause, source, audience = card.cause or card.origin, facts.cause or card.origin, card.audience
     ends_ms = facts.sale_ends_at_ms
     ends_first = ends_ms is not None and now_ms < ends_ms < card.valid_until_ms
-    shown = _card_facts(facts, now_ms, rules, source.partition, source.offset)
+    shown = scene_of(facts, now_ms, rules).shown(source)
     made = Card(
         card_id="",
         revision=card.revision,
@@ -133,19 +109,3 @@ def emptied(facts: Facts, ask: Ask, placement: str, now_ms: int, rules: ShelfRul
         valid_until_ms=now_ms + rules.card_ttl_ms,
     )
     return Publish(card.audience, card_from(facts, card, "", now_ms, rules))
-
-
-def _card_facts(facts: Facts, now_ms: int, rules: ShelfRules, partition: int, offset: int) -> CardFacts:
-    return CardFacts(
-        version=facts.version,
-        source_partition=partition,
-        source_offset=offset,
-        name=facts.name or "",
-        brand=facts.brand,
-        price_minor=facts.price_minor if facts.prices else 0,
-        currency=facts.currency,
-        was_price_minor=prior_price_minor(facts) if facts.prices else None,
-        percent_off=percent_off(facts) if facts.prices else None,
-        stock=facts.stock or 0,
-        promotion=promotion(facts, now_ms, rules.facts),
-    )
