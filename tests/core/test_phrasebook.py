@@ -175,6 +175,14 @@ def test_no_line_twice_no_worn_opening_no_name_that_must_agree(language: str) ->
         assert not re.search(r"\ban? (?:\{name\}|\{brand\}|\[)", line), line
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_sale_that_may_end_today_leaves_no_nights_to_think(language: str) -> None:
+    """`FactRules.ending_soon_ms` is two days: on the last of them "sleep on it" would be a lie."""
+    more_time = re.compile(r"sleep on it|\b(?:days|nights|week)\b|几天|睡一觉|明天", re.IGNORECASE)
+    ending = [line for *_, promotion, lines in cells(language) for line in lines if promotion is Promotion.ENDING_SOON]
+    assert not [line for line in ending if more_time.search(line)]
+
+
 TEXT = st.text(max_size=80)
 BRIEFS = st.builds(
     make,
