@@ -1,6 +1,6 @@
 """The first stage's shell: in which order an erasure is written, and what is left of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 import pytest
@@ -12,6 +12,7 @@ from shelftalk.core.policy import Policy
 from shelftalk.core.profile import Profile
 from shelftalk.events.codec import encode
 from shelftalk.events.types import BehaviourEvent, ProductViewed, ShopperErased
+from shelftalk.stream.account import Together
 from shelftalk.stream.react_handler import ReactHandler
 from shelftalk.stream.record import Record
 from tests.core.making import NOW
@@ -55,6 +56,9 @@ class Table(Generic[Value]):
         self.held.pop(key, None)
         self._wire.owe(self._name, entry)
 
+    def items(self, _partition: int, /) -> Iterator[tuple[str, Value]]:
+        yield from list(self.held.items())
+
 
 class Outlet:
     def __init__(self, wire: Wire) -> None:
@@ -89,8 +93,8 @@ class Stage:
         return entry
 
 
-def viewed(at_ms: int) -> ProductViewed:
-    return ProductViewed(event_id=f"v{at_ms}", occurred_at_ms=at_ms, shopper_id="ada", sku="kettle-1")
+def viewed(at_ms: int, shopper_id: str = "ada") -> ProductViewed:
+    return ProductViewed(event_id=f"v{at_ms}", occurred_at_ms=at_ms, shopper_id=shopper_id, sku="kettle-1")
 
 
 def gone(at_ms: int) -> ShopperErased:
@@ -126,3 +130,32 @@ def test_who_comes_back_carries_the_erasure_until_it_is_delivered(stage: Stage) 
     assert stage.profiles.held["ada"].erased is None
     assert [seen.sku for seen in stage.profiles.held["ada"].recent] == ["kettle-1"]
     assert stage.ledger.unfinished == 0
+
+
+class TestIdle:
+    LONG_MS = Policy().forget_after_ms
+
+    def swept(self, stage: Stage) -> Stage:
+        for _ in range(2):  # a turn to list, a turn to look
+            stage.handler.sweep([0])
+        return stage
+
+    def test_who_was_not_heard_of_for_long_is_forgotten_with_a_tombstone(self, stage: Stage) -> None:
+        other = Record("behaviour", 0, 99, b"bea", encode(viewed(NOW + 1, "bea")), (), NOW)
+        stage.handler.handle(other, Together(), NOW + 60_000)
+        newest = Record("behaviour", 0, 100, b"eve", encode(viewed(NOW + 1 + self.LONG_MS, "eve")), (), NOW)
+        stage.handler.handle(newest, Together(), NOW + self.LONG_MS)
+        stage.wire.deliver()
+        assert set(self.swept(stage).profiles.held) == {"bea", "eve"}
+        assert stage.handler.counts["shopper_forgotten"] == 1
+        stage.wire.deliver("profiles")  # the tombstone went out
+
+    def test_the_shops_time_counts_and_not_ours(self, stage: Stage) -> None:
+        """A replay of last year's log forgets nobody the moment they come."""
+        assert set(self.swept(stage).profiles.held) == {"ada"}
+
+    def test_an_erasure_under_way_is_left_alone(self, stage: Stage) -> None:
+        stage.does(gone(NOW + 1_000))
+        newest = Record("behaviour", 0, 100, b"eve", encode(viewed(NOW + 9_000 + self.LONG_MS, "eve")), (), NOW)
+        stage.handler.handle(newest, Together(), NOW + self.LONG_MS + 9_000)
+        assert "ada" in self.swept(stage).profiles.held

@@ -36,6 +36,17 @@ from shelftalk.events.types import (
 _OWN_BRANDS = 2
 
 
+def is_idle(profile: Profile, newest_ms: int, policy: Policy) -> bool:
+    """Whether nothing was heard of a shopper for so long that they are to be forgotten.
+
+    Args:
+        profile: of the shopper. One that an erasure keeps until it is delivered goes with that.
+        newest_ms: the newest event time of anybody: the shop's time, which in a replay is not ours.
+        policy: how long that is.
+    """
+    return profile.erased is None and 0 < profile.last_seen_ms < newest_ms - policy.forget_after_ms
+
+
 def in_session(profile: Profile, event: BehaviourEvent, policy: Policy) -> Profile:
     """The profile without what belongs to an earlier session; the products of that stay as earlier ones."""
     same_session = (

@@ -27,6 +27,7 @@ class Policy(msgspec.Struct, frozen=True):
         quiet_after_order_ms: after a purchase nobody wants to be sold to.
         session_gap_ms: silence that begins a new session where the shop sends no session id.
         replenish_after_ms: how old a purchase must be to ask whether it runs out.
+        forget_after_ms: a shopper of whom nothing is heard for so long, by the shop's own time, is forgotten.
         max_events_per_second: beyond this a shopper is a bot; their events still count as handled, but cause nothing.
         brand_affinity: decayed choices of one brand from which on it is "your brand".
         price_affinity: decayed choices in a category, prices known, from which on they make a price band.
@@ -43,6 +44,7 @@ class Policy(msgspec.Struct, frozen=True):
     quiet_after_order_ms: int = 120_000
     session_gap_ms: int = 30 * 60_000
     replenish_after_ms: int = 21 * 24 * HOUR_MS
+    forget_after_ms: int = 90 * 24 * HOUR_MS
     max_events_per_second: int = 50
     brand_affinity: float = 2.5
     price_affinity: float = 2.0

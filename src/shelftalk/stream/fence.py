@@ -23,12 +23,10 @@ from shelftalk.errors import BadInputError
 from shelftalk.stream.account import Together
 from shelftalk.stream.keeper import Entry
 from shelftalk.stream.record import Record
+from shelftalk.stream.sweep import Sweep
 
 #: For how long a placement is remembered after its last card: far longer than any ask is on its way, or any card is valid.
 REMEMBER_MS: Final = 24 * 3_600_000
-
-#: Placements that are looked at in one turn for what can be forgotten.
-_SWEEP_PER_TURN: Final = 100
 
 
 class Shown(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -150,7 +148,7 @@ class Fence:
         self._erasures = erasures
         self._outlet = outlet
         self._page = tuple(page)
-        self._sweep: Iterator[tuple[int, str]] = iter(())
+        self._sweep = Sweep(shown.items)
 
     def handle(self, record: Record, entry: Entry) -> None:
         """Pass an offer on, unless a newer one was passed before.
@@ -227,12 +225,7 @@ class Fence:
 
     def sweep(self, partitions: Iterable[int], now_ms: int) -> None:
         """Look at a few placements, and forget those where nothing has happened for long."""
-        for _ in range(_SWEEP_PER_TURN):
-            place = next(self._sweep, None)
-            if place is None:
-                self._sweep = ((place, key) for place in partitions for key, _ in self._shown.items(place))
-                return
-            partition, key = place
+        for partition, key in self._sweep.turn(partitions):
             shown = self._shown.get(key, partition)  # what another worker has by now is not here any more
             if shown is not None and shown.at_ms + REMEMBER_MS <= now_ms:
                 nobody = Together()

@@ -136,6 +136,7 @@ class Pipeline:
                 letters.empty(at_ms)
                 more = self.keeper.tick(at_ms)
                 self.fence.sweep(self.store.shown.ready, at_ms)
+                self.react.sweep(self.store.profiles.ready)
                 if at_ms - tidied_ms > TIDY_MS:
                     tidied_ms = at_ms
                     self.store.forget_erasures(at_ms)

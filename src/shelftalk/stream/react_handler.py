@@ -1,19 +1,21 @@
 """The first stage's shell: a behaviour record in, a profile and messages to the shelves out."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 import msgspec
 
 from shelftalk.core.erasure import Erased, erased_key
+from shelftalk.core.memory import is_idle
 from shelftalk.core.messages import Message
 from shelftalk.core.policy import Policy
 from shelftalk.core.profile import Profile
 from shelftalk.core.react import Reaction, react
 from shelftalk.events.codec import decode_behaviour
-from shelftalk.stream.account import Entry, Then
+from shelftalk.stream.account import Entry, Then, Together
 from shelftalk.stream.record import Record, origin_of, require_key
+from shelftalk.stream.sweep import Sweep
 
 
 class Profiles(Protocol):
@@ -27,6 +29,9 @@ class Profiles(Protocol):
 
     def delete(self, key: str, partition: int, entry: Entry, /) -> None:
         """Forget, with a tombstone."""
+
+    def items(self, partition: int, /) -> Iterator[tuple[str, Profile]]:
+        """All of a partition, as of now."""
 
 
 class Erasures(Protocol):
@@ -58,6 +63,8 @@ class ReactHandler:
         self._policy = policy
         self._profiles = profiles
         self._outlet = outlet
+        self._sweep = Sweep(profiles.items)
+        self._newest_ms = 0
 
     def handle(self, record: Record, entry: Entry, now_ms: int) -> None:
         """Handle a record.
@@ -71,8 +78,17 @@ class ReactHandler:
         profile = self._profiles.get(event.shopper_id, record.partition)
         erased = self._erasures.get(erased_key(event.shopper_id), record.partition)
         reaction = react(profile, event, origin, self._policy, erased=erased, now_ms=now_ms)
+        self._newest_ms = max(self._newest_ms, event.occurred_at_ms)
         self.counts[f"{event.__struct_config__.tag}_{reaction.outcome}"] += 1
         self._carry_out(event.shopper_id, reaction, record.partition, entry)
+
+    def sweep(self, partitions: Iterable[int]) -> None:
+        """Look at a few profiles, and forget shoppers of whom nothing was heard for long, or the state would grow for ever."""
+        for partition, key in self._sweep.turn(partitions):
+            profile = self._profiles.get(key, partition)
+            if profile is not None and is_idle(profile, self._newest_ms, self._policy):
+                self._profiles.delete(key, partition, Together())
+                self.counts["shopper_forgotten"] += 1
 
     def _carry_out(self, shopper_id: str, reaction: Reaction, partition: int, entry: Entry) -> None:
         if reaction.erased is not None:
