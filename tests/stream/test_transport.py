@@ -16,7 +16,7 @@ from faust.types import TP
 from shelftalk.core.ledger import Ledger
 from shelftalk.stream.settings import load
 from shelftalk.stream.topics import TopicAdmin, topic_specs
-from shelftalk.stream.transport import Consumer, ConsumerThread, Transport, forget_changelogs
+from shelftalk.stream.transport import Consumer, ConsumerThread, Transport, fetch_only, forget_changelogs
 
 T = TP("t", 0)
 
@@ -74,6 +74,7 @@ def test_the_versions_are_those_it_was_written_for() -> None:
         (Consumer, "_new_consumer_thread"),
         (Consumer, "_wait_next_records"),
         (ConsumerThread, "getmany"),
+        (ConsumerThread, "_fetch_records"),
         (ConsumerThread, "seek_to_committed"),
         (ConsumerThread, "_create_worker_consumer"),
     ],
@@ -207,6 +208,42 @@ async def test_where_nothing_was_committed_a_seek_goes_to_the_beginning(kafka_bo
         committed = await thread.seek_to_committed()
         assert [committed[TopicPartition(topic, partition)] for partition in (0, 1)] == [None, 2]
         assert [await consumer.position(TopicPartition(topic, partition)) for partition in (0, 1)] == [0, 2]
+    finally:
+        await consumer.stop()
+
+
+@pytest.mark.kafka
+async def test_a_partition_that_is_not_read_is_not_fetched_until_it_is(kafka_bootstrap: str) -> None:
+    """Changelogs: what we had written came back, nobody took it, and meanwhile nothing else of that broker was fetched."""
+    settings = load(kafka={"bootstrap_servers": kafka_bootstrap}, topics={"prefix": f"{uuid.uuid4().hex[:8]}."})
+    topic = settings.topics.name("inventory")
+    TopicAdmin(settings.kafka).ensure(topic_specs(settings, ()))
+    producer = Producer({"bootstrap.servers": kafka_bootstrap, "log_level": 2})
+    for partition in (0, 1):
+        producer.produce(topic, b"1", partition=partition)
+    assert producer.flush(10) == 0
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka_bootstrap, auto_offset_reset="earliest", fetch_max_wait_ms=50)
+    read, other = TP(topic, 0), TP(topic, 1)
+    consumer.assign([TopicPartition(*read), TopicPartition(*other)])
+    thread = ConsumerThread.__new__(ConsumerThread)
+    thread.consumer = SimpleNamespace(flow_active=True)
+
+    async def fetched(active: set[TP]) -> set[TP]:
+        found: set[TP] = set()
+        while active - found:  # a broker's first answers may be empty
+            found |= {TP(*place) for place in await thread._fetch_records(consumer, active, timeout=5.0)}
+        return found
+
+    await consumer.start()
+    try:
+        fetch_only(consumer._fetcher, {read})
+        assert await asyncio.wait_for(fetched({read}), 10) == {read}
+        producer.produce(topic, b"2", partition=0)
+        assert producer.flush(10) == 0
+        assert await asyncio.wait_for(fetched({read}), 10) == {read}
+        assert other not in {TP(*place) for place in consumer._fetcher._records}, "it was fetched and not taken"
+        assert await consumer.position(TopicPartition(*other)) == 0, "its position is known all the same"
+        assert await asyncio.wait_for(fetched({other}), 10) == {other}
     finally:
         await consumer.stop()
 

@@ -10,6 +10,7 @@ import enum
 import gc
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -45,6 +46,10 @@ Value = TypeVar("Value", bound=msgspec.Struct)
 #: The collector's default of 700 objects is a fraction of what one batch of events makes, nearly all of which lives until its
 #: delivery and dies by its reference count.
 _GC_THRESHOLDS = (50_000, 20, 50)
+
+#: How long a thread waits for Python's lock before it asks for it. aiokafka's thread and the event loop hand each record on to one
+#: another; with the default of 5 ms p50 and p99 were a tenth longer.
+_SWITCH_S = 0.001
 
 #: After a fatal error nothing is waited for that long: what is stuck will come again.
 _FATAL_DRAIN_S = 2.0
@@ -395,6 +400,7 @@ def run_worker(worker: Worker) -> int:
     if alone:
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # so that Faust's consumer thread has it too
         gc.set_threshold(*_GC_THRESHOLDS)
+        sys.setswitchinterval(_SWITCH_S)
         worker.on_running.append(_settle_memory)
 
     async def main() -> None:

@@ -31,8 +31,9 @@ SOFT_LIMIT: Final = 10_000
 #: librdkafka's own bound; `post` raises beyond it. The distance lets one event post all it has to without waiting.
 HARD_LIMIT: Final = 100_000
 
-#: How long messages wait for company. 5 ms makes batches of dozens under load and is not felt in a second's latency.
-LINGER_MS: Final = 5
+#: How long messages wait for company. One event goes through some six stages, and each waits: 5 ms made half of a median of 42 ms,
+#: and 1 ms costs nothing under load, where a turn of the event loop posts dozens at once.
+LINGER_MS: Final = 1
 
 #: A worker's largest message. Brokers take 1 MiB by default and say so themselves when it is too much.
 MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024

@@ -84,6 +84,20 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             consumer.not_fetching.set()
         return records
 
+    async def _fetch_records(
+        self,
+        consumer: Any,
+        active_partitions: set[TP] | None,
+        timeout: float | None = None,  # noqa: ASYNC109
+        max_records: int | None = None,
+    ) -> Mapping[TP, list[Any]]:
+        """In the thread: aiokafka is to fetch what is read, and no more."""
+        fetch_only(consumer._fetcher, active_partitions)
+        records: Mapping[TP, list[Any]] = await super()._fetch_records(
+            consumer, active_partitions, timeout, max_records
+        )
+        return records
+
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek where nothing was committed as well: to the beginning.
 
@@ -102,6 +116,35 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         if anew := [place for place, offset in committed.items() if not offset]:
             await consumer.seek_to_beginning(*anew)
         return committed
+
+
+def fetch_only(fetcher: Any, active: set[TP] | None) -> None:
+    """Keep aiokafka from fetching partitions that are assigned and not read.
+
+    Faust pauses partitions in its own books only. So aiokafka asked for the changelogs, too (28 of 44 partitions), and what we had
+    just written came back. Nobody takes it, and while it lay there untaken, no other partition of that broker was fetched for
+    100 ms (aiokafka's prefetch backoff), once for each changelog partition after every start.
+
+    Args:
+        fetcher: of aiokafka.
+        active: what is read; ``None`` for all. Where no position is known yet, one is still looked up.
+    """
+    if getattr(fetcher, "active", ...) == active:
+        return
+    if not hasattr(fetcher, "active"):
+        decide = fetcher._get_actions_per_node
+        fetcher._get_actions_per_node = lambda assignment: decide(_Read(assignment, fetcher.active))
+    fetcher.active = active
+    fetcher._notify(fetcher._wait_consume_future)  # it may sleep over what it was not to fetch until now
+
+
+class _Read:
+    """An assignment as if it had only the partitions that are read."""
+
+    def __init__(self, assignment: Any, active: set[TP] | None) -> None:
+        state = self.state_value = assignment.state_value
+        tps = assignment.tps
+        self.tps = tps if active is None else [tp for tp in tps if tp in active or not state(tp).has_valid_position]
 
 
 class Consumer(driver.Consumer):

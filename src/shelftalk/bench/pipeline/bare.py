@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, Producer, TopicPartition
 
-from shelftalk.bench.pipeline.job import TABLES, In, Job
+from shelftalk.bench.pipeline.job import LINGER_MS, TABLES, In, Job
 from shelftalk.core.state import LiveCard
 
 _BATCH = 500
@@ -97,7 +97,12 @@ class Loop:
         common = {"bootstrap.servers": servers, "log_level": 3}
         self._producer = Producer(
             common
-            | {"enable.idempotence": True, "partitioner": "murmur2_random", "linger.ms": 5, "compression.type": "lz4"}
+            | {
+                "enable.idempotence": True,
+                "partitioner": "murmur2_random",
+                "linger.ms": LINGER_MS,
+                "compression.type": "lz4",
+            }
         )
         self._consumer = Consumer(
             common

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,9 @@ KAFKA = ROOT / "tests/kafka/broker.py"
 QUIX_PYTHON = ROOT / ".venv-bench-pipeline/bin/python"
 
 Entrant = tuple[Course, Contestant]
+
+#: In the names of topics and groups, so that a broker of one's own can be used again.
+_RUN = uuid.uuid4().hex[:6]
 
 
 def say(line: str) -> None:
@@ -64,6 +68,7 @@ def worker(
     bootstrap: str, folder: Path, *options: str, name: str = "shelftalk", model: Path | None = None
 ) -> Iterator[Entrant]:
     """`shelftalk worker`."""
+    name = f"{name}-{_RUN}"
     settings = settings_for(
         name, bootstrap, str(folder), engine={"model_folder": None if model is None else str(model)}
     )
@@ -81,40 +86,43 @@ def worker(
 @contextlib.contextmanager
 def quix(bootstrap: str, folder: Path) -> Iterator[Entrant]:
     """The job in quixstreams."""
-    settings = settings_for("quixstreams", bootstrap, str(folder))
+    name = f"quixstreams-{_RUN}"
+    settings = settings_for(name, bootstrap, str(folder))
     course = Course(settings)
-    command = [str(QUIX_PYTHON), "-m", "shelftalk.bench.pipeline.quix", bootstrap, "quixstreams", "quixstreams."]
+    command = [str(QUIX_PYTHON), "-m", "shelftalk.bench.pipeline.quix", bootstrap, name, f"{name}."]
     command += [str(COMMIT_S), str(folder / "quix-state")]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-    with contextlib.closing(course), contestant("quixstreams", command, environment, folder) as process:
+    with contextlib.closing(course), contestant(name, command, environment, folder) as process:
         yield course, process
 
 
 @contextlib.contextmanager
 def bare(bootstrap: str, folder: Path) -> Iterator[Entrant]:
     """The job in a loop around confluent-kafka."""
-    settings = settings_for("bare", bootstrap, str(folder))
+    name = f"bare-{_RUN}"
+    settings = settings_for(name, bootstrap, str(folder))
     course = Course(settings)
-    TopicAdmin(settings.kafka).ensure([TopicSpec("bare-state-changelog", settings.topics.partitions, 1)])
-    command = [sys.executable, "-m", "shelftalk.bench.pipeline.bare", bootstrap, "bare", "bare.", str(COMMIT_S)]
-    with contextlib.closing(course), contestant("bare", command, os.environ, folder) as process:
+    TopicAdmin(settings.kafka).ensure([TopicSpec(f"{name}-state-changelog", settings.topics.partitions, 1)])
+    command = [sys.executable, "-m", "shelftalk.bench.pipeline.bare", bootstrap, name, f"{name}.", str(COMMIT_S)]
+    with contextlib.closing(course), contestant(name, command, os.environ, folder) as process:
         yield course, process
 
 
 @contextlib.contextmanager
-def naive(bootstrap: str, folder: Path, model: Path) -> Iterator[Entrant]:
+def naive(bootstrap: str, folder: Path, model: Path, *, name: str = "naive") -> Iterator[Entrant]:
     """A Faust agent that calls the model for each event."""
-    settings = settings_for("naive", bootstrap, str(folder))
+    name = f"{name}-{_RUN}"
+    settings = settings_for(name, bootstrap, str(folder))
     course = Course(settings)
     command = [
         sys.executable,
         "-m",
         "shelftalk.bench.pipeline.naive",
         bootstrap,
-        "naive",
-        "naive.",
+        name,
+        f"{name}.",
         str(model),
         "worker",
     ]
-    with contextlib.closing(course), contestant("naive", command, os.environ, folder) as process:
+    with contextlib.closing(course), contestant(name, command, os.environ, folder) as process:
         yield course, process

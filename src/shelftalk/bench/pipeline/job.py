@@ -63,6 +63,9 @@ class State(Protocol):
         """The live cards of a product, in memory."""
 
 
+#: How long all producers wait for company, in ms: as long as the worker's.
+LINGER_MS = 1
+
 #: The type of each table's values, for who must decode them.
 TABLES: dict[str, type[msgspec.Struct]] = {
     "profiles": Profile,

@@ -19,7 +19,7 @@ from quixstreams import Application, message_context
 from quixstreams.models import Serializer, Topic
 from quixstreams.state import State as QuixState
 
-from shelftalk.bench.pipeline.job import TABLES, In, Job, Out
+from shelftalk.bench.pipeline.job import LINGER_MS, TABLES, In, Job, Out
 from shelftalk.core.state import LiveCard
 
 _decoders = {table: msgspec.msgpack.Decoder(kind) for table, kind in TABLES.items()}
@@ -92,7 +92,7 @@ def main(servers: str, name: str, prefix: str, commit_s: float, state_dir: str) 
         state_dir=state_dir,
         auto_create_topics=True,  # of its changelogs; ours are there
         consumer_extra_config={"fetch.wait.max.ms": 50},
-        producer_extra_config={"linger.ms": 5, "compression.type": "lz4", "partitioner": "murmur2_random"},
+        producer_extra_config={"linger.ms": LINGER_MS, "compression.type": "lz4", "partitioner": "murmur2_random"},
         loglevel="WARNING",
     )
 

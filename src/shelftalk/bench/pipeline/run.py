@@ -8,26 +8,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 
 import msgspec
 import orjson
 
-from shelftalk.bench.pipeline.contestants import QUIX_PYTHON, bare, broker, naive, quix, say, worker
+from shelftalk.bench.pipeline.contestants import QUIX_PYTHON, bare, broker, quix, say, worker
 from shelftalk.bench.pipeline.course import Answers, Course, Spent
+from shelftalk.bench.pipeline.holding import against_naive
 from shelftalk.bench.pipeline.processes import Contestant
 from shelftalk.bench.pipeline.workload import Shop
 from shelftalk.errors import ShelftalkError
 from shelftalk.modelling.build import DEFAULT_ADAPTER, SMALL_MODEL, ensure_model
 
 _READY_S, _BURST_S = 120.0, 240.0
-
-#: Within this a card must be read to be of use: what a storefront waits for.
-DEADLINE_MS = 1_000
-
-#: Texts that the naive form writes; each takes it some half a second.
-_NAIVE_CARDS = 24
 
 
 class Runner(msgspec.Struct):
@@ -101,34 +95,20 @@ def _compare(runners: Sequence[Runner]) -> None:
         say(f"{name}: {len(cards)} placements filled, {len(cards.keys() & ours)} of them also by shelftalk")
 
 
-def with_model(bootstrap: str, folder: Path, arguments: argparse.Namespace) -> tuple[float, float]:
-    """Cards a second that are in time: of the naive form, and of the worker with the same model.
-
-    The naive form is measured as it likes it best: it has a backlog and the machine for itself, and a card counts as in time if
-    *writing* it took no longer than the deadline, however long its event waited. The worker must hold a fixed rate from outside.
-    """
-    model = ensure_model(lambda *_: None, arguments.model)
-    shop = Shop(arguments.products)
-    catalogue = list(shop.catalogue(time.time_ns() // 1_000_000 - 3_600_000))
-    with naive(bootstrap, folder, model) as (course, process):
-        course.send(catalogue)
-        course.settle(process, _READY_S)
-        course.send(shop.view(time.time_ns() // 1_000_000) for _ in range(_NAIVE_CARDS + 1))
-        at_ms = course.wait_for_cards(process, _NAIVE_CARDS, 120)[:_NAIVE_CARDS]
-        took_ms = [after - before for before, after in pairwise(at_ms)]
-        naive_per_s = sum(took <= DEADLINE_MS for took in took_ms) / (sum(took_ms) / 1000)
-        say(f"naive: {statistics.median(took_ms):.0f} ms a card, {naive_per_s:.2f} cards/s in time")
-    with worker(bootstrap, folder, name="shelftalk-model", model=model) as (course, process):
-        course.send(catalogue)
-        course.settle(process, _READY_S)
-        course.pace(process, shop.event, arguments.model_rate, 5)  # warm up: the first texts are written
-        answers = course.pace(process, shop.event, arguments.model_rate, arguments.seconds)
-        ours_per_s = answers.in_time_per_s(DEADLINE_MS)
-        say(
-            f"shelftalk with the model: {ours_per_s:.1f} cards/s in time at {arguments.model_rate:g} events/s, "
-            f"{answers.late_share(DEADLINE_MS):.1%} late; answered by {course.rungs()}"
+def with_models(bootstrap: str, folder: Path, arguments: argparse.Namespace) -> dict[str, float | str]:
+    """Cards in time of the worker, in those of the naive form, with each model that can be had."""
+    found: dict[str, float | str] = {}
+    for name in arguments.model or (SMALL_MODEL, DEFAULT_ADAPTER):
+        model = ensure_model(lambda *_: None, name)
+        if name not in str(model):
+            say(f"{name} cannot be had here; left out")
+            continue
+        by_naive, by_us = against_naive(
+            bootstrap, folder, model, name=name, products=arguments.products, seconds=arguments.model_seconds
         )
-    return naive_per_s, ours_per_s
+        ratio = by_us.cards_per_s / by_naive.cards_per_s
+        found |= {"vs_naive": ratio, "vs_naive_model": name} if not found else {f"vs_naive_{name}": ratio}
+    return found
 
 
 def table(runners: Sequence[Runner]) -> None:
@@ -149,13 +129,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=3, help="bursts each (default: %(default)s)")
     parser.add_argument("--products", type=int, default=2_000, help="(default: %(default)s)")
     parser.add_argument("--rate", type=float, default=40, help="events a second for latency (default: %(default)s)")
-    parser.add_argument("--model-rate", type=float, default=100, help="likewise, with the model (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=10, help="of either (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=10, help="of that (default: %(default)s)")
     parser.add_argument(
-        "--model",
-        choices=(DEFAULT_ADAPTER, SMALL_MODEL),
-        default=DEFAULT_ADAPTER,
-        help="of both (default: %(default)s)",
+        "--model-seconds", type=float, default=6, help="of each rate with a model (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--model", action="append", choices=(SMALL_MODEL, DEFAULT_ADAPTER), help="with this one only (default: both)"
     )
     parser.add_argument("--only", choices=("race", "model"), help="half of it")
     return parser
@@ -171,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if chosen.only != "model" and not QUIX_PYTHON.is_file():
         parser.error(f"{QUIX_PYTHON} is missing: quixstreams has an environment of its own; run `make bench-pipeline`")
-    result: dict[str, float] = {}
+    result: dict[str, float | str] = {}
     try:
         with broker(chosen.bootstrap) as bootstrap, tempfile.TemporaryDirectory(prefix="shelftalk-bench-") as folder:
             if chosen.only != "model":
@@ -180,13 +159,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 by_quix, by_bare, ours = (runner.per_core() for runner in runners)
                 result |= {"vs_quixstreams": ours / by_quix, "vs_bare_loop": ours / by_bare}
             if chosen.only != "race":
-                by_naive, by_us = with_model(bootstrap, Path(folder), chosen)
-                result["vs_naive"] = by_us / by_naive
+                result |= with_models(bootstrap, Path(folder), chosen)
     except ShelftalkError as error:
         print(f"bench-pipeline: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("bench-pipeline: interrupted; nothing to report", file=sys.stderr)
         return 130
-    print(orjson.dumps({name: round(ratio, 2) for name, ratio in result.items()}).decode())
+    print(
+        orjson.dumps(
+            {name: round(each, 2) if isinstance(each, float) else each for name, each in result.items()}
+        ).decode()
+    )
     return 0
