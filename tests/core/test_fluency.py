@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from shelftalk.core.brief import Brief
-from shelftalk.core.fluency import THRESHOLD, counted, stumbles, tokens, worst
+from shelftalk.core.fluency import THRESHOLD, Counts, stumbles, tokens, triples
 from shelftalk.core.guard import Outcome
 from shelftalk.core.review import review
 from tests.core.test_grammar import KETTLE, brief
@@ -55,14 +55,23 @@ def test_points_weigh_alike_whatever_they_are() -> None:
 
 
 def test_chances_of_everything_that_may_follow_sum_to_one() -> None:
-    said = [tokens(text, "en") for text in ("{name}, {w1}.", "{name}: {w1}.", "a {kind}, {w1}.")]
-    triples = Counter(triple for one in said for triple in zip(one, one[1:], one[2:], strict=False))
-    counts = counted(triples)
+    frames = ("{name}, {w1}.", "{name}: {w1}.", "a {kind}, {w1}.")
+    counts = Counts(sum((triples(frame, "en") for frame in frames), Counter()))
     unseen = "\0"
-    vocabulary = {token for one in said for token in one[2:]} | {unseen}
+    vocabulary = {token for frame in frames for token in tokens(frame, "en")[2:]} | {unseen}
     for before in (("<", "<"), ("<", "{name}"), ("{name}", ","), (",", "{w}")):
         assert sum(counts.chance(*before, token) for token in vocabulary) == pytest.approx(1)
-    assert worst(said[0], counts) > worst(tokens("name the . , it", "en"), counts)
+    assert counts.worst(frames[0], "en") > counts.worst("name the . , it", "en")
+
+
+def test_what_is_counted_out_was_never_there() -> None:
+    first, second = triples("{name}, {w1}.", "en"), triples("{name}: {w1}. It {w2}.", "en")
+    both = Counts(first + second)
+    both.add(second, -1)
+    alone = Counts(first)
+    for frame in ("{name}, {w1}.", "{name}: {w1}.", "It {w2}."):
+        assert both.worst(frame, "en") == pytest.approx(alone.worst(frame, "en"), rel=0.1)
+    assert both.chance("{name}", ",", "{w}") == pytest.approx(alone.chance("{name}", ",", "{w}"), rel=0.1)
 
 
 def test_thresholds_are_of_the_languages_that_are_counted() -> None:

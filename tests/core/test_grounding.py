@@ -78,7 +78,7 @@ def test_other_languages_are_not_judged_by_english_words() -> None:
         ("购物车里的{name}，真空双层。", "untrue for this shopper: 购物车"),
         ("{name}，真空双层，真空双层。", "repeated: 真空双层"),
         ("Same的{name}，真空双层。", "invented: Same"),
-        ("{name}，{price}，还是{price}。", "slot twice: price"),
+        ("{name}，真空双层，{price}，还是{price}。", "slot twice: price"),
     ],
 )
 def test_chinese_is_held_against_what_can_be_told(text: str, reason: str | None) -> None:

@@ -100,6 +100,16 @@ def test_a_slot_of_one_token_is_allowed_only_where_it_is_offered() -> None:
     assert offered == {slots["price"], slots["name"]}
 
 
+def test_a_slot_of_one_token_is_written_once() -> None:
+    lock, slots = LOCKS["slot tokens"], VOCABULARIES["slot tokens"].slots
+    state = lock.after(lock.start(["price", "name"]), slots["price"])
+    assert set(allowed(lock, state)) & set(slots.values()) == {slots["name"]}
+    with pytest.raises(ValueError, match="not allowed"):
+        lock.after(state, slots["price"])
+    state = lock.after(state, slots["name"])
+    assert not set(allowed(lock, state)) & set(slots.values())
+
+
 def test_a_slot_with_a_token_of_its_own_is_not_spelled() -> None:
     lock, vocabulary = LOCKS["slot tokens"], VOCABULARIES["slot tokens"]
     brace = vocabulary.pieces.index(b"{")

@@ -9,10 +9,9 @@ Probabilities are interpolated as Witten and Bell (1991) have it. ``python -m sh
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
 from functools import cache
 from importlib import resources
-from typing import NamedTuple
+from typing import Any
 
 import orjson
 
@@ -41,59 +40,74 @@ def tokens(skeleton: str, language: str) -> list[str]:
     return [_START, _START, *pattern.findall(_POINT.sub("{w}", skeleton.lower())), _END]
 
 
-class _Counts(NamedTuple):
-    """What followed what, and how often and how variously each context was followed."""
+def triples(frame: str, language: str) -> Counter[Triple]:
+    """Three tokens in a row, and how often."""
+    said = tokens(frame, language)
+    return Counter(zip(said, said[1:], said[2:], strict=False))
 
-    triples: Counter[Triple]
-    pairs: Counter[tuple[str, str]]
-    singles: Counter[str]
-    times: Counter[tuple[str, ...]]
-    kinds: Counter[tuple[str, ...]]
+
+class Counts:
+    """What followed what, and how often and how variously each context was followed.
+
+    Texts are padded, so pairs and single tokens are the margins of the triples, and all follows from those.
+    """
+
+    def __init__(self, seen: Counter[Triple]) -> None:
+        self._triples: Counter[Triple] = Counter()
+        self._pairs: Counter[tuple[str, str]] = Counter()
+        self._singles: Counter[str] = Counter()
+        self._total = 0
+        self._kinds: Counter[tuple[str, ...]] = Counter()
+        self._times: Counter[tuple[str, ...]] = Counter()
+        self.add(seen)
+
+    def add(self, seen: Counter[Triple], sign: int = 1) -> None:
+        """Count a text's triples in, or with a sign of -1 out again."""
+        for triple, times in seen.items():
+            first, second, third = triple
+            self._kinds[first, second] += _shift(self._triples, triple, sign * times)
+            self._kinds[second,] += _shift(self._pairs, (second, third), sign * times)
+            self._singles[third] += sign * times
+            self._total += sign * times
+            self._times[first, second] += sign * times
+            self._times[second,] += sign * times
 
     def chance(self, first: str, second: str, third: str) -> float:
         """The probability of the third token after the two before it; a token that nobody wrote has one as well."""
-        chance = (self.singles[third] + 0.1) / (self.singles.total() + 0.1 * (len(self.singles) + 1))
+        chance = (self._singles[third] + 0.1) / (self._total + 0.1 * (len(self._singles) + 1))
         for context, seen in (
-            ((second,), self.pairs[second, third]),
-            ((first, second), self.triples[first, second, third]),
+            ((second,), self._pairs[second, third]),
+            ((first, second), self._triples[first, second, third]),
         ):
-            if times := self.times[context]:
-                chance = (seen + self.kinds[context] * chance) / (times + self.kinds[context])
+            if times := self._times[context]:
+                chance = (seen + self._kinds[context] * chance) / (times + self._kinds[context])
         return chance
 
+    def worst(self, frame: str, language: str) -> float:
+        """The mean logarithm of the least likely stretch of a text with word slots."""
+        said = tokens(frame, language)
+        steps = [math.log(self.chance(*said[at - 2 : at + 1])) for at in range(2, len(said))]
+        size = min(_STRETCH, len(steps))
+        return min(sum(steps[at : at + size]) / size for at in range(len(steps) - size + 1))
 
-def counted(triples: Counter[Triple]) -> _Counts:
-    """All that follows from the triples: texts are padded, so that pairs and single tokens are their margins."""
-    pairs: Counter[tuple[str, str]] = Counter()
-    singles: Counter[str] = Counter()
-    times: Counter[tuple[str, ...]] = Counter()
-    for (first, second, third), seen in triples.items():
-        pairs[second, third] += seen
-        singles[third] += seen
-        times[first, second] += seen
-        times[second,] += seen
-    kinds: Counter[tuple[str, ...]] = Counter((first, second) for first, second, _ in triples)
-    kinds.update((second,) for second, _ in pairs)
-    return _Counts(triples, pairs, singles, times, kinds)
+
+def _shift(counter: Counter[Any], key: tuple[str, ...], by: int) -> int:
+    """Add to a count; 1 if it is there now and was not, -1 the other way round."""
+    before = counter[key] > 0
+    counter[key] += by
+    return (counter[key] > 0) - before
 
 
 @cache
-def _read(language: str) -> _Counts | None:
+def _read(language: str) -> Counts | None:
     stored = orjson.loads((resources.files("shelftalk.core") / "fluency.json").read_bytes())
     if language not in stored:
         return None
-    triples: Counter[Triple] = Counter()
+    seen: Counter[Triple] = Counter()
     for key, following in stored[language].items():
         first, second = key.split(" ")
-        triples.update({(first, second, third): times for third, times in following.items()})
-    return counted(triples)
-
-
-def worst(said: Sequence[str], counts: _Counts) -> float:
-    """The mean logarithm of the least likely stretch of `tokens`."""
-    steps = [math.log(counts.chance(*said[at - 2 : at + 1])) for at in range(2, len(said))]
-    size = min(_STRETCH, len(steps))
-    return min(sum(steps[at : at + size]) / size for at in range(len(steps) - size + 1))
+        seen.update({(first, second, third): times for third, times in following.items()})
+    return Counts(seen)
 
 
 def stumbles(brief: Brief, text: str) -> list[str]:
@@ -101,5 +115,5 @@ def stumbles(brief: Brief, text: str) -> list[str]:
     counts = _read(brief.language)
     if counts is None or not is_framed(brief.variant):
         return []
-    value = worst(tokens(take_words(brief, text), brief.language), counts)
+    value = counts.worst(take_words(brief, text), brief.language)
     return [f"clumsy: {value:.1f}"] if value < THRESHOLD[brief.language] else []

@@ -154,9 +154,11 @@ _POINT_PLACES: dict[str, tuple[tuple[re.Pattern[str], frozenset[str]], ...]] = {
 }  # fmt: skip
 
 _SUBJECT = (
-    r"(?:^|[.:;!?,] )(?:(?P<det>an?|the|this|that|these|those|your|another|one|each|every) )?(?:\{[pw]\d\} )?"
-    r"\{(?P<slot>name|kind|noun)\}"
-    r"(?: (?:in|on) (?:your|the) (?:cart|basket|shelf|page)| (?:that )?you (?:viewed|bought|chose|picked|saved|kept|added|carted))?"
+    r"(?:^|[.:;!?,] |\b(?:if|when|while|that|because|since) )"
+    r"(?:(?P<det>an?|the|this|that|these|those|your|another|one|each|every) )?(?:\{[pw]\d\} )?"
+    r"\{(?P<slot>name|kind|noun|anchor)\}"
+    r"(?: (?:in|on) (?:your|the) (?:cart|basket|shelf|page)"
+    r"| (?:that )?you (?:viewed|bought|chose|picked|saved|kept|added|carted))?"
 )
 _SINGULAR_VERB = (
     r"is|isn't|has|goes|was|comes|needs|waits|sits|works|makes|holds|keeps|does|looks|costs|stays|fits|stands|belongs"

@@ -81,14 +81,15 @@ def _generic(language: str = "en") -> frozenset[str]:
     return frozenset(orjson.loads((resources.files("shelftalk.core") / f"grounding.{language}.json").read_bytes()))
 
 
+def _must_tell(brief: Brief) -> bool:
+    """Whether a text has only the product to speak of: "{name}, {price}. Have a look." is no recommendation."""
+    reasonless = {Angle.INTRODUCE, Angle.POPULAR, Angle.YOUR_BRAND}
+    return bool(brief.points) and brief.promotion is Promotion.NONE and brief.angle in reasonless
+
+
 def _says_nothing(brief: Brief, text: str, said: Counter[str], facts: Counter[str]) -> bool:
-    """Whether a text that has only the product to speak of does not: "{name}, {price}. Have a look." is no recommendation."""
-    has_reason = brief.promotion is not Promotion.NONE or brief.angle not in {
-        Angle.INTRODUCE,
-        Angle.POPULAR,
-        Angle.YOUR_BRAND,
-    }
-    if has_reason or not brief.points:
+    """Whether a text that must tell something of the product does not."""
+    if not _must_tell(brief):
         return False
     points = {stem(word) for point in brief.points for word in words_of(point)} - _generic()
     return not _POINT_SLOT.search(text) and points.isdisjoint(said) and not (facts.keys() - _generic() <= said.keys())
@@ -165,6 +166,8 @@ def _ungrounded_chinese(brief: Brief, text: str) -> list[str]:
     facts = " ".join((brief.kind, brief.anchor or "", *brief.points)).lower()
     problems += [f"invented: {word}" for word in _LATIN_WORD.findall(bare) if word.lower() not in facts]
     problems += [f"invented: {rest}" for run in _HAN_RUN.findall(bare) if (rest := _uncovered(run, facts))]
+    if _must_tell(brief) and not _POINT_SLOT.search(text) and not any(point in text for point in brief.points):
+        problems.append("empty: nothing about the product")
     slots = Counter(SLOT.findall(text))
     return problems + [f"slot twice: {slot}" for slot, times in slots.items() if times > 1]
 

@@ -26,7 +26,7 @@ class LockState(NamedTuple):
     """Where a text stands.
 
     Attributes:
-        slots: names that the brief offers, sorted.
+        slots: names that the brief offers and the text does not have yet, sorted; those with a token of their own are written once.
         tail: bytes of an unfinished character or slot.
         started: whether a token was written, so that the text may end.
     """
@@ -95,14 +95,16 @@ class FactLock:
         ids = np.arange(len(vocabulary.pieces)) if columns is None else columns
         self._vocabulary = vocabulary
         self._columns: dict[int, int] = {int(token): column for column, token in enumerate(ids)}
+        self._names = {token: name for name, token in vocabulary.slots.items()}
         self._by_first_byte: defaultdict[int, list[int]] = defaultdict(list)
         self._braces: list[int] = []
         for token in self._columns:
             piece = vocabulary.pieces[token]
-            if piece and token not in vocabulary.slots.values():
+            if piece and token not in self._names:
                 self._by_first_byte[piece[0]].append(token)
                 if b"{" in piece:
                     self._braces.append(token)
+        self._single = {vocabulary.pieces[token] for token in self._columns}
         self._live: dict[tuple[bytes, tuple[str, ...]], bool] = {}
         self._spellable: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._plain = np.full(len(self._columns), BANNED, np.float32)
@@ -127,7 +129,12 @@ class FactLock:
             tail = self._tail_after(state, token)
         if tail is None:
             raise ValueError(f"token {token} is not allowed after {state}")
-        return state if state.started and tail == state.tail else LockState(state.slots, tail, started=True)
+        slots = state.slots
+        if token in self._names:  # a fact said twice is never a good text; grounding would refuse it
+            slots = tuple(slot for slot in slots if slot != self._names[token])
+        elif state.started and tail == state.tail:
+            return state
+        return LockState(slots, tail, started=True)
 
     def row(self, state: LockState) -> int:
         """The table row with the mask of this state, made if there is none; the least recently used row makes way."""
@@ -152,7 +159,7 @@ class FactLock:
         piece = vocabulary.pieces[token]
         if not piece:
             return None
-        if token in vocabulary.slots.values():
+        if token in self._names:
             return b"" if not state.tail and piece[1:-1].decode() in state.slots else None
         return advance(state.tail, piece, self._spelled(state.slots))
 
@@ -178,7 +185,7 @@ class FactLock:
         """Mark the pieces that are allowed at any place between words, whatever the slots."""
         for token, column in self._columns.items():
             piece = self._vocabulary.pieces[token]
-            if not piece or token in self._vocabulary.slots.values() or b"{" in piece:
+            if not piece or token in self._names or b"{" in piece:
                 continue
             tail = advance(b"", piece, ())
             if tail is not None and self._is_live(tail, ()):
@@ -219,11 +226,10 @@ class FactLock:
         if found is None:
             if len(self._spellable) > 8 * len(self.table):
                 self._spellable.clear()
-            single = {self._vocabulary.pieces[token] for token in self._columns}
             found = tuple(
                 name
                 for name in slots
-                if name not in self._vocabulary.slots and all(letter.encode() in single for letter in name + "}")
+                if name not in self._vocabulary.slots and all(letter.encode() in self._single for letter in name + "}")
             )
             self._spellable[slots] = found
         return found

@@ -1,18 +1,24 @@
-"""What follows what in the hand-written frames: ``python -m shelftalk.train.frames`` writes ``core/fluency.json``."""
+"""Frames: what follows what in people's, and which of them go where no other goes.
+
+``python -m shelftalk.train.frames`` writes ``core/fluency.json``; run it after a change of lines, phrasebook or forms.
+"""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
 
 import orjson
 
 from shelftalk.core.brief import Channel
-from shelftalk.core.fluency import Triple, tokens
-from shelftalk.train.mixture import LANGUAGES, gather
+from shelftalk.core.fluency import Counts, Triple, triples
 from shelftalk.train.skeletons import Skeleton
 
 _SHORT = frozenset({Channel.CARD, Channel.AD})
+
+#: A line of a product whose least likely stretch lies below this among all other frames is about that product, whatever its words
+#: ("the {anchor} has an empty place, just right to roll {name} out"); read by hand, most of those are.
+_STRAY = -9.0
 
 
 def short_frames(skeletons: Iterable[Skeleton], language: str) -> list[str]:
@@ -20,22 +26,36 @@ def short_frames(skeletons: Iterable[Skeleton], language: str) -> list[str]:
     return list(dict.fromkeys(one.text for one in skeletons if one.language == language and one.channel in _SHORT))
 
 
-def triples(frames: Iterable[str], language: str) -> Counter[Triple]:
-    """Three tokens in a row, and how often."""
-    found: Counter[Triple] = Counter()
+def counted(frames: Iterable[str], language: str) -> Counter[Triple]:
+    """The triples of all frames."""
+    seen: Counter[Triple] = Counter()
     for frame in frames:
-        said = tokens(frame, language)
-        found.update(zip(said, said[1:], said[2:], strict=False))
-    return found
+        seen.update(triples(frame, language))
+    return seen
+
+
+def without_strays(lines: Sequence[Skeleton], others: Sequence[Skeleton], language: str) -> list[Skeleton]:
+    """The skeletons of hand-written lines that share their turns of phrase with other frames; long texts are not looked at."""
+    counts = Counts(counted(short_frames([*lines, *others], language), language))
+    kept = []
+    for line in lines:
+        own = triples(line.text, language)
+        counts.add(own, -1)
+        if line.channel not in _SHORT or counts.worst(line.text, language) >= _STRAY:
+            kept.append(line)
+        counts.add(own)
+    return kept
 
 
 def main() -> None:
     """Write the counts."""
+    from shelftalk.train.mixture import LANGUAGES, gather  # noqa: PLC0415  it sorts its lines with this module
+
     skeletons = gather().skeletons
     stored: dict[str, dict[str, dict[str, int]]] = {}
     for language in LANGUAGES:
         grouped: defaultdict[str, dict[str, int]] = defaultdict(dict)
-        for (first, second, third), times in sorted(triples(short_frames(skeletons, language), language).items()):
+        for (first, second, third), times in sorted(counted(short_frames(skeletons, language), language).items()):
             grouped[f"{first} {second}"][third] = times
         stored[language] = grouped
     path = Path(str(resources.files("shelftalk.core"))) / "fluency.json"

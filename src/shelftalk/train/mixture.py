@@ -11,6 +11,7 @@ from typing import NamedTuple
 from shelftalk.core.brief import Channel
 from shelftalk.core.render import SLOT
 from shelftalk.train.dataset import Pair, split_by_product
+from shelftalk.train.frames import without_strays
 from shelftalk.train.keywords import words
 from shelftalk.train.lines import Product, load_products
 from shelftalk.train.skeletons import Goods, Skeleton, english_words, from_forms, from_lines, from_phrasebook, write_out
@@ -65,12 +66,12 @@ def gather(extra: Iterable[tuple[str, Goods]] = ()) -> Material:
     for language in LANGUAGES:
         training, measured = split_by_product(load_products(language=language), HELD_OUT, _SEED)
         known = english_words(training) if language == "en" else chinese_words(training)
-        skeletons += from_lines(training, known)
-        skeletons += from_phrasebook(language)
+        others = [*from_phrasebook(language), *(form for form in from_forms() if form.language == language)]
+        skeletons += without_strays(from_lines(training, known), others, language)
+        skeletons += others
         # A line of its own counts once, however many lines its product has.
         goods[language] += [Goods(product.kind, product.points) for product in training]
         held_out += measured
-    skeletons += from_forms()
     kept_out = {product.kind.casefold() for product in held_out}
     for language, one in extra:
         if one.kind.casefold() not in kept_out:
