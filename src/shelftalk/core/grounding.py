@@ -14,8 +14,8 @@ import orjson
 
 from shelftalk.core.brief import Angle, Brief, Promotion
 from shelftalk.core.grammar import misplaced
-from shelftalk.core.guard import stem
 from shelftalk.core.render import SLOT
+from shelftalk.core.stems import stem
 
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
 

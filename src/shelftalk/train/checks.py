@@ -53,17 +53,22 @@ class Language(msgspec.Struct, frozen=True):
     opening_length: int
 
 
+def _samples(name: str, brand: str, currency: str, weekday: str) -> dict[str, str]:
+    """Example values of the slots of facts."""
+    return {
+        "name": name,
+        "brand": brand,
+        "price": f"{currency}39.00",
+        "was_price": f"{currency}49.00",
+        "percent_off": "20%",
+        "ends_on": weekday,
+        "stock_left": "4",
+    }
+
+
 _ENGLISH = Language(
     lengths={Channel.CARD: (35, 105), Channel.AD: (25, 85), Channel.SOCIAL: (70, 210), Channel.COPY: (150, 340)},
-    samples={
-        "name": "Fellside Trail 4",
-        "brand": "Fellside",
-        "price": "£39.00",
-        "was_price": "£49.00",
-        "percent_off": "20%",
-        "ends_on": "Friday",
-        "stock_left": "4",
-    },
+    samples=_samples("Fellside Trail 4", "Fellside", "£", "Friday"),
     printable=re.compile(rf"[A-Za-zàâçèéêëîïñôöûüÀÉ ,.;:?!'\"()&/\-\u2013\u2014\u2026°{_QUOTES}]"),
     breaches=(
         (
@@ -129,15 +134,7 @@ _ENGLISH = Language(
 
 _CHINESE = Language(
     lengths={Channel.CARD: (10, 46), Channel.AD: (7, 30), Channel.SOCIAL: (28, 110), Channel.COPY: (60, 160)},
-    samples={
-        "name": "云栖保温杯",
-        "brand": "云栖",
-        "price": "¥39.00",
-        "was_price": "¥49.00",
-        "percent_off": "20%",
-        "ends_on": "星期五",
-        "stock_left": "4",
-    },
+    samples=_samples("云栖保温杯", "云栖", "¥", "星期五"),
     printable=re.compile(r"[A-Za-z \-\u4e00-\u9fff，。、；：？！（）《》“”‘’…—·]"),
     breaches=(
         (

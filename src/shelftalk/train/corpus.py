@@ -16,7 +16,8 @@ import msgspec
 
 from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone, point_slots
 from shelftalk.core.grounding import ungrounded
-from shelftalk.core.guard import LENGTHS, Outcome, judge
+from shelftalk.core.guard import Outcome, judge
+from shelftalk.core.guard_form import LENGTHS
 from shelftalk.core.prompt import DEFAULT_VARIANT
 from shelftalk.errors import ConfigError
 from shelftalk.train.catalogues import READERS, Entry, licence_of, may_train_on, read_catalogue

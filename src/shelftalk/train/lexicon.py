@@ -14,7 +14,7 @@ from pathlib import Path
 import orjson
 
 from shelftalk.core.grounding import words_of
-from shelftalk.core.guard import stem
+from shelftalk.core.stems import stem
 from shelftalk.train.keywords import words
 from shelftalk.train.lines import load_products
 

@@ -18,9 +18,10 @@ import msgspec
 from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone, point_slots
 from shelftalk.core.grammar import kind_class, point_class
 from shelftalk.core.grounding import ungrounded, words_of
-from shelftalk.core.guard import Outcome, judge, stem
+from shelftalk.core.guard import Outcome, judge
 from shelftalk.core.phrasebook import ANY_TONE, Book
 from shelftalk.core.render import SLOT, slots_in
+from shelftalk.core.stems import stem
 from shelftalk.core.word_slots import put_words, take_words, word_values
 from shelftalk.train.dataset import Pair
 from shelftalk.train.lexicon import generic_stems

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from shelftalk.core.brief import Brief, point_slots
-from shelftalk.core.guard import LENGTHS
+from shelftalk.core.guard_form import LENGTHS
 from shelftalk.core.render import SLOT
 
 _WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*|\d+|[\u4e00-\u9fff]")  # noqa: RUF001
