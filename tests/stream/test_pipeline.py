@@ -39,11 +39,13 @@ class Shop:
         self.site = site
         self._number = 0
 
-    def start(self, model: Path | None = None) -> WorkerProcess:
+    def start(self, model: Path | None = None, store: str = "memory://") -> WorkerProcess:
         """`shelftalk worker`, configured by a file as a user would."""
         engine = {"model_folder": str(model), "rows": 4, "threads": 1} if model else {}
         # The embedded broker gives a killed worker's partitions only to a member of the same name.
-        settings = self.site.settings(engine=engine, deadlines={"card_ms": 300}, instance_id="shop").masked()
+        settings = self.site.settings(
+            engine=engine, deadlines={"card_ms": 300}, instance_id="shop", store=store
+        ).masked()
         config = self.site.folder / "shelftalk.toml"
         config.write_text("\n".join(to_toml(settings)))
         log = self.site.folder / f"shop-{len(self.site.workers)}.log"
@@ -140,15 +142,16 @@ def test_sold_out_is_withdrawn_and_the_next_best_takes_its_place(shop: Shop) -> 
     assert gone["revision"] > first["B"]["revision"]
 
 
-def test_a_kill_loses_no_card_and_live_cards_are_refreshed_after_it(shop: Shop) -> None:
-    worker = shop.start()
+@pytest.mark.parametrize("store", ["memory://", "sqlite://"])
+def test_a_kill_loses_no_card_and_live_cards_are_refreshed_after_it(shop: Shop, store: str) -> None:
+    worker = shop.start(store=store)
     shop.opens("A", "B")
     shoppers = [f"shopper-{number}" for number in range(60)]
     shop.happens(*(shop.view(shopper, "A") for shopper in shoppers[:40]))
     shop.cards(lambda cards: len(cards) >= 10)
     worker.kill()
     shop.happens(*(shop.view(shopper, "A") for shopper in shoppers[40:]))
-    shop.start()
+    shop.start(store=store)
     shop.cards(lambda cards: {card["shopper_id"] for card in cards} >= set(shoppers))
 
     shop.happens(PriceChanged(sku="B", price_minor=3500, currency="GBP", **shop.stamp()))

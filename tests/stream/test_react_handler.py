@@ -1,5 +1,6 @@
 """The first stage's shell: in which order an erasure is written, and what is left of it."""
 
+import copy
 from collections.abc import Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -46,7 +47,7 @@ class Table(Generic[Value]):
         self._name, self._wire = name, wire
 
     def get(self, key: str, _partition: int, /) -> Value | None:
-        return self.held.get(key)
+        return copy.copy(self.held.get(key))  # as of a row that was on disk: equal, and not the same
 
     def put(self, key: str, value: Value, _partition: int, entry: Any, /) -> None:
         self.held[key] = value

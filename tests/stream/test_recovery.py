@@ -1,5 +1,6 @@
 """What a changelog gives back when more than one worker wrote into it."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,17 +11,19 @@ from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shelftalk.stream.rows import DiskRows, MakeRows, in_memory
 from shelftalk.stream.tables import EPOCH_HEADER, _FaustTable, _PartitionStore
 
 TOPIC = "app-t-changelog"
 
 
-def store() -> _PartitionStore:
+def store(make_rows: MakeRows = in_memory) -> _PartitionStore:
     made = _PartitionStore.__new__(_PartitionStore)
     made.table = SimpleNamespace(
         decode=msgspec.msgpack.decode, changelog_topic=SimpleNamespace(get_topic_name=lambda: TOPIC)
     )
     made.data, made.offsets, made.epochs = {}, {}, {}
+    made.make_rows = make_rows
     return made
 
 
@@ -33,7 +36,16 @@ def record(offset: int, key: str, value: int | None, epoch: int | None, topic: s
 
 def replay(made: _PartitionStore, records: list[Any]) -> dict[str, int]:
     made.apply_changelog_batch(records, lambda key: key, lambda value: value)
-    return made.data.get(0, {})
+    return dict(made.data.get(0, {}))
+
+
+def test_rows_on_disk_are_recovered_likewise_and_let_go_with_their_partition(tmp_path: Path) -> None:
+    on_disk = store(lambda _: DiskRows(tmp_path, 2, msgspec.msgpack.encode, msgspec.msgpack.decode))
+    records = [record(n, f"k{n % 7}", n, 100) for n in range(50)] + [record(50, "k3", None, 100)]
+    assert replay(on_disk, records) == replay(store(), records)
+    on_disk.drop([0])
+    assert on_disk.data == {}
+    assert replay(on_disk, [record(51, "k1", 1, 200)]) == {"k1": 1}
 
 
 def test_what_a_worker_that_was_cut_off_wrote_late_is_passed_over() -> None:

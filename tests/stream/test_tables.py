@@ -10,6 +10,7 @@ import pytest
 
 from shelftalk.errors import BadInputError, CancelledRequestError, DeliveryError, FatalError, QueueFullError
 from shelftalk.stream.outbox import OnOutcome, Outcome, Receipt
+from shelftalk.stream.rows import RowStore
 from shelftalk.stream.tables import StateTable
 
 
@@ -69,7 +70,7 @@ class FakeOutbox:
 
 
 class Rig:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store: RowStore | None = None) -> None:
         self.outbox = FakeOutbox()
         self.fatal: list[FatalError] = []
         app = faust.App("t", datadir=folder, store="memory://")
@@ -80,14 +81,16 @@ class Rig:
             self.outbox,  # type: ignore[arg-type]
             partitions=2,
             on_fatal=self.fatal.append,
+            store=store,
         )
         self.table.recovered(frozenset({0, 1}))
         self.receipt = Receipt("t-counts-changelog", 0, 7)
 
 
-@pytest.fixture
-def rig(tmp_path: Path) -> Rig:
-    return Rig(tmp_path)
+@pytest.fixture(params=["memory", "disk"])
+def rig(tmp_path: Path, request: pytest.FixtureRequest) -> Rig:
+    """Both stores behind the same table; of the disk's rows two are in memory."""
+    return Rig(tmp_path, RowStore(tmp_path / "rows", 2) if request.param == "disk" else None)
 
 
 def test_changes_of_a_key_between_two_writes_are_one_owed_to_all(rig: Rig) -> None:

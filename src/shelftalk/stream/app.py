@@ -33,6 +33,7 @@ from shelftalk.stream.intake import Handler, Intake
 from shelftalk.stream.lease import Lease
 from shelftalk.stream.login import faust_broker
 from shelftalk.stream.outbox import Outbox
+from shelftalk.stream.rows import IN_MEMORY, RowStore
 from shelftalk.stream.settings import Settings
 from shelftalk.stream.tables import StateTable
 from shelftalk.stream.topics import TopicAdmin, topic_specs
@@ -124,9 +125,16 @@ class Worker:
     def table(self, name: str, value_type: type[Value]) -> StateTable[Value]:
         """A state table; call it in `register`."""
         partitions = self.settings.topics.partitions
-        table = StateTable(self.app, name, value_type, self.outbox, partitions=partitions, on_fatal=self.fatal)
+        store = None if name in IN_MEMORY else self._row_store()
+        table = StateTable(
+            self.app, name, value_type, self.outbox, partitions=partitions, on_fatal=self.fatal, store=store
+        )
         self._tables.append(table)
         return table
+
+    def _row_store(self) -> RowStore | None:
+        settings = self.settings
+        return RowStore(settings.data_dir, settings.store_rows) if settings.store == "sqlite://" else None
 
     def agent(self, name: str, topic: str, handler: Handler) -> None:
         """Read a topic; call it in `register`, once a topic.
@@ -261,7 +269,7 @@ class Worker:
             broker_request_timeout=kafka.request_timeout_s,
             consumer_auto_offset_reset="earliest",
             consumer_group_instance_id=settings.instance_id,
-            store=settings.store,
+            store="memory://",  # our tables keep their rows themselves
             datadir=settings.data_dir,
             topic_partitions=settings.topics.partitions,
             topic_replication_factor=settings.topics.replication_factor,

@@ -114,7 +114,7 @@ class ReactHandler:
 
         def forget() -> None:
             held = self._profiles.get(shopper_id, partition)
-            if held is kept and reaction.profile is None:
+            if held == kept and reaction.profile is None:
                 self._profiles.delete(shopper_id, partition, entry)
             elif held is not None and held.erased == erased:  # they came back: a new profile
                 self._profiles.put(shopper_id, msgspec.structs.replace(held, erased=None), partition, entry)

@@ -185,7 +185,9 @@ class Settings(BaseSettings):
     Attributes:
         app_id: consumer group, and the prefix of the state's changelog topics.
         instance_id: names this worker for good, so that a restart gets its partitions back without a rebalance.
-        store: where state lives: ``memory://``.
+        store: where state lives while a worker runs; either is recovered from the changelogs. ``sqlite://`` keeps `store_rows` rows
+            of each table and partition in memory and the rest in files in `data_dir`, for a catalogue that memory would not do
+            for. Live cards are in memory always.
         in_flight: events that may be open at once.
         policy: fields of `shelftalk.core.react.Policy` that differ from its defaults.
         rules: fields of `shelftalk.core.rules.ShelfRules`, likewise.
@@ -202,7 +204,8 @@ class Settings(BaseSettings):
 
     app_id: str = Field(default="shelftalk", pattern=r"^[A-Za-z0-9._-]{1,100}$")
     instance_id: str | None = None
-    store: Literal["memory://"] = "memory://"
+    store: Literal["memory://", "sqlite://"] = "memory://"
+    store_rows: int = Field(default=20_000, ge=100)
     data_dir: Path = Path(".state")
     in_flight: int = Field(default=4096, ge=1)
     kafka: Kafka = Kafka()

@@ -4,9 +4,10 @@ A Faust table writes its changelog through Faust's producer, only inside the con
 nothing ties the write to the commit. A `StateTable` takes the partition and the ledger's entry explicitly, so that tasks
 may write too, and the event's offset waits for the write. Recovery stays Faust's.
 
-Values live as Python objects, one dict a partition; they are encoded (msgpack) for the changelog only. So they must not be
-changed in place: use frozen structs. A key that changes many times between two writes (`Outbox.later`) is encoded and written once,
-with its last value, and that one write is owed to all the events that changed it.
+Values live as Python objects, one dict a partition, or most of them on disk (`shelftalk.stream.rows`); beside that they are
+encoded (msgpack) for the changelog only. So they must not be changed in place: use frozen structs. A key that changes many times
+between two writes (`Outbox.later`) is encoded and written once, with its last value, and that one write is owed to all the events
+that changed it.
 """
 
 import logging
@@ -23,6 +24,7 @@ from faust.types import TP
 
 from shelftalk.errors import BadInputError, CancelledRequestError, FatalError, QueueFullError
 from shelftalk.stream.outbox import Obligation, OnOutcome, Outbox, Outcome, Receipt
+from shelftalk.stream.rows import DiskRows, MakeRows, Rows, RowStore, in_memory
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +71,7 @@ class _Owed:
 
 
 class _PartitionStore(Store):
-    """One dict a partition.
+    """The rows of each partition.
 
     Faust's memory store knows a key's partition only if it was recovered, keeps keys of revoked partitions that it wrote
     itself, and loses a delete that is followed by a falsy value in the same batch.
@@ -81,14 +83,28 @@ class _PartitionStore(Store):
     """
 
     logger = _faust_logger
+    make_rows: MakeRows = staticmethod(in_memory)
 
     def __post_init__(self) -> None:
-        self.data: dict[int, dict[str, Any]] = {}
+        self.data: dict[int, Rows] = {}
         self.offsets: dict[int, int] = {}  # changelog offset up to which `data` is complete
         self.epochs: dict[int, int] = {}  # the latest writer's
 
     def _clear(self) -> None:
-        self.data.clear()
+        self._let_go(list(self.data))
+
+    def rows(self, partition: int) -> Rows:
+        """The rows of a partition, to write to."""
+        held = self.data.get(partition)
+        if held is None:
+            held = self.data[partition] = self.make_rows(partition)
+        return held
+
+    def _let_go(self, partitions: Iterable[int]) -> None:
+        for partition in partitions:
+            held = self.data.pop(partition, None)
+            if isinstance(held, DiskRows):
+                held.close()
 
     def persisted_offset(self, tp: TP) -> int | None:
         """Recovery starts here: after the newest write that we made or read ourselves."""
@@ -112,7 +128,7 @@ class _PartitionStore(Store):
             ):  # Faust 0.15.3 hands late records of a revoked partition to whichever table was last
                 continue
             partition = message.partition
-            held = self.data.setdefault(partition, {})
+            held = self.rows(partition)
             self.offsets[partition] = max(message.offset, self.offsets.get(partition, -1))
             epoch = _epoch_of(message.headers)
             if epoch < self.epochs.get(partition, 0):
@@ -130,13 +146,13 @@ class _PartitionStore(Store):
 
     def drop(self, partitions: Iterable[int]) -> None:
         """Lost to another worker, who will change them: what is here is worth nothing when they come back."""
+        self._let_go(partitions)
         for partition in partitions:
-            self.data.pop(partition, None)
             self.offsets.pop(partition, None)
             self.epochs.pop(partition, None)
 
     def reset_state(self) -> None:
-        self.data.clear()
+        self._clear()
         self.offsets.clear()
         self.epochs.clear()
 
@@ -159,7 +175,9 @@ class _FaustTable(Table):
         super().__init__(app, **kwargs)
 
     def _new_store(self) -> _PartitionStore:
-        return _PartitionStore(self.app.conf.store, self.app, self, table_name=self.name, loop=self.loop)
+        made = _PartitionStore(self.app.conf.store, self.app, self, table_name=self.name, loop=self.loop)
+        made.make_rows = self.owner.make_rows
+        return made
 
     def on_key_set(self, key: Any, value: Any) -> None:  # noqa: ARG002
         raise TypeError("write through StateTable.put, which names partition and entry")
@@ -212,6 +230,7 @@ class StateTable(Generic[Value]):
         outbox: for the changelog.
         partitions: as many as the topics that feed it have.
         on_fatal: told when a write is lost; the worker must stop, for memory and changelog differ.
+        store: where rows live: ``memory_rows`` of each partition in memory and the rest in a folder, or all in memory.
 
     Attributes:
         on_recovered: callbacks told which partitions are ours and complete, after each assignment.
@@ -227,6 +246,7 @@ class StateTable(Generic[Value]):
         *,
         partitions: int,
         on_fatal: Callable[[FatalError], None],
+        store: RowStore | None = None,
     ) -> None:
         self.name = name
         self.partitions = partitions
@@ -236,6 +256,9 @@ class StateTable(Generic[Value]):
         self._on_fatal = on_fatal
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(value_type)
+        self.make_rows: MakeRows = in_memory
+        if store is not None:
+            self.make_rows = lambda _: DiskRows(store.folder, store.memory_rows, self._encoder.encode, self.decode)
         self._topic = changelog_name(app.conf.id, name)
         self._ready: frozenset[int] = frozenset()
         self._dirty: dict[tuple[int, str], _Owed] = {}
@@ -279,7 +302,7 @@ class StateTable(Generic[Value]):
             CancelledRequestError: the partition was taken away meanwhile; another worker does this event again.
         """
         self._note_change(key, partition, entry)
-        self._data.setdefault(partition, {})[key] = value
+        self._faust.data.rows(partition)[key] = value
 
     def delete(self, key: str, partition: int, entry: Obligation) -> None:
         """Delete, with a tombstone in the changelog; also of a key that is not there.
@@ -291,8 +314,12 @@ class StateTable(Generic[Value]):
         self._data.get(partition, {}).pop(key, None)
 
     def items(self, partition: int) -> Iterator[tuple[str, Value]]:
-        """All of one partition, as of now; writing meanwhile is fine."""
-        yield from list(self._data.get(partition, {}).items())
+        """All of one partition; writing meanwhile is fine."""
+        rows = self._data.get(partition, {})
+        for key in list(rows) if isinstance(rows, dict) else rows:
+            value = rows.get(key)
+            if value is not None:
+                yield key, value
 
     def count(self, partition: int | None = None) -> int:
         """How many keys there are, in one partition or in all."""
@@ -330,8 +357,8 @@ class StateTable(Generic[Value]):
                 log.exception("a table callback failed", table=self.name, partitions=sorted(partitions))
 
     @property
-    def _data(self) -> dict[int, dict[str, Any]]:
-        data: dict[int, dict[str, Any]] = self._faust.data.data
+    def _data(self) -> dict[int, Rows]:
+        data: dict[int, Rows] = self._faust.data.data
         return data
 
     def _note_change(self, key: str, partition: int, entry: Obligation) -> None:
