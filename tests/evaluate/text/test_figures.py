@@ -11,8 +11,10 @@ from shelftalk.core.brief import Promotion
 from shelftalk.errors import ConfigError
 from shelftalk.evaluate.text.briefs import foreign_cases, held_out_cases, shopper_pages
 from shelftalk.evaluate.text.command import Request, run
+from shelftalk.evaluate.text.evaluation import Contestant, Result
 from shelftalk.evaluate.text.generate import example_brief
 from shelftalk.evaluate.text.honesty import honesty
+from shelftalk.evaluate.text.ladder import rung_of
 from shelftalk.evaluate.text.measures import coverage, form, overlap, tokens, variety
 from shelftalk.evaluate.text.pages import page_figures
 from shelftalk.evaluate.text.rate import pairs_of, rate, verdict, wilson
@@ -74,6 +76,23 @@ def test_pages_whose_cards_open_alike() -> None:
         ["Still in your cart.", "A lamp by Lumo.", "Back again."],
     ]
     assert page_figures(pages) == {"pages_with_same_opening": 0.5, "pages_with_near_duplicates": 0.0}
+
+
+def _result(name: str, passed: float, self_bleu: float) -> Result:
+    folder = None if name in {"human", "phrasebook"} else Path(name)
+    return Result("g", Contestant(name, name, folder), [], [], {"passed": passed, "self_bleu": self_bleu})
+
+
+def test_who_passes_wins_and_among_alike_who_varies() -> None:
+    book, human = _result("phrasebook", 1.0, 50), _result("human", 1.0, 20)
+    often, varied = _result("often", 0.95, 45), _result("varied", 0.92, 30)
+    wild, dull = _result("wild", 0.6, 10), _result("dull", 1.0, 70)
+    assert rung_of([human, book, often, varied, wild]).generated == "varied"
+    assert rung_of([human, book, often, wild]).generated == "often"
+    alone = rung_of([human, book, dull])
+    assert (alone.generated, alone.otherwise, alone.is_default) == (None, "phrasebook", False)
+    assert rung_of([human, book]).generated is None
+    assert rung_of([book, _result("shelftalk-mini", 0.9, 30)]).is_default
 
 
 def test_held_out_briefs_are_of_products_that_training_never_saw() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from shelftalk.evaluate.guarding import corpus, evaluate_guard
+from shelftalk.evaluate.guarding import corpora_that_come, evaluate_guard
 from shelftalk.evaluate.text.briefs import foreign_cases, held_out_cases, shopper_pages
 from shelftalk.evaluate.text.evaluation import (
     HUMAN,
@@ -21,6 +21,7 @@ from shelftalk.evaluate.text.evaluation import (
     groups_of,
     model_contestant,
 )
+from shelftalk.evaluate.text.ladder import rung_of
 from shelftalk.evaluate.text.measures import shown
 from shelftalk.evaluate.text.report import write_report
 from shelftalk.modelling.build import build_all_models
@@ -57,13 +58,16 @@ def run(request: Request) -> dict[str, Any]:
     base = fetch_base(lambda what, _: say(what)).gguf if request.perplexity else None
     contestants = [Contestant(HUMAN, HUMAN), Contestant(PHRASEBOOK, PHRASEBOOK), *_models(request, say)]
     results, of_pages = evaluate(contestants, groups, shopper_pages(request.pages), base, say, seed=request.seed)
-    guard = {language: evaluate_guard(corpus(language)).figures() for language in LANGUAGES}
-    figures = as_json(results, of_pages, guard=guard)
+    guard = {name: evaluate_guard(cases).figures() for name, cases in corpora_that_come().items()}
+    ladder = {group.name: rung_of([one for one in results if one.group == group.name])._asdict() for group in groups}
+    figures = as_json(results, of_pages, guard=guard, ladder=ladder)
     request.out.mkdir(parents=True, exist_ok=True)
     with (request.out / "texts.jsonl").open("w", encoding="utf-8") as file:
         for row in _rows(groups, results):
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
     write_report(request.out / "report.html", groups, results, figures)
+    for name, rung in ladder.items():
+        say(f"{name}: {rung['generated'] or rung['otherwise']} writes, {rung['why']}")
     say(f"wrote {request.out / 'report.html'}")
     return figures
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from shelftalk.core.brief import Brief, Channel
 from shelftalk.core.phrasebook import phrase
-from shelftalk.core.prompt import languages_of
+from shelftalk.core.prompt import channels_of, languages_of
 from shelftalk.engine import Writer, open_writer
 from shelftalk.engine.headline import is_headline_folder
 from shelftalk.evaluate.text.briefs import HEADLINES, Case, of_channels
@@ -137,6 +137,10 @@ def _speaks(writer: Writer | None, language: str) -> bool:
 
 
 def _writes(contestant: Contestant, writer: Writer | None, group: Group) -> bool:
+    if writer is not None and writer.prompt_variant is not None:
+        written = channels_of(writer.prompt_variant)
+        if not all(case.brief.channel in written for case in group.cases):
+            return False
     short = all(case.brief.channel in HEADLINES for case in group.cases)
     return _speaks(writer, group.language) and (short or contestant.family != "headline")
 

@@ -89,6 +89,8 @@ def write_report(
             "them, a model's are refused for them.</p>"
         ),
     ]
+    if figures.get("ladder"):
+        parts.append("<h2>Who writes</h2>" + _mapping(figures["ladder"]))
     for group in groups:
         mine = [result for result in results if result.group == group.name]
         parts.append(f"<h2>{html.escape(group.name)}</h2>{_plot(mine)}")
@@ -135,8 +137,12 @@ def _table(title: str, columns: Sequence[tuple[str, str, str, int]], results: Se
     )
 
 
-def _mapping(figures: dict[str, dict[str, float]]) -> str:
-    names = list(dict.fromkeys(name for row in figures.values() for name in row))
+def _mapping(figures: dict[str, dict[str, Any]]) -> str:
+    names = [
+        name
+        for name in dict.fromkeys(name for row in figures.values() for name in row)
+        if not any(isinstance(row.get(name), dict) for row in figures.values())
+    ]
     heads = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in names)
     rows = "".join(
         f"<tr><td>{html.escape(who)}</td>" + "".join(f"<td>{_cell(row.get(name))}</td>" for name in names) + "</tr>"
@@ -145,10 +151,10 @@ def _mapping(figures: dict[str, dict[str, float]]) -> str:
     return f"<div class=wide><table><thead><tr><th></th>{heads}</tr></thead>{rows}</table></div>"
 
 
-def _cell(value: float | None) -> str:
+def _cell(value: Any) -> str:
     if value is None:
         return "–"  # noqa: RUF001
-    return f"{100 * value:.1f} %" if isinstance(value, float) else str(value)
+    return f"{100 * value:.1f} %" if isinstance(value, float) else html.escape(str(value))
 
 
 def _texts(group: Group, results: Sequence[Result], samples: int) -> str:

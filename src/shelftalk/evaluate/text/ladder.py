@@ -1,0 +1,48 @@
+"""Who writes: the winner of each rung of the ladder, as the figures have it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from shelftalk.evaluate.text.evaluation import PHRASEBOOK, Result
+from shelftalk.modelling.build import DEFAULT_MODEL
+
+#: Shares of texts that pass in three tries differ by chance; within so much of the best, the most varied wins.
+_ALIKE = 0.05
+
+
+class Rung(NamedTuple):
+    """Who writes a group of texts.
+
+    Attributes:
+        generated: the model that wins; None where the phrasebook is better, or no model writes them.
+        otherwise: who answers when there is no time, or the model's text was refused.
+        why: for people.
+        is_default: whether that model is the one that runs when nobody chooses.
+    """
+
+    generated: str | None
+    otherwise: str
+    why: str
+    is_default: bool
+
+
+def rung_of(results: Sequence[Result]) -> Rung:
+    """The ladder for one group of briefs.
+
+    A model takes its rung by what it gets printed: of those that pass about as often as the best does in three tries, the one whose
+    texts are least alike. It has to be more varied than the phrasebook, or there is no use in asking it.
+    """
+    models = [result for result in results if result.contestant.folder is not None]
+    if not models:
+        return Rung(None, PHRASEBOOK, "no model writes these", is_default=True)
+    best = max(result.figures["passed"] for result in models)
+    close = [result for result in models if result.figures["passed"] >= best - _ALIKE]
+    winner = min(close, key=lambda result: result.figures["self_bleu"])
+    book = next((result for result in results if result.contestant.name == PHRASEBOOK), None)
+    figures, name = winner.figures, winner.contestant.name
+    why = f"{figures['passed']:.0%} pass in three tries, self-BLEU {figures['self_bleu']:.1f}"
+    if book is not None and book.figures["self_bleu"] < figures["self_bleu"]:
+        return Rung(
+            None, PHRASEBOOK, f"more varied ({book.figures['self_bleu']:.1f}) than {name}: {why}", is_default=False
+        )
+    return Rung(name, PHRASEBOOK, why, is_default=name == DEFAULT_MODEL)
