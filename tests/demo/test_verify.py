@@ -336,5 +336,13 @@ def test_a_folder_is_read(tmp_path: Path) -> None:
 
 
 def test_a_name_may_hold_the_words_around_an_amount() -> None:
-    readings = slot_readings("{name} at {price}, was {was_price}.", "Harbour at Dusk at £17.41, was £19.00.")
+    readings = slot_readings("{name} at {price}, was {was_price}.", "Harbour at Dusk at £17.41, was £19.00.", {})
     assert readings == {"name": ["Harbour at Dusk"], "price": ["£17.41"], "was_price": ["£19.00"]}
+
+
+def test_only_the_books_say_where_a_name_ends_that_stands_beside_an_amount() -> None:
+    readings = slot_readings("记一笔：{name}{price}。", "记一笔：云团枕头¥135.15。", {"name": "云团枕头"})
+    assert readings == {"name": ["云团枕头"], "price": ["¥135.15"]}
+    wrong = slot_readings("记一笔：{name}{price}。", "记一笔：云团枕头¥135.15。", {"name": "秋被"})
+    assert wrong is not None
+    assert wrong["name"] != ["秋被"]

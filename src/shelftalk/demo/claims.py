@@ -4,6 +4,7 @@ Part of the auditor: it shares no code with what writes the cards, so that one m
 """
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 #: Signs of currencies, longest first. A bare dollar or yen sign fits several.
@@ -94,14 +95,21 @@ _AMOUNT_READING = r"(\D{0,8}\d.*?)"
 _AMOUNTS = frozenset({"price", "was_price", "percent_off"})
 
 
-def slot_readings(slotted: str, text: str) -> dict[str, list[str]] | None:
+def slot_readings(slotted: str, text: str, known: Mapping[str, str]) -> dict[str, list[str]] | None:
     """What stands in the text where the slotted form has its slots, or ``None`` where the two do not fit together.
 
     A slot that comes twice has two readings. The first letter may have been raised.
+
+    Args:
+        slotted: with slots.
+        text: as the shopper reads it.
+        known: what names should read; read so where that fits, for nothing else says where one ends ("{name}{price}").
     """
     pattern, names, at = "", [], 0
     for match in SLOT.finditer(slotted):
-        pattern += re.escape(slotted[at : match.start()]) + (_AMOUNT_READING if match[1] in _AMOUNTS else "(.+?)")
+        expected = f"(?i:{re.escape(known[match[1]])})|" if match[1] in known else ""
+        reading = _AMOUNT_READING if match[1] in _AMOUNTS else f"({expected}.+?)"
+        pattern += re.escape(slotted[at : match.start()]) + reading
         names.append(match[1])
         at = match.end()
     pattern += re.escape(slotted[at:])

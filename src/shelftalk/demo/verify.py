@@ -212,7 +212,8 @@ def _text(record: Record, card: Record, truth: Truth, report: Report) -> None:
                 record,
                 f"{text!r} says {amount.minor}; the price is {price} {currency}, was {truth.was_minor}",
             )
-    readings = slot_readings(card["slotted"], text)
+    known = {"name": truth.name, "brand": truth.brand}
+    readings = slot_readings(card["slotted"], text, {slot: name for slot, name in known.items() if name})
     if readings is None:
         report.add("text_not_slotted", record, f"{text!r} is not {card['slotted']!r} filled in")
         return
