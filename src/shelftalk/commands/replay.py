@@ -1,6 +1,8 @@
 """``shelftalk replay``: load-testing with recorded event streams."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +11,8 @@ import typer
 from shelftalk.errors import ConfigError
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from shelftalk.replay.measure import Spread
 
 app = typer.Typer()
@@ -26,6 +30,19 @@ def seconds(text: str) -> float:
 
 def _say(line: str) -> None:
     typer.echo(line, err=True)
+
+
+@contextmanager
+def _until_interrupted() -> Iterator["Event"]:
+    """Ctrl-C sets the event; what could not begin yet ends with a line and the exit code of shells."""
+    from shelftalk.replay.progress import INTERRUPTED, Interrupted, stop_on_signal  # noqa: PLC0415
+
+    try:
+        with stop_on_signal() as stop:
+            yield stop
+    except Interrupted as error:
+        _say(f"shelftalk: {error}")
+        raise typer.Exit(INTERRUPTED) from None
 
 
 @app.command()
@@ -92,14 +109,15 @@ def import_(
 ) -> None:
     """Make a recording of a public log, or of the demo's crowd (the same seed gives the same file)."""
     from shelftalk.replay.importing import Format, import_demo, import_logs  # noqa: PLC0415
-    from shelftalk.replay.progress import Ticker  # noqa: PLC0415
+    from shelftalk.replay.progress import INTERRUPTED, Ticker  # noqa: PLC0415
 
     if kind not in set(Format):
         raise ConfigError(f"--format {kind}: there is no such format; there are {', '.join(Format)}")
     if kind == Format.DEMO:
         if files:
             raise ConfigError("the demo's crowd is no file: leave it out")
-        found = import_demo(out, seed=seed, seconds=for_, rate_per_s=rate, catalogue=catalog)
+        with _until_interrupted() as stop:
+            found = import_demo(out, seed=seed, seconds=for_, rate_per_s=rate, catalogue=catalog, stop=stop)
     else:
         if not files:
             raise ConfigError(f"--format {kind}: name the log's file")
@@ -110,9 +128,11 @@ def import_(
             count = events
             ticker.tick()
 
-        with Ticker(lambda: f"{count:,} events read") as ticker:
-            found = import_logs(files, Format(kind), out, catalogue=catalog, most=most, progress=progress)
+        with _until_interrupted() as stop, Ticker(lambda: f"{count:,} events read") as ticker:
+            found = import_logs(files, Format(kind), out, catalogue=catalog, most=most, progress=progress, stop=stop)
     typer.echo("\n".join([*found.lines(), f"{found.products:,} products; {out}"]))
+    if found.interrupted:
+        raise typer.Exit(INTERRUPTED)
 
 
 @app.command()
@@ -179,7 +199,6 @@ def run(
     from rich.console import Console  # noqa: PLC0415
 
     from shelftalk.demo.words import find_model  # noqa: PLC0415
-    from shelftalk.replay.progress import stop_on_signal  # noqa: PLC0415
     from shelftalk.replay.run import Options, run  # noqa: PLC0415
     from shelftalk.replay.schedule import Pace  # noqa: PLC0415
     from shelftalk.replay.site import Where  # noqa: PLC0415
@@ -202,7 +221,7 @@ def run(
         records=records,
         plain=rows,
     )
-    with stop_on_signal() as stop:
+    with _until_interrupted() as stop:
         code = run(options, console, stop)
     raise typer.Exit(code)
 
@@ -250,7 +269,6 @@ def capacity(
     from shelftalk.demo.words import find_model  # noqa: PLC0415
     from shelftalk.replay.capacity.plan import Wanted  # noqa: PLC0415
     from shelftalk.replay.capacity.run import Options, run  # noqa: PLC0415
-    from shelftalk.replay.progress import stop_on_signal  # noqa: PLC0415
     from shelftalk.replay.site import Where  # noqa: PLC0415
 
     console = Console(highlight=False)
@@ -271,7 +289,7 @@ def capacity(
         records=records,
         plain=rows,
     )
-    with stop_on_signal() as stop:
+    with _until_interrupted() as stop:
         code = run(options, console, stop)
     raise typer.Exit(code)
 

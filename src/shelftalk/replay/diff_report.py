@@ -12,6 +12,7 @@ from rich.text import Text
 
 from shelftalk.replay import plots
 from shelftalk.replay.diff import Changed, Compared, TextDiff
+from shelftalk.replay.files import write_whole
 from shelftalk.replay.measure import Spread, distribution
 from shelftalk.replay.report import figure, ms, page
 from shelftalk.replay.result import Result
@@ -87,7 +88,7 @@ def table(texts: TextDiff) -> RenderableType | None:
 def write_page(before: Result, after: Result, texts: TextDiff, file: Path) -> Path:
     """Write the page."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(page("Two runs compared", _body(before, after, texts)), encoding="utf-8")
+    write_whole(file, page("Two runs compared", _body(before, after, texts)))
     return file
 
 

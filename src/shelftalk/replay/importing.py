@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice, takewhile
 from pathlib import Path
+from threading import Event
 
 from shelftalk.demo.catalogue import Product, load_catalogue, load_demo_store, load_searches
 from shelftalk.demo.crowd import Crowd
@@ -20,6 +21,7 @@ from shelftalk.events import online_retail, otto, rees46
 from shelftalk.events.codec import encode
 from shelftalk.events.log_events import Facts, LogEvents, Row, Tally
 from shelftalk.events.types import Behaviour, Inventory
+from shelftalk.replay.progress import Interrupted
 from shelftalk.replay.recording import About, Recorded, Writer
 
 #: Events of a log that are taken at most where nothing is said: some 2 GB of memory while they are sorted.
@@ -50,6 +52,7 @@ class Imported:
         broken: rows that were left out, and why.
         cut: whether the log goes on after the last event taken.
         backwards: events whose time lay before the one read before them.
+        interrupted: whether it was ended before its time, with what there was.
     """
 
     events: Counter[str] = field(default_factory=Counter)
@@ -57,6 +60,7 @@ class Imported:
     broken: Counter[str] = field(default_factory=Counter)
     cut: bool = False
     backwards: int = 0
+    interrupted: bool = False
 
     def lines(self) -> list[str]:
         """To read."""
@@ -64,7 +68,9 @@ class Imported:
         said = [
             f"{total:,} records: {self.events['behaviour']:,} of shoppers, {self.events['inventory']:,} of products"
         ]
-        if self.cut:
+        if self.interrupted:
+            said.append("interrupted: the recording is whole, and ends where reading ended")
+        elif self.cut:
             said.append(f"the log goes on; {total:,} records were asked for")
         if self.broken:
             said.append("left out: " + ", ".join(f"{why} {count:,}" for why, count in self.broken.most_common()))
@@ -74,7 +80,14 @@ class Imported:
 
 
 def import_logs(
-    files: Sequence[Path], kind: Format, out: Path, *, catalogue: Path | None, most: int, progress: Progress
+    files: Sequence[Path],
+    kind: Format,
+    out: Path,
+    *,
+    catalogue: Path | None,
+    most: int,
+    progress: Progress,
+    stop: Event | None = None,
 ) -> Imported:
     """Make a recording of log files.
 
@@ -86,24 +99,28 @@ def import_logs(
             store.
         most: events that are taken.
         progress: told now and then how many events there are.
+        stop: ends the reading; what was read is written.
 
     Raises:
+        Interrupted: it was ended before there was anything to write.
         ConfigError: a file cannot be read, or holds no event.
     """
-    tally = Tally()
+    tally, stop = Tally(), stop or Event()
     products = None if catalogue is None else load_catalogue(catalogue).products
-    events = _log_events(files, kind, tally, products, most)
+    events = _log_events(files, kind, tally, products, most=most, stop=stop)
     found = Imported()
     taken: list[Timed] = []
     for at_ms, event in events:
-        if len(taken) >= most:
+        if len(taken) >= most or stop.is_set():
             found.cut = True
             break
         found.backwards += bool(taken) and at_ms < taken[-1][0]
         taken.append((at_ms, event))
         if len(taken) % 10_000 == 0:
             progress(len(taken))
-    found.broken = tally.broken
+    found.broken, found.interrupted = tally.broken, stop.is_set()
+    if not taken and stop.is_set():
+        raise Interrupted("ended before an event was read; nothing was written")
     if not taken:
         left_out = ", ".join(f"{why} {count:,}" for why, count in tally.broken.items())
         raise ConfigError(f"{', '.join(map(str, files))}: no good row in it{f' ({left_out})' if left_out else ''}")
@@ -112,12 +129,15 @@ def import_logs(
     return found
 
 
-def import_demo(out: Path, *, seed: int, seconds: float, rate_per_s: float, catalogue: Path | None) -> Imported:
-    """Make a recording of the demo's crowd: the same seed gives the same file, byte for byte.
+def import_demo(
+    out: Path, *, seed: int, seconds: float, rate_per_s: float, catalogue: Path | None, stop: Event | None = None
+) -> Imported:
+    """Make a recording of the demo's crowd: the same seed gives the same file, byte for byte, unless `stop` ends it early.
 
     Raises:
         ConfigError: the catalogue cannot be read.
     """
+    stop = stop or Event()
     products: Sequence[Product] = (
         load_demo_store().products if catalogue is None else load_catalogue(catalogue).products
     )
@@ -126,15 +146,22 @@ def import_demo(out: Path, *, seed: int, seconds: float, rate_per_s: float, cata
     until_ms = DEMO_START_MS + round(seconds * 1000)
     records = (
         Recorded(record.stream, 0, 0, record.due_ms, record.key.encode(), record.value)
-        for record in takewhile(lambda record: record.due_ms <= until_ms, crowd)
+        for record in takewhile(lambda record: record.due_ms <= until_ms and not stop.is_set(), crowd)
     )
     found = Imported()
     _write(records, Format.DEMO, out, found)
+    found.interrupted = stop.is_set()
     return found
 
 
 def _log_events(
-    files: Sequence[Path], kind: Format, tally: Tally, products: Sequence[Product] | None, most: int
+    files: Sequence[Path],
+    kind: Format,
+    tally: Tally,
+    products: Sequence[Product] | None,
+    *,
+    most: int,
+    stop: Event,
 ) -> Iterator[Timed]:
     rows: Iterable[Row]
     match kind:
@@ -146,7 +173,8 @@ def _log_events(
             adapter = LogEvents("otto", lender.currency, lender.describe)
             unsorted = (row for file in files for row in otto.read_rows(file, tally, lender.price_minor))
             # A session a line: what is known of a product when depends on the order of all of them.
-            rows = sorted(islice(unsorted, most), key=lambda row: row.at_ms)
+            read = takewhile(lambda _: not stop.is_set(), islice(unsorted, most))
+            rows = sorted(read, key=lambda row: row.at_ms)
         case Format.UCI:
             shop = online_retail.OnlineRetail()
             for file in files:

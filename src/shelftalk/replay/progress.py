@@ -14,6 +14,9 @@ from rich.console import Console
 
 from shelftalk.errors import ShelftalkError
 
+#: How a command ends that Ctrl-C ended, as shells have it.
+INTERRUPTED = 130
+
 _ON_TERMINAL_S, _ELSEWHERE_S = 0.2, 2.0
 
 

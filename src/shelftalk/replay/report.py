@@ -9,6 +9,7 @@ from string import Template
 from typing import Any
 
 from shelftalk.replay import plots
+from shelftalk.replay.files import write_whole
 from shelftalk.replay.measure import Spread, distribution
 from shelftalk.replay.result import RUNGS, Result
 from shelftalk.replay.texts import Said
@@ -47,9 +48,8 @@ def write_report(result: Result, said: Sequence[Said], folder: Path) -> Path:
         said: the cards, from which a few are shown.
         folder: where to.
     """
-    file = folder / FILE
-    file.write_text(page(f"Replay of {Path(result.recording['path']).name}", report(result, said)), encoding="utf-8")
-    return file
+    title = f"Replay of {Path(result.recording['path']).name}"
+    return write_whole(folder / FILE, page(title, report(result, said)))
 
 
 def report(result: Result, said: Sequence[Said]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from shelftalk.errors import ConfigError
+from shelftalk.replay.files import write_whole
 from shelftalk.replay.measure import Spread
 from shelftalk.replay.play import Played
 from shelftalk.replay.slo import Objective, Verdict, judge
@@ -199,9 +200,7 @@ def _cpu_per_event(samples: list[Sample]) -> float | None:
 
 def write(result: Result, folder: Path) -> Path:
     """Write it as JSON; returns the file."""
-    file = folder / FILE
-    file.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1))
-    return file
+    return write_whole(folder / FILE, msgspec.json.format(msgspec.json.encode(result), indent=1))
 
 
 def read(folder: Path) -> Result:

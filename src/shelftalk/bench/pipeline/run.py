@@ -151,6 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.only != "model" and not QUIX_PYTHON.is_file():
         parser.error(f"{QUIX_PYTHON} is missing: quixstreams has an environment of its own; run `make bench-pipeline`")
     result: dict[str, float | str] = {}
+    code = 0
     try:
         with broker(chosen.bootstrap) as bootstrap, tempfile.TemporaryDirectory(prefix="shelftalk-bench-") as folder:
             if chosen.only != "model":
@@ -164,11 +165,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"bench-pipeline: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("bench-pipeline: interrupted; nothing to report", file=sys.stderr)
-        return 130
+        print("bench-pipeline: interrupted; what there was is below", file=sys.stderr)
+        code = 130
     print(
         orjson.dumps(
             {name: round(each, 2) if isinstance(each, float) else each for name, each in result.items()}
         ).decode()
     )
-    return 0
+    return code

@@ -9,6 +9,7 @@ from shelftalk.replay import plots
 from shelftalk.replay.capacity.plan import Basis, Ladder
 from shelftalk.replay.capacity.search import Outcome
 from shelftalk.replay.capacity.steps import WARM_UP_S, Step
+from shelftalk.replay.files import write_whole
 from shelftalk.replay.report import figure, ms, page
 
 if TYPE_CHECKING:
@@ -30,10 +31,7 @@ _HOW = (
 
 def write_page(found: "Found", folder: Path) -> Path:
     """Write it."""
-    file = folder / FILE
-    name = Path(found.recording["path"]).name
-    file.write_text(page(f"Capacity, by {name}", body(found)), encoding="utf-8")
-    return file
+    return write_whole(folder / FILE, page(f"Capacity, by {Path(found.recording['path']).name}", body(found)))
 
 
 def body(found: "Found") -> list[str]:

@@ -17,6 +17,7 @@ from shelftalk.replay.capacity.plan import Ladder, Line, Wanted, plan
 from shelftalk.replay.capacity.search import Outcome, Search
 from shelftalk.replay.capacity.state import read_state
 from shelftalk.replay.capacity.steps import WARM_UP_S, Step, Stepper
+from shelftalk.replay.files import write_whole
 from shelftalk.replay.live import view_for
 from shelftalk.replay.progress import Interrupted
 from shelftalk.replay.run import Exit, Source, load, make_folder
@@ -142,8 +143,7 @@ def run(options: Options, console: Console, stop: Event) -> int:
     except Interrupted:
         found.interrupted = True
     finish(found)
-    file = options.out / FILE
-    file.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1))
+    file = write_whole(options.out / FILE, msgspec.json.format(msgspec.json.encode(found), indent=1))
     page = write_page(found, options.out)
     for text in ("", *summary(found), f"page: {page}; figures: {file}"):
         measuring.say(text)

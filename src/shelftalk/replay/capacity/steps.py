@@ -23,7 +23,7 @@ STEADY = 0.03
 WARM_UP_S = 3.0
 
 #: A worker with less to do than this is idle; it is waited for so long.
-QUIET_CORES, QUIET_WITHIN_S = 0.15, 60.0
+QUIET_CORES, QUIET_WITHIN_S = 0.25, 20.0
 
 #: As long as a step lasts at most, so long may it take to do away with what it left.
 DRAIN_S = 60.0
