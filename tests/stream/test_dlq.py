@@ -3,6 +3,8 @@
 import base64
 import contextlib
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -153,6 +155,42 @@ def test_what_did_not_fit_and_what_no_worker_wrote_is_no_riddle(site: Site, dlq:
     assert "unknown" in dlq("show", "3-0")
     assert "there is no letter 3-1" in dlq("show", "3-1")
     assert "2 letters, 0 sent; 1 without their value, passed over; 1 of other topics" in dlq("redrive", "--all")
+
+
+#: In a process of its own; what `getrusage` says would count what we had when we forked.
+_MEASURED = """
+import atexit, pathlib, re, sys
+from shelftalk import cli
+status = pathlib.Path("/proc/self/status")
+atexit.register(lambda: print(re.search(r"VmHWM:\\s+(\\d+)", status.read_text())[1], file=sys.stderr))
+sys.argv = ["shelftalk", "dlq", *sys.argv[1:]]
+cli.main()
+"""
+
+
+def peak_mb(site: Site, *arguments: str) -> float:
+    """The most memory that `shelftalk dlq ...` ever had."""
+    environment = {"SHELFTALK_KAFKA__BOOTSTRAP_SERVERS": site.bootstrap, "SHELFTALK_TOPICS__PREFIX": f"{site.name}."}
+    command = [sys.executable, "-c", _MEASURED, *arguments]
+    done = subprocess.run(
+        command, env=os.environ | environment, capture_output=True, text=True, check=True, timeout=120
+    )
+    return int(done.stderr.split()[-1]) / 1024
+
+
+@pytest.mark.kafka
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel is asked how much memory there was")
+def test_a_large_topic_is_not_held_in_memory(site: Site) -> None:
+    """A hundred megabytes, listed to the last letter and sent again, in the memory of an empty topic and some that is bounded."""
+    empty = peak_mb(site, "list")
+    producer = Producer({"bootstrap.servers": site.bootstrap})
+    for number in range(120):
+        whole = record(site, "behaviour", number, value=os.urandom(900_000))
+        headers = DeadLetter(whole, "not_json", "a detail", 1).headers()
+        producer.produce(site.topic("dead_letters"), whole.value, whole.key, headers=headers, partition=number % 4)
+    assert producer.flush(60) == 0
+    for arguments in (("list", "--limit", "100000"), ("redrive", "--all"), ("list", "--limit", "100000", "--json")):
+        assert peak_mb(site, *arguments) < empty + 60, arguments
 
 
 @pytest.mark.kafka

@@ -53,7 +53,9 @@ def list_letters(
     settings = load()
     wanted = _filter(settings, [], _Said(topic, reason, key, since, until))
     kinds: Counter[tuple[str, str]] = Counter()
-    newest: deque[Letter] = deque(maxlen=limit)
+    newest: deque[dict[str, Any]] = deque(
+        maxlen=limit
+    )  # not the letters: a hundred thousand may weigh a hundred gigabytes
     done = 0
     with _opened(settings) as letters:
         marks = letters.marks()
@@ -61,10 +63,10 @@ def list_letters(
             kind = (letter.topic, letter.reason)
             kinds[kind if kind in kinds or len(kinds) < _MOST_KINDS else ("others", "others")] += 1
             done += letter in marks
-            newest.append(letter)
+            newest.append(_told(letter, redriven=letter in marks))
     if as_json:
-        for letter in newest:
-            typer.echo(json.dumps(_told(letter, redriven=letter in marks)))
+        for told in newest:
+            typer.echo(json.dumps(told))
         return
     total = sum(kinds.values())
     typer.echo(f"{letters.name}: {_count(total)}{f', {done:,} of them sent again' if done else ''}")
@@ -72,10 +74,9 @@ def list_letters(
         typer.echo(f"{count:>9,}  {safe(why):<24}  {safe(source)}")
     if newest:
         typer.echo("\n" + _row("id", "set aside (UTC)", "reason", "key", "detail"))
-    for letter in sorted(newest, key=lambda each: each.at_ms, reverse=True):
-        mark = " (sent again)" if letter in marks else ""
-        when, key_text = _moment(letter.at_ms), _text(letter.key) or ""
-        typer.echo(_row(letter.id, when, letter.reason, key_text, letter.detail) + mark)
+    for told in sorted(newest, key=lambda each: int(each["at_ms"]), reverse=True):
+        row = _row(told["id"], _moment(told["at_ms"]), told["reason"], told["key"] or "", told["detail"])
+        typer.echo(row + " (sent again)" * told["redriven"])
     if total:
         typer.echo("\nOne of them: shelftalk dlq show ID. Send them again: shelftalk dlq redrive --dry-run ...")
 

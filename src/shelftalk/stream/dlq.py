@@ -7,7 +7,7 @@ passes it over.
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from confluent_kafka import (
@@ -32,7 +32,9 @@ MARK_HEADER: Final = HEADER_PREFIX + "redriven"
 #: On an event that was sent again: where its letter lies.
 FROM_HEADER: Final = "redriven-from"
 
+#: Letters in memory at one time, by number and by weight: each may be as large as a message may be, that is 1 MB.
 _BATCH: Final = 500
+_BATCH_BYTES: Final = 8_388_608
 _TIMEOUT_S: Final = 15.0
 
 _PAUSE_S: Final = 0.1
@@ -127,7 +129,12 @@ class DeadLetterTopic:
         self.name = name
         config = {"group.id": "shelftalk-dlq", "enable.auto.commit": False, "log_level": 2}
         # What is fetched ahead is bounded, too.
-        config |= {"queued.max.messages.kbytes": 16_384, "fetch.message.max.bytes": 4_194_304, "fetch.wait.max.ms": 50}
+        config |= {
+            "queued.max.messages.kbytes": 8_192,
+            "fetch.message.max.bytes": 2_097_152,
+            "fetch.max.bytes": 8_388_608,
+        }
+        config |= {"fetch.wait.max.ms": 50}
         self._consumer = Consumer(confluent_config(kafka) | config)
         try:
             partitions = self._consumer.list_topics(name, timeout=_TIMEOUT_S).topics[name].partitions
@@ -198,10 +205,12 @@ class DeadLetterTopic:
     def _batches(self, ends: dict[int, int]) -> Iterator[Message]:
         """Up to these ends. Offsets may have gaps (transaction markers), so a position counts, too."""
         heard = time.monotonic()
+        most = _fitting(_BATCH_BYTES)
         while ends:
-            batch = self._consumer.consume(_BATCH, _PAUSE_S)  # which waits for all of them, or for so long
+            batch = self._consumer.consume(most, _PAUSE_S)  # which waits for all of them, or for so long
             if batch:
                 heard = time.monotonic()
+                most = _fitting(max(len(message.value() or b"") for message in batch))
             elif time.monotonic() > heard + _TIMEOUT_S:
                 raise BrokerError(f"{self.name}: nothing came for {_TIMEOUT_S:g} s, and it is not read to its end")
             for message in batch:
@@ -212,6 +221,11 @@ class DeadLetterTopic:
             for place in self._consumer.position([TopicPartition(self.name, number) for number in ends]):
                 if place.offset >= ends[place.partition]:
                     del ends[place.partition]
+
+
+def _fitting(size: int) -> int:
+    """How many messages of a size are taken at a time."""
+    return max(1, min(_BATCH, _BATCH_BYTES // max(size, 1)))
 
 
 def letter_of(message: Message) -> Letter:
@@ -247,6 +261,14 @@ def letter_of(message: Message) -> Letter:
 
 def _headers(message: Message) -> dict[str, bytes]:
     return {name: bytes(value or b"") for name, value in message.headers() or () if name.startswith(HEADER_PREFIX)}
+
+
+class _Mark(NamedTuple):
+    """What is to be said of a letter that was sent again."""
+
+    partition: int
+    offset: int
+    key: bytes | None
 
 
 class Redriven(msgspec.Struct):
@@ -286,7 +308,8 @@ class Redriver:
         self._inputs = inputs
         self._dry_run = dry_run
         self._producer = Producer(producer_config(kafka, _TIMEOUT_S) | {"log_level": 2})
-        self._delivered: list[Letter] = []
+        self._delivered: list[_Mark] = []
+        self._under_way = 0  # bytes
         self._error: str | None = None
 
     def send(self, letter: Letter, marks: Marks, *, again: bool) -> bool:
@@ -320,10 +343,11 @@ class Redriver:
             DeliveryError: not everything was.
         """
         left = self._producer.flush(2 * _TIMEOUT_S)
+        self._under_way = 0
         delivered, self._delivered = self._delivered, []
-        for letter in delivered:
-            headers = [(MARK_HEADER, str(letter.offset).encode())]
-            self._producer.produce(self._topic, None, letter.key, partition=letter.partition, headers=headers)
+        for mark in delivered:
+            headers = [(MARK_HEADER, str(mark.offset).encode())]
+            self._producer.produce(self._topic, None, mark.key, partition=mark.partition, headers=headers)
         left += self._producer.flush(2 * _TIMEOUT_S)
         self.counts.sent += len(delivered)
         if left or self._error:
@@ -339,13 +363,16 @@ class Redriver:
         self._producer.produce(
             letter.topic, letter.value, letter.key, headers=headers, on_delivery=self._reported(letter), **place
         )
-        if len(self._producer) >= _BATCH:
+        self._under_way += len(letter.value or b"")
+        if len(self._producer) >= _BATCH or self._under_way >= _BATCH_BYTES:
             self.finish()
 
     def _reported(self, letter: Letter) -> Callable[[Any, Message], None]:
+        mark = _Mark(letter.partition, letter.offset, letter.key)
+
         def settle(error: Any, _message: Message) -> None:
             if error is None:
-                self._delivered.append(letter)
+                self._delivered.append(mark)
             else:
                 self._error = error.str()
 
