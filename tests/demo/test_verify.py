@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from shelftalk.demo.claims import slot_readings
+from shelftalk.demo.ledger import Truth
 from shelftalk.demo.verify import describe, verify, verify_folder
 
 T = 1_789_000_000_000
@@ -325,6 +326,27 @@ def test_a_card_that_crosses_with_the_next_one_is_counted_and_no_finding_unless_
     late = [*cards[:2], _elsewhere(2, 6_900, 1), cards[2] | {"offset": 3}]
     assert kinds([*events, road], late) == {"revision"}
     assert "last_is_old" in kinds([*events, road], [*cards, _elsewhere(3, 9_030, 2)])
+
+
+@pytest.mark.parametrize(
+    ("said", "shown", "fits"),
+    [
+        ("Harbour Kettle", "Harbour Kettle", True),
+        (" Harbour\u00a0 Kettle ", "Harbour Kettle", True),
+        ("Harbour Kettle", "Harbour", False),
+        ("Harbour Kettle", "Harbour Teapot", False),
+        ("Harbour Kettle", "Kettle Harbour", False),
+        ("Harbour Kettle", "The best Harbour Kettle", False),
+        ("Kettle {price} <b>now</b> at evil.example", "Kettle (price) ‹b›now‹/b› at", True),
+        ("Kettle, only £20 today", "Kettle, today", True),
+        ("Kettle, only £20 today", "Kettle, only £2 today, really", False),
+        ("Very long " * 20, "Very long Very long", True),
+        (None, "", False),
+    ],
+)
+def test_a_shown_name_is_the_shops_own(said: str | None, shown: str, fits: bool) -> None:
+    """By rules of the auditor's own, not by the worker's."""
+    assert Truth(name=said).is_called(shown) is fits
 
 
 def test_a_folder_is_read(tmp_path: Path) -> None:

@@ -5,15 +5,18 @@ record the newest counts, and of two from the same millisecond the one that arri
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from shelftalk.core.labels import MAX_NAME, clean_label
-
 DAY_MS = 86_400_000
 PRIOR_PRICE_MS = 30 * DAY_MS
 MAX_AHEAD_MS = 5 * 60_000
+
+#: A name of words and nothing else; whatever more there is may be no part of a name: an address, markup, a price.
+_WORDS = re.compile(r"[^\W\d_]+(?:[ '’&-]+[^\W\d_]+)*")  # noqa: RUF001  a typographic apostrophe is meant
+_LONGEST_NAME = 120
 
 _INVENTORY = frozenset({"product_upserted", "price_changed", "stock_changed", "product_delisted"})
 
@@ -55,6 +58,18 @@ class Truth:
     def sellable(self) -> bool:
         """Whether it may be offered."""
         return bool(self.stock) and not self.delisted and self.price_minor is not None
+
+    def is_called(self, shown: str) -> bool:
+        """Whether a name that is shown is the shop's own: word for word, or what is left of one that holds more than words.
+
+        Nothing may be added or changed in any case: what is shown is in what the shop said, in its order.
+        """
+        said = " ".join((self.name or "").split())
+        if not shown or shown == said:
+            return bool(shown)
+        left = iter(char for char in said if char.isalnum())
+        kept = all(char in left for char in shown if char.isalnum())
+        return kept and (len(said) > _LONGEST_NAME or _WORDS.fullmatch(said) is None)
 
     def over(self, at_ms: int) -> bool:
         """Whether the promised end of its price has passed by then."""
@@ -144,7 +159,7 @@ def _truth(entries: list[Entry]) -> Truth:
     product = products[-1].fields if products else {}
     current = prices[-1].fields if prices else {}
     return Truth(
-        name=clean_label(str(product.get("name", "")), MAX_NAME) or None,  # as it is printed
+        name=product.get("name"),
         brand=product.get("brand"),
         price_minor=current.get("price_minor"),
         currency=current.get("currency"),

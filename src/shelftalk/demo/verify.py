@@ -182,7 +182,7 @@ def _facts(record: Record, card: Record, truth: Truth, report: Report) -> None:
         report.add("stock", record, f"stock {facts['stock']}; the shop says {truth.stock}")
     if facts["stock"] == 0:
         report.add("sold_out", record, "live with a stock of 0")
-    if (facts["name"], facts["brand"]) != (truth.name, truth.brand):
+    if not truth.is_called(facts["name"]) or facts["brand"] != truth.brand:
         report.add(
             "name", record, f"{facts['name']!r} by {facts['brand']!r}; the shop says {truth.name!r} by {truth.brand!r}"
         )
@@ -212,19 +212,19 @@ def _text(record: Record, card: Record, truth: Truth, report: Report) -> None:
                 record,
                 f"{text!r} says {amount.minor}; the price is {price} {currency}, was {truth.was_minor}",
             )
-    known = {"name": truth.name, "brand": truth.brand}
+    known = {"name": card["facts"]["name"], "brand": truth.brand}  # that it is the shop's was looked at already
     readings = slot_readings(card["slotted"], text, {slot: name for slot, name in known.items() if name})
     if readings is None:
         report.add("text_not_slotted", record, f"{text!r} is not {card['slotted']!r} filled in")
         return
     for slot, values in readings.items():
         for value in values:
-            wrong = _misread(slot, value, truth)
+            wrong = _misread(slot, value, truth, card["facts"]["name"])
             if wrong:
                 report.add(wrong, record, f"{{{slot}}} reads {value!r} in {text!r}; books: {truth}")
 
 
-def _misread(slot: str, value: str, truth: Truth) -> str | None:
+def _misread(slot: str, value: str, truth: Truth, name: str) -> str | None:
     """The kind of finding if a slot does not read as the books have it."""
     digits = "".join(sign for sign in value if sign.isdigit())
     currency = truth.currency or ""
@@ -239,7 +239,7 @@ def _misread(slot: str, value: str, truth: Truth) -> str | None:
         case "stock_left":
             return None if digits == str(truth.stock) else "stock_left"
         case "name":
-            return None if value.casefold() == (truth.name or "").casefold() else "name"
+            return None if value.casefold() == name.casefold() else "name"
         case "brand":
             return None if value.casefold() == (truth.brand or "").casefold() else "name"
         case _:
