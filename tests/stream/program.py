@@ -10,8 +10,10 @@ import msgspec
 
 from shelftalk.core.ledger import Entry
 from shelftalk.errors import BadInputError, FatalError, RetryableError
-from shelftalk.stream.app import Worker, exit_now, run_worker
+from shelftalk.stream.app import Worker
+from shelftalk.stream.host import run_worker
 from shelftalk.stream.logs import set_up_logging
+from shelftalk.stream.processes import exit_now
 from shelftalk.stream.record import Record
 from shelftalk.stream.settings import load
 

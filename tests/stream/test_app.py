@@ -10,7 +10,8 @@ import pytest
 
 from shelftalk.core.ledger import Entry
 from shelftalk.errors import BrokerError, ConfigError, FatalError
-from shelftalk.stream.app import State, Worker, WorkerThread
+from shelftalk.stream.app import State, Worker
+from shelftalk.stream.host import WorkerThread
 from shelftalk.stream.record import Record
 from shelftalk.stream.settings import Settings, load
 from tests.stream.harness import Site

@@ -28,9 +28,11 @@ def worker(
 ) -> None:
     """Consume events from Kafka and publish cards, until SIGTERM."""
     # Faust and ONNX Runtime are slow to import; `config` and `topics` need neither.
-    from shelftalk.stream.app import Worker, exit_now, run_worker  # noqa: PLC0415
+    from shelftalk.stream.app import Worker  # noqa: PLC0415
+    from shelftalk.stream.host import run_worker  # noqa: PLC0415
     from shelftalk.stream.logs import set_up_logging  # noqa: PLC0415
     from shelftalk.stream.pipeline import Pipeline  # noqa: PLC0415
+    from shelftalk.stream.processes import exit_now  # noqa: PLC0415
 
     settings = load()
     set_up_logging(settings.log, settings.privacy.pseudonyms())

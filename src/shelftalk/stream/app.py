@@ -1,16 +1,12 @@
 """The worker: one Faust app in our own process, event loop and log, that stops as it should.
 
 Faust's own ``Worker`` owns signals, logging and standard output, and can only live in the main thread. This one is a
-coroutine: alone in a process (`run_worker`), or beside something else (`WorkerThread`).
+coroutine; `shelftalk.stream.host` runs it alone in a process, or beside something else in a thread.
 """
 
 import asyncio
 import contextlib
 import enum
-import gc
-import os
-import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -19,20 +15,20 @@ from typing import Any, TypeVar
 import faust
 import msgspec
 import structlog
-import uvloop
 from faust.types import TP
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from shelftalk.core.ledger import Ledger
 from shelftalk.errors import BrokerError, FatalError
-from shelftalk.stream.batch import BUFFERED_BATCHES, BatchSchema
+from shelftalk.stream.batch import BatchSchema
 from shelftalk.stream.dead_letters import DeadLetters
+from shelftalk.stream.faust_app import faust_app
 from shelftalk.stream.health import Health, HealthServer
 from shelftalk.stream.intake import Handler, Intake
 from shelftalk.stream.lease import Lease
-from shelftalk.stream.login import faust_broker
+from shelftalk.stream.metrics import WorkerMetrics
 from shelftalk.stream.outbox import Outbox
+from shelftalk.stream.processes import exit_now
 from shelftalk.stream.rows import IN_MEMORY, RowStore
 from shelftalk.stream.settings import Settings
 from shelftalk.stream.tables import StateTable
@@ -43,14 +39,6 @@ from shelftalk.stream.watchdog import GRACE_S, Broker, StalledError, Watchdog
 log = structlog.get_logger(__name__)
 
 Value = TypeVar("Value", bound=msgspec.Struct)
-
-#: The collector's default of 700 objects is a fraction of what one batch of events makes, nearly all of which lives until its
-#: delivery and dies by its reference count.
-_GC_THRESHOLDS = (50_000, 20, 50)
-
-#: How long a thread waits for Python's lock before it asks for it. aiokafka's thread and the event loop hand each record on to one
-#: another; with the default of 5 ms p50 and p99 were a tenth longer.
-_SWITCH_S = 0.001
 
 #: After a fatal error nothing is waited for that long: what is stuck will come again.
 _FATAL_DRAIN_S = 2.0
@@ -103,7 +91,7 @@ class Worker:
         self.lease = Lease(settings.kafka.session_timeout_s)
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self.registry.register(_Collector(self))
+        self.registry.register(WorkerMetrics(self))
         self.on_drain: list[Callable[[], None]] = []
         self.on_stopped: list[Callable[[], None]] = []
         self.on_running: list[Callable[[], None]] = []
@@ -255,35 +243,11 @@ class Worker:
             raise self.error
 
     def _build(self) -> None:
-        settings, kafka = self.settings, self.settings.kafka
+        settings = self.settings
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         self.dead_letters = DeadLetters(self.outbox, settings.topics.name("dead_letters"), self.fatal)
         self.intake = Intake(self.ledger, self.outbox, self.dead_letters, settings.retry, self.fatal, lease=self.lease)
-        self.app = faust.App(
-            settings.app_id,
-            **faust_broker(kafka),
-            broker_client_id=kafka.client_id,
-            broker_commit_interval=kafka.commit_interval_s,
-            broker_session_timeout=kafka.session_timeout_s,
-            broker_heartbeat_interval=kafka.session_timeout_s / 4,
-            broker_request_timeout=kafka.request_timeout_s,
-            consumer_auto_offset_reset="earliest",
-            consumer_group_instance_id=settings.instance_id,
-            store="memory://",  # our tables keep their rows themselves
-            datadir=settings.data_dir,
-            topic_partitions=settings.topics.partitions,
-            topic_replication_factor=settings.topics.replication_factor,
-            topic_allow_declare=False,  # `_check_topics` has seen to them
-            topic_disable_leader=True,
-            table_standby_replicas=0,
-            stream_wait_empty=True,
-            stream_buffer_maxsize=BUFFERED_BATCHES,
-            key_serializer="raw",
-            value_serializer="raw",
-            web_enabled=False,
-            worker_redirect_stdouts=False,
-        )
-        self.app.in_worker = True
+        self.app = faust_app(settings)
         self.app.transport = Transport(
             self.app, self.ledger, self._drain, self.lease, fetch_max_wait_ms=self.settings.kafka.fetch_max_wait_ms
         )
@@ -396,110 +360,3 @@ class Worker:
                 callback()
             except Exception:
                 log.exception("a stop callback failed")
-
-
-def run_worker(worker: Worker) -> int:
-    """Run it in this thread, with uvloop; SIGTERM and SIGINT drain it if this is the main thread.
-
-    Returns:
-        The exit code.
-    """
-    alone = threading.current_thread() is threading.main_thread()
-    if alone:
-        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # so that Faust's consumer thread has it too
-        gc.set_threshold(*_GC_THRESHOLDS)
-        sys.setswitchinterval(_SWITCH_S)
-        worker.on_running.append(_settle_memory)
-
-    async def main() -> None:
-        if alone:
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, worker.stop)
-        await worker.run()
-
-    with contextlib.suppress(FatalError), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(main())  # what it raises is worker.error
-    return worker.exit_code
-
-
-def _settle_memory() -> None:
-    """What is there now (modules, recovered state) stays: the collector need not look at it again."""
-    gc.collect()
-    gc.freeze()
-
-
-def exit_now(code: int) -> None:
-    """End the process even if a thread of Faust's hangs (they are not daemons, and would be waited for)."""
-    stuck = [
-        thread.name for thread in threading.enumerate() if not thread.daemon and thread is not threading.main_thread()
-    ]
-    if stuck:
-        log.warning("threads are still running", threads=stuck)
-    os._exit(code)
-
-
-class WorkerThread:
-    """A worker beside something else, such as the demo's view: in a thread with an event loop of its own."""
-
-    def __init__(self, worker: Worker) -> None:
-        self.worker = worker
-        self._thread = threading.Thread(target=run_worker, args=(worker,), name="worker", daemon=True)
-
-    def start(self, timeout_s: float) -> None:
-        """Start, and wait until it has its partitions.
-
-        Raises:
-            FatalError: it had to stop.
-            TimeoutError: it has not got them in time.
-        """
-        self._thread.start()
-        if not self.worker.started.wait(timeout_s):
-            raise TimeoutError(f"the worker has no partitions after {timeout_s:g} s")
-        if self.worker.error is not None:
-            raise self.worker.error
-
-    def stop(self, timeout_s: float) -> int:
-        """Drain.
-
-        Returns:
-            The exit code.
-
-        Raises:
-            TimeoutError: it has not stopped in time.
-        """
-        self.worker.stop()
-        self._thread.join(timeout_s)
-        if self._thread.is_alive():
-            raise TimeoutError(f"the worker has not stopped after {timeout_s:g} s")
-        return self.worker.exit_code
-
-
-class _Collector:
-    """The worker's own figures for Prometheus, read when asked."""
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-
-    def collect(self) -> Iterable[Metric]:
-        worker = self._worker
-        ledger = worker.ledger
-        yield GaugeMetricFamily("shelftalk_ledger_open", "Events in work", ledger.unfinished)
-        yield GaugeMetricFamily("shelftalk_ledger_kept", "Events in memory: open, or behind an open one", ledger.kept)
-        if worker.lag is not None:
-            yield GaugeMetricFamily(
-                "shelftalk_lag", "Records of this worker's partitions that are not done with", worker.lag
-            )
-        yield GaugeMetricFamily("shelftalk_ready", "Whether the worker takes events", int(worker.health.ready))
-        if hasattr(worker, "outbox"):
-            counts = worker.outbox.counts
-            yield CounterMetricFamily("shelftalk_outbox_posted", "Messages handed to librdkafka", counts.posted)
-            yield CounterMetricFamily("shelftalk_outbox_delivered", "Messages confirmed", counts.delivered)
-            yield CounterMetricFamily("shelftalk_outbox_failed", "Messages not confirmed", counts.failed)
-            yield CounterMetricFamily("shelftalk_outbox_bytes", "Bytes of values posted", counts.bytes)
-            yield GaugeMetricFamily("shelftalk_outbox_in_flight", "Messages not yet confirmed", counts.in_flight)
-        if hasattr(worker, "intake"):
-            events = CounterMetricFamily("shelftalk_events", "Events taken", labels=["agent", "outcome"])
-            for (agent, outcome), count in worker.intake.counts.items():
-                events.add_metric([agent, outcome], count)
-            yield events

@@ -1,11 +1,16 @@
-"""What processes of our own need: a port, and an end when we end."""
+"""What processes of our own need: a port, and an end."""
 
 import ctypes
 import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
+
+import structlog
+
+log = structlog.get_logger(__name__)
 
 _PR_SET_PDEATHSIG = 1
 
@@ -30,3 +35,13 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def exit_now(code: int) -> None:
+    """End the process even if a thread of Faust's hangs (they are not daemons, and would be waited for)."""
+    stuck = [
+        thread.name for thread in threading.enumerate() if not thread.daemon and thread is not threading.main_thread()
+    ]
+    if stuck:
+        log.warning("threads are still running", threads=stuck)
+    os._exit(code)
