@@ -40,7 +40,7 @@ soak: $(VENV)/dev.stamp ## Watch a worker for five minutes: is anything growing?
 sim: $(VENV)/dev.stamp ## Play simulated histories (SEEDS=1000); a failing one says how to play it again (ARGS="--seed 7").
 	@$(BIN)/python -m shelftalk.sim $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
 
-bench-shelf: $(VENV)/dev.stamp ## What a shelf costs as cards, products and profiles grow, some 5 minutes (ARGS="--products 10000 --texts 0").
+bench-shelf: $(VENV)/dev.stamp ## What a shelf costs as cards, products and profiles grow, some 4 minutes (ARGS="--big": 1,000,000 products).
 	@$(BIN)/python -m shelftalk.bench.shelf $(ARGS)
 
 bench-engine: $(VENV)/dev.stamp .venv-bench/stamp ## The engine beside onnxruntime-genai, llama.cpp and transformers, some 8 minutes (ARGS="--levels 16").

@@ -5,7 +5,7 @@ what delays, crashes and duplicates do is the question of `shelftalk.sim`.
 """
 
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
@@ -61,8 +61,8 @@ class MemoryStore:
     """The keeper's `Store`. Live cards are the keeper's own; a copy that survives it is not needed here."""
 
     def __init__(self) -> None:
-        self.shelves: dict[str, Shelf] = {}
-        self.copybooks: dict[str, Copybook] = {}
+        self.shelves: MutableMapping[str, Shelf] = {}
+        self.copybooks: MutableMapping[str, Copybook] = {}
         self.boards: dict[str, Board] = {}
 
     def shelf(self, sku: str, partition: int) -> Shelf | None:
