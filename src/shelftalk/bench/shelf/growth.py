@@ -118,14 +118,14 @@ def _products(most: int, memory_rows: int | None, folder: Path) -> list[dict[str
     return rows
 
 
-def shoppers(count: int) -> dict[str, Any]:
+def shoppers(count: int, most_views: int) -> dict[str, Any]:
     """A view by a shopper, as what is known of them grows; and what a full profile holds."""
     print(
         f"\n{'views before':>12}{'us an event':>14}   a view by a shopper, with all the messages that it sends and answers"
     )
     rng, rows = random.Random(2), []
     shop = world(channels=False, products_known=200)
-    for before in (0, 1, 5, 20, 100):
+    for before in (views for views in (0, 1, 5, 20, 100) if views <= most_views):
         spent = []
         for number in range(_ROUNDS):
             people = [f"s{before}-{number}-{person}" for person in range(40)]
