@@ -9,7 +9,23 @@ from shelftalk.bench.shelf.__main__ import main
 
 def test_the_last_line_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
     assert (
-        main(["--cards", "10", "--products", "1000", "--memory-rows", "100", "--shoppers", "20", "--texts", "0"]) == 0
+        main(
+            [
+                "--cards",
+                "10",
+                "--products",
+                "1000",
+                "--memory-rows",
+                "100",
+                "--shoppers",
+                "20",
+                "--views",
+                "1",
+                "--texts",
+                "0",
+            ]
+        )
+        == 0
     )
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert [row["live_cards"] for row in found["inventory_by_cards"]] == [1, 10]

@@ -31,13 +31,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--texts", type=int, default=48, help="texts by the real models; 0 leaves them out (%(default)s)"
     )
+    parser.add_argument("--views", type=int, default=100, help="views before the one that is measured (%(default)s)")
     given = parser.parse_args(arguments)
     most = 1_000_000 if given.big else given.products
     found: dict[str, Any] = {
         "inventory_by_cards": cards(given.cards),
         "inventory_by_products": _alone(products, most, None),
         "inventory_by_products_on_disk": _alone(products, most, given.memory_rows),
-        **_alone(shoppers, given.shoppers),
+        **_alone(shoppers, given.shoppers, given.views),
     }
     if given.texts:
         found |= texts(given.texts, found["inventory_by_cards"][-1]["us_per_card"])
