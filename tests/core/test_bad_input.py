@@ -11,8 +11,8 @@ from shelftalk.core.policy import Policy
 from shelftalk.core.react import react
 from shelftalk.core.shelf import on_ask
 from shelftalk.errors import BadInputError
-from shelftalk.events.codec import MAX_CLOCK_SKEW_MS, decode_inventory, encode
-from shelftalk.events.types import ProductViewed
+from shelftalk.events.codec import MAX_CLOCK_SKEW_MS, decode_behaviour, decode_inventory, encode
+from shelftalk.events.types import PriceChanged, ProductViewed
 from tests.core.making import NO_MODEL, NOW, ask, cards, folded, origin, priced, reasons, shelf, stocked, upserted
 
 
@@ -37,6 +37,35 @@ def test_an_impossible_amount_is_a_dead_letter(event: Any, wrong: dict[str, int]
     with pytest.raises(BadInputError) as refused:
         decode_inventory(msgspec.json.encode(fields), NOW + 1)
     assert refused.value.reason == "schema"
+
+
+@pytest.mark.parametrize("event", [priced(4_000, NOW - 60), stocked(4, NOW - 60)])
+def test_of_a_product_that_is_known_in_part_nothing_is_said(event: Any) -> None:
+    facts = folded(event)
+    assert reasons(on_ask(shelf(facts), ask(), NOW, NO_MODEL)) == ["unknown_sku"]
+    whole = folded(upserted(), facts=facts, first=1)
+    assert (whole.price_minor, whole.stock) == ((4_000, 40) if isinstance(event, PriceChanged) else (4_000, 4))
+    assert cards(on_ask(shelf(whole), ask(), NOW, NO_MODEL))[0].card.text
+
+
+def test_a_price_beside_a_view_is_right_unknown_or_a_dead_letter() -> None:
+    view = {
+        "type": "product_viewed",
+        "event_id": "v",
+        "occurred_at_ms": NOW,
+        "shopper_id": "ada",
+        "sku": "k",
+        "category": "c",
+    }
+    with pytest.raises(BadInputError) as refused:
+        decode_behaviour(msgspec.json.encode(view | {"price_minor": -1, "currency": "GBP"}), NOW)
+    assert refused.value.reason == "schema"
+    for unknown in ({"price_minor": 0, "currency": "GBP"}, {"price_minor": 4_000}, {"price_minor": None}):
+        event = decode_behaviour(msgspec.json.encode(view | unknown), NOW)
+        profile = react(None, event, origin(), Policy()).profile
+        assert profile is not None
+        (leaning,) = profile.categories
+        assert (leaning.weight, leaning.priced) == (1.0, 0.0)
 
 
 def test_a_price_that_rose_has_no_was_price() -> None:

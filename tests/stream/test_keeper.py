@@ -22,6 +22,7 @@ from shelftalk.stream.keeper import Keeper, Limits
 from shelftalk.stream.ports import Desk, Outlet, Store
 from tests.core.making import NO_MODEL, NOW, RULES, ask, origin, priced, stocked, upserted
 
+NO_COPY = msgspec.structs.replace(NO_MODEL, channels={})
 GOOD = "{name}: holds its heat, yours for {price}."
 
 
@@ -198,6 +199,16 @@ class TestStorm:
         bench.tray.deliver()
         assert bench.unfinished() == 0
         assert bench.ledger.committable()["inventory"] == 4
+
+    def test_newest_cards_go_first(self) -> None:
+        bench = Bench(NO_COPY, Limits(refreshes_per_turn=5))
+        bench.inventory(upserted())
+        bench.message(*bench.asks(10))
+        bench.turn()
+        bench.tray.cards.clear()
+        bench.inventory(priced(3_990))
+        bench.keeper.tick(bench.now_ms)
+        assert [card.shopper_id for card in bench.tray.cards if card.shopper_id] == [f"s{n}" for n in (9, 8, 7, 6, 5)]
 
     def test_one_storm_does_not_keep_other_products_waiting(self) -> None:
         bench = Bench(limits=Limits(refreshes_per_turn=20, refreshes_per_product=10))
