@@ -14,7 +14,7 @@ from shelftalk.replay import plots
 from shelftalk.replay.diff import Changed, Compared, TextDiff
 from shelftalk.replay.files import write_whole
 from shelftalk.replay.measure import Spread, distribution
-from shelftalk.replay.report import figure, ms, page
+from shelftalk.replay.page import figure, ms, page
 from shelftalk.replay.result import Result
 
 FILE = "diff.html"

@@ -10,7 +10,7 @@ from shelftalk.replay.capacity.plan import Basis, Ladder
 from shelftalk.replay.capacity.search import Outcome
 from shelftalk.replay.capacity.steps import WARM_UP_S, Step
 from shelftalk.replay.files import write_whole
-from shelftalk.replay.report import figure, ms, page
+from shelftalk.replay.page import figure, ms, page
 
 if TYPE_CHECKING:
     from shelftalk.replay.capacity.run import Found
