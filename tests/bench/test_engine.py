@@ -63,7 +63,7 @@ def test_a_peer_that_runs_whole_batches_waits_for_those_who_come_within_its_wind
 
 
 def test_medians_and_ratios() -> None:
-    ours = report.figure([Course(10, 100, 2.0, [0.1] * 10, 1), Course(30, 300, 2.0, [0.2] * 120, 7)])
+    ours = report.figure([Course(10, 100, 2.0, [0.1] * 10, 1, 0.5), Course(30, 300, 2.0, [0.2] * 120, 7, 1.5)])
     assert (ours.requests_per_s, ours.tokens_per_s, ours.p50_s, ours.p99_s, ours.peak_mb) == (10, 100, 0.2, 0.2, 7)
     slow, fast = dataclasses.replace(ours, requests_per_s=4), dataclasses.replace(ours, requests_per_s=8)
     figures = {"ours": ours, "slow": slow, "fast": fast}
@@ -122,7 +122,7 @@ def test_our_own_contestant_serves_a_course_in_its_process(tmp_path: Path) -> No
     workload.write_text(json.dumps([dataclasses.asdict(entry) for entry in entries]))
     with Process(Path(sys.executable), "ours", folder, workload, 1) as process:
         process.prepare(4)
-        course = process.course(4, 0.6)
+        course = process.course(4, 0.6, 2)
         assert course.requests >= 4
         assert course.peak_mb > 10
 
@@ -132,7 +132,7 @@ def test_our_own_contestant_serves_a_course_in_its_process(tmp_path: Path) -> No
     with Process(Path(sys.executable), "ours", folder, workload, 1) as process:
         process.prepare(4)
         with pytest.raises(ContestantFailedError, match="not as long as alone"):
-            process.course(4, 0.6)
+            process.course(4, 0.6, 2)
 
 
 def test_a_peer_that_is_not_installed_is_named(tmp_path: Path) -> None:

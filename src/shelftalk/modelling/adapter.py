@@ -28,6 +28,8 @@ slots' rows of the embedding are `slots.slot_embeddings` of the base: they are n
 
 import dataclasses
 import hashlib
+import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -217,3 +219,11 @@ def _pruned(adapter: Adapter, head: np.ndarray, *, whole: bool) -> Head:
 def describe(adapter: Adapter) -> dict[str, Any]:
     """What the manifest says about it."""
     return {"name": adapter.name, "digest": adapter.digest, "base": adapter.base_name}
+
+
+def without_pruning(adapter: Path, out: Path) -> None:
+    """The same adapter, with a head that keeps all words."""
+    out.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(adapter / "adapter.safetensors", out / "adapter.safetensors")
+    described = json.loads((adapter / "adapter.json").read_bytes()) | {"head_ids": None}
+    (out / "adapter.json").write_text(json.dumps(described, indent=2), encoding="utf-8")

@@ -2,7 +2,7 @@
 
 python -m shelftalk.bench.engine.child KIND MODEL WORKLOAD THREADS
 
-A line in: ``{"concurrency": 16, "seconds": 6}``, or with ``"prepare": true`` to get ready for a concurrency.
+A line in: ``{"concurrency": 16, "seconds": 6, "first": 128}``, or with ``"prepare": true`` to get ready for a concurrency.
 A line out: ``RESULT {...}``; what else a library prints is passed over.
 """
 
@@ -10,6 +10,7 @@ import dataclasses
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 from shelftalk.bench.engine.clients import Clients, Wanted
@@ -18,10 +19,10 @@ from shelftalk.bench.engine.contestant import Contestant
 
 def load(kind: str, model: Path, threads: int) -> Contestant:
     """The contestant, its model loaded. Each library is imported only in its own process."""
-    if kind == "ours":
+    if kind.startswith("ours"):
         from shelftalk.bench.engine.ours import Ours  # noqa: PLC0415
 
-        return Ours(model, threads)
+        return Ours(model, threads, own_lengths=kind == "ours")
     if kind == "genai":
         from shelftalk.bench.engine.genai import Genai  # noqa: PLC0415
 
@@ -44,13 +45,14 @@ def main() -> None:
     for line in sys.stdin:
         order = json.loads(line)
         if order.get("prepare"):
-            contestant.prepare(order["concurrency"])
+            contestant.prepare(order["concurrency"], wanted)
             _answer({"ready": True})
             continue
         _forget_peak()
-        clients = Clients(wanted, order["concurrency"], order["seconds"])
+        clients = Clients(wanted, order["concurrency"], order["seconds"], order["first"])
+        begun_s = time.process_time()
         contestant.serve(clients)
-        _answer(dataclasses.asdict(clients.course(_peak_mb())))
+        _answer(dataclasses.asdict(clients.course(_peak_mb(), time.process_time() - begun_s)))
 
 
 def _answer(result: dict[str, object]) -> None:

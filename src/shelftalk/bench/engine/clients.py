@@ -52,6 +52,7 @@ class Course:
         seconds: from the first arrival to the last finish.
         waits_s: what each caller waited.
         peak_mb: the most memory that the process had meanwhile.
+        cpu_s: what it computed meanwhile, all threads together, spinning included.
     """
 
     requests: int
@@ -59,6 +60,7 @@ class Course:
     seconds: float
     waits_s: list[float]
     peak_mb: float
+    cpu_s: float
 
 
 class Clients:
@@ -67,9 +69,18 @@ class Clients:
     May be used from several threads.
     """
 
-    def __init__(self, wanted: Sequence[Wanted], concurrency: int, seconds: float) -> None:
+    def __init__(self, wanted: Sequence[Wanted], concurrency: int, seconds: float, first: int = 0) -> None:
+        """Let time begin.
+
+        Args:
+            wanted: what is asked for, in this order.
+            concurrency: how many callers there are.
+            seconds: how long they come back.
+            first: where in the order the first caller begins.
+        """
         self.concurrency = concurrency
         self._wanted = wanted
+        self._first = first
         self._dice = random.Random(concurrency)
         self._started_s = time.perf_counter()
         self._ends_s = self._started_s + seconds
@@ -98,7 +109,8 @@ class Clients:
                 found: list[Arrival] = []
                 while self._coming and self._coming[0] <= now and len(found) < limit:
                     came_s = heapq.heappop(self._coming)
-                    found.append(Arrival(self._next, self._wanted[self._next % len(self._wanted)], came_s))
+                    wanted = self._wanted[(self._first + self._next) % len(self._wanted)]
+                    found.append(Arrival(self._next, wanted, came_s))
                     self._next += 1
                 self._in_flight += len(found)
                 if found or not (self._coming or self._in_flight) or (until is not None and now >= until):
@@ -125,10 +137,10 @@ class Clients:
         with self._changed:
             return not (self._coming or self._in_flight)
 
-    def course(self, peak_mb: float) -> Course:
+    def course(self, peak_mb: float, cpu_s: float = 0.0) -> Course:
         """What was done."""
         seconds = self._last_s - self._started_s
-        return Course(len(self._waits_s), self._tokens, seconds, self._waits_s, peak_mb)
+        return Course(len(self._waits_s), self._tokens, seconds, self._waits_s, peak_mb, cpu_s)
 
 
 def gather(clients: Clients, limit: int, window_s: float) -> list[Arrival]:

@@ -4,13 +4,13 @@ Its continuous-batching ``Engine`` refuses graphs for the CPU (it needs PagedAtt
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import onnxruntime_genai as og
 
-from shelftalk.bench.engine.clients import Clients, gather
+from shelftalk.bench.engine.clients import Clients, Wanted, gather
 from shelftalk.bench.engine.contestant import GATHER_S
 
 
@@ -24,7 +24,7 @@ class Genai:
         self._model = og.Model(config)
         self._pad = int(json.loads((folder / "genai_config.json").read_text())["model"]["pad_token_id"])
 
-    def prepare(self, concurrency: int) -> None:
+    def prepare(self, concurrency: int, wanted: Sequence[Wanted]) -> None:  # noqa: ARG002
         """See `Contestant`."""
         for _ in self._steps([[300 + row] * 32 for row in range(concurrency)], 4):
             pass

@@ -1,12 +1,13 @@
 """llama.cpp through llama-cpp-python's low-level API, driven as its own server does it: rows join and leave at any step."""
 
 import ctypes
+from collections.abc import Sequence
 from pathlib import Path
 
 import llama_cpp as lc
 import numpy as np
 
-from shelftalk.bench.engine.clients import Arrival, Clients
+from shelftalk.bench.engine.clients import Arrival, Clients, Wanted
 
 #: Tokens that one row may have, prompt and text.
 _ROW_TOKENS = 256
@@ -33,7 +34,7 @@ class LlamaCpp:
         self._context = None
         self._batch = lc.llama_batch_init(4096, 0, 1)
 
-    def prepare(self, concurrency: int) -> None:
+    def prepare(self, concurrency: int, wanted: Sequence[Wanted]) -> None:  # noqa: ARG002
         """See `Contestant`."""
         if self._context:
             lc.llama_free(self._context)

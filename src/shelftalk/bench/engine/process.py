@@ -56,13 +56,13 @@ class Process:
         """Let it get ready for as many callers."""
         self._ask({"prepare": True, "concurrency": concurrency})
 
-    def course(self, concurrency: int, seconds: float) -> Course:
-        """Let it serve.
+    def course(self, concurrency: int, seconds: float, first: int) -> Course:
+        """Let it serve, from the workload's place ``first`` on.
 
         Raises:
             ContestantFailedError: it ended.
         """
-        return Course(**self._ask({"concurrency": concurrency, "seconds": seconds}))
+        return Course(**self._ask({"concurrency": concurrency, "seconds": seconds, "first": first}))
 
     def close(self) -> None:
         """End it."""

@@ -10,9 +10,11 @@ from typing import NamedTuple
 
 from shelftalk.bench.engine.export import GGUF_KINDS, write_gguf, write_hugging_face
 from shelftalk.bench.engine.workload import write_workload
-from shelftalk.modelling.build import MAX_POSITIONS, load_reference
+from shelftalk.modelling.adapter import without_pruning
+from shelftalk.modelling.build import MAX_POSITIONS, build, load_reference
 from shelftalk.modelling.fetch import cache_dir
 from shelftalk.modelling.folder import Manifest
+from shelftalk.resources import models_dir
 
 #: genai's own builder writes these; int4 and int8 multiply in int8 (accuracy level 4), which is its fastest on a CPU.
 GENAI_KINDS = ("int4", "int8")
@@ -79,9 +81,22 @@ def set_up(model: Path, python: Path, threads: int, say: Callable[[str], None]) 
                 failures[name] = problem
                 continue
         entries.append(Entry(name, "genai", out))
+    whole = _whole_head(model, manifest, home, say)
+    if whole:
+        entries.append(Entry(f"shelftalk {manifest.variant}, whole head", "ours, whole head", whole))
     entries += [Entry(f"llama.cpp {kind}", "llama.cpp", path) for kind, path in ggufs.items()]
     entries.append(Entry("transformers fp32", "transformers", folder))
     return Setup(entries, workload, failures)
+
+
+def _whole_head(model: Path, manifest: Manifest, home: Path, say: Callable[[str], None]) -> Path | None:
+    """Our model with all words in its head, as the peers have it; None where it has them anyway."""
+    if not (model / "head_ids.npy").exists() or manifest.adapter is None:
+        return None
+    say("building our model with the whole head")
+    unpruned = home / "unpruned-adapter"
+    without_pruning(models_dir() / manifest.adapter["name"], unpruned)
+    return build(None, home / "whole-head", (manifest.variant,), unpruned)
 
 
 def _weights_key(manifest: Manifest) -> str:

@@ -1,11 +1,12 @@
 """transformers' ``generate``, batched: one batch from its first to its last token."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from transformers import AutoModelForCausalLM
 
-from shelftalk.bench.engine.clients import Clients, gather
+from shelftalk.bench.engine.clients import Clients, Wanted, gather
 from shelftalk.bench.engine.contestant import GATHER_S
 
 
@@ -17,7 +18,7 @@ class Transformers:
         self._model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa")
         self._model.eval()
 
-    def prepare(self, concurrency: int) -> None:
+    def prepare(self, concurrency: int, wanted: Sequence[Wanted]) -> None:  # noqa: ARG002
         """See `Contestant`."""
         self._generate([[300 + row] * 32 for row in range(min(concurrency, 4))], 2)
 

@@ -6,8 +6,6 @@ rounds. Seconds of CPU are given beside the clock's: they carry further where co
 
 import contextlib
 import dataclasses
-import json
-import shutil
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +17,7 @@ from shelftalk.evaluate.text.briefs import HEADLINES, held_out_cases, of_channel
 from shelftalk.evaluate.text.generate import Written, write_all
 from shelftalk.evaluate.text.honesty import honesty
 from shelftalk.evaluate.text.measures import shown, variety
+from shelftalk.modelling.adapter import without_pruning
 from shelftalk.modelling.build import DEFAULT_ADAPTER, SMALL_MODEL, build
 from shelftalk.modelling.fetch import cache_dir
 from shelftalk.modelling.headline import build_headline
@@ -72,7 +71,7 @@ def forms(say: Say, *, whole: bool) -> Iterator[tuple[str, Path]]:
     yield "SmolLM2-135M 8-bit, 8-bit cache", build(None, cache / "pruned", ("w8a8-kv8",), pruned, say)
     if whole:
         unpruned = cache / "unpruned-adapter"
-        _without_pruning(pruned, unpruned)
+        without_pruning(pruned, unpruned)
         yield "SmolLM2-135M fp32, whole vocabulary", build(None, cache / "whole", ("fp32",), unpruned, say)
         yield "SmolLM2-135M 8-bit, whole vocabulary", build(None, cache / "whole", ("w8a8",), unpruned, say)
     small = models / SMALL_MODEL
@@ -80,14 +79,6 @@ def forms(say: Say, *, whole: bool) -> Iterator[tuple[str, Path]]:
     yield "shelftalk-mini 8-bit", build(small, cache_dir() / "models" / SMALL_MODEL, ("w8a8",), progress=say)
     for source in sorted(models.glob("*/headline.json")):
         yield source.parent.name, build_headline(source.parent, cache_dir() / "models" / source.parent.name / "fp32")
-
-
-def _without_pruning(adapter: Path, out: Path) -> None:
-    """The same adapter, with a head that keeps all words."""
-    out.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(adapter / "adapter.safetensors", out / "adapter.safetensors")
-    described = json.loads((adapter / "adapter.json").read_bytes()) | {"head_ids": None}
-    (out / "adapter.json").write_text(json.dumps(described, indent=2), encoding="utf-8")
 
 
 def compare(rows: Sequence[Row], say: Say, *, texts: int, rounds: int, batch: int) -> dict[str, dict[str, float]]:
