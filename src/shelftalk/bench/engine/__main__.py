@@ -50,11 +50,10 @@ def main() -> None:
         f"{(work.layer_weights + work.head_weights) / 1e6:.0f} M weights; on average {work.prompt_tokens:.0f} tokens of "
         f"prompt and {work.new_tokens:.0f} of text."
     )
-    words = _head_words(model)
     print(
-        f"What is not equal: ours writes with a head of {words:,} words, pruned for copy, in 8 bits and with the fact lock on; the peers"
-        f" have the whole head, the bits of their names, no lock. 'Whole head' is ours with the peers' head. For one"
-        f" caller ours has written {LEARNED} other texts before, from which its guesses learn; no brief comes twice in its courses."
+        f"What is not equal: ours has a head of {_head_words(model):,} words, pruned for copy, in 8 bits, and the fact lock on; the peers "
+        "have the whole head, the bits in their names, and no lock. 'Whole head' is ours with the peers' head. Before its lone callers "
+        f"ours has written {LEARNED} other texts, from which its guesses learn; no brief comes twice in its courses."
     )
     cost = measure_step(model, rows=_MEASURED_ROWS, threads=options.threads)
     print(
@@ -95,7 +94,7 @@ def _start(
     running = {}
     for entry in entries:
         _say(f"loading {entry.name}")
-        python = Path(sys.executable) if entry.kind == "ours" else options.python
+        python = Path(sys.executable) if entry.kind.startswith("ours") else options.python
         try:
             process = Process(python, entry.kind, entry.model, setup.workload, options.threads)
         except ContestantFailedError as error:
