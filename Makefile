@@ -13,7 +13,7 @@ QUIET    = $(if $(wildcard $(VENV)/*.stamp),--quiet)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo replay-demo test check chaos soak sim bench-shelf bench-engine bench-pipeline kafka lock clean setup fuzz sbom audit
+.PHONY: help demo replay-demo test check chaos soak sim bench-shelf bench-engine bench-cuda bench-pipeline kafka lock clean setup fuzz sbom audit
 
 help: ## Say what there is.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ bench-shelf: $(VENV)/dev.stamp ## What a shelf costs as cards, products and prof
 
 bench-engine: $(VENV)/dev.stamp .venv-bench/stamp ## The engine beside onnxruntime-genai, llama.cpp and transformers, some 8 minutes (ARGS="--levels 16").
 	@$(BIN)/python -m shelftalk.bench.engine $(ARGS)
+
+bench-cuda: $(VENV)/dev.stamp ## The engine on a GPU: placement, texts as on the CPU, CUDA graphs (ARGS="--device cpu" tries it out).
+	@$(BIN)/python -m shelftalk.bench.engine.cuda $(ARGS)
 
 bench-pipeline: $(VENV)/dev.stamp .venv-bench-pipeline/stamp ## The worker beside quixstreams, a bare loop and the naive form, some 5 minutes (ARGS="--rounds 1").
 	@$(BIN)/python -m shelftalk.bench.pipeline $(ARGS)

@@ -65,6 +65,8 @@ class Engine:
         row_tokens: int = 256,
         prompt_head: str = "",
         ahead: bool = True,
+        cuda_graphs: bool = True,
+        bucketed: bool | None = None,
         gpu_mem_limit_bytes: int | None = None,
     ) -> None:
         """Load a model and start.
@@ -79,6 +81,8 @@ class Engine:
             row_tokens: prompt and text together may have this many tokens (or the model's context, if shorter).
             prompt_head: a beginning that prompts share, an instruction for instance; its cache is made once.
             ahead: guess tokens ahead for a text that is written alone, where that gives the same bits.
+            cuda_graphs: on a GPU, capture decode steps in CUDA graphs where every node runs there.
+            bucketed: pad decode steps to a few sizes, as CUDA graphs need it; None does so on a GPU.
             gpu_mem_limit_bytes: what ONNX Runtime's arena may take of the GPU.
 
         Raises:
@@ -86,14 +90,17 @@ class Engine:
             GpuUnavailableError: CUDA was asked for and can't be used.
         """
         model = open_model_folder(folder)
-        session = open_session(model.graph, device, threads=threads, gpu_mem_limit_bytes=gpu_mem_limit_bytes)
+        session = open_session(
+            model.graph, device, threads=threads, gpu_mem_limit_bytes=gpu_mem_limit_bytes, cuda_graphs=cuda_graphs
+        )
+        bucketed = session.device is Device.CUDA if bucketed is None else bucketed
         lock = FactLock(model.vocabulary, columns=model.head_ids, capacity=max(32, 2 * rows))
         self.model_id = model.model_id
         self.prompt_variant = model.prompt_variant
         self.device = session.device
         self._tokenizer = model.tokenizer
         self._lock = lock
-        self._runner = Runner(model, session, lock, rows=rows, row_tokens=row_tokens)
+        self._runner = Runner(model, session, lock, rows=rows, row_tokens=row_tokens, bucketed=bucketed)
         self._runner.try_out(len(model.vocabulary.pieces) - 1)
         self._runner.cache_head(self._encode(prompt_head) if prompt_head else ())
         if session.device is Device.CPU and self._runner.cache.size_bytes > _HUGE_PAGES_PAY_BYTES:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
+from shelftalk.engine.buckets import NO_GRAPH, Buckets, run_options
 from shelftalk.engine.fact_lock import FactLock
 from shelftalk.engine.kv_cache import ELEMENTS, KVCache
 from shelftalk.engine.model_folder import ModelFolder
@@ -22,6 +23,9 @@ _OUR_INPUTS = {"seqlens_k", "total_sequence_length", "last_index", "mask_rows", 
 #: Where `try_out` compares `verify` with `decode`: a short text and one longer than a block of any attention kernel seen.
 _TRIED_LENGTHS, _TRIED_TOKENS, _STRIDE = (21, 150), 4, 7919
 
+#: Of what goes in for each answer: rows and places.
+_RANK = 2
+
 Int64s = npt.NDArray[np.int64]
 
 
@@ -35,8 +39,25 @@ class Runner:
         verifies: whether `verify` gives the bits that `decode` gives; `try_out` finds out.
     """
 
-    def __init__(self, folder: ModelFolder, session: Session, lock: FactLock, *, rows: int, row_tokens: int) -> None:
+    def __init__(
+        self,
+        folder: ModelFolder,
+        session: Session,
+        lock: FactLock,
+        *,
+        rows: int,
+        row_tokens: int,
+        bucketed: bool = False,
+    ) -> None:
         """Check the graph against the folder and allocate the cache.
+
+        Args:
+            folder: the model.
+            session: of its graph.
+            lock: whose masks are added.
+            rows: places in the batch.
+            row_tokens: prompt and text together may have this many tokens, or the model's context, if shorter.
+            bucketed: pad decode steps to a few sizes at fixed addresses, for CUDA graphs (our graphs only).
 
         Raises:
             ModelFolderError: the graph has inputs that we do not know, or other sizes than the folder says.
@@ -55,8 +76,12 @@ class Runner:
         # One more row than the batch has: it keeps the cached head.
         self.cache = KVCache(folder, session, rows=rows + 1, row_tokens=self.row_tokens)
         self._bindings: dict[tuple[int, int], Any] = {}
-        self._mask_version = -1
-        self._masks: Any = None
+        self._mask_version = lock.version
+        # On a CPU the tensor is the table itself.
+        self._masks = ort.OrtValue.ortvalue_from_numpy(lock.table, session.memory, 0)
+        self._buckets = Buckets(session, self.cache, self._masks, folder.names.input_ids, rows)
+        self._bucketed = bucketed and self._ours
+        self._options = run_options(NO_GRAPH)
 
     def try_out(self, last_id: int) -> None:
         """Run the graph once each way, so that one that loads but can't run is told at the start.
@@ -142,6 +167,9 @@ class Runner:
         Returns:
             values ``[B, K]`` descending, with the masks added, and their tokens ``[B, K]``.
         """
+        if self._bucketed:
+            self._refresh_masks()
+            return self._buckets.decode(tokens, lengths, masks)
         ids = np.asarray(tokens, np.int64).reshape(-1, 1)
         return self._run(ids, 0, np.asarray(lengths, np.int64), masks, [0] * len(tokens))
 
@@ -189,7 +217,8 @@ class Runner:
         feeds["total_sequence_length"] = np.asarray(lengths.max(), np.int32)
         feeds["last_index"] = last_index.reshape(batch, -1)
         feeds["mask_index"] = masks.reshape(batch, -1)
-        self._bind_masks(binding)
+        self._refresh_masks()
+        binding.bind_ortvalue_input("mask_rows", self._masks)
         values, tokens = self._infer(binding, feeds, ("topk_values", "topk_ids"))
         return values.reshape(len(masks), -1), tokens.reshape(len(masks), -1)
 
@@ -201,7 +230,7 @@ class Runner:
             binding.bind_cpu_input(name, array)
         for name in outputs:
             binding.bind_output(name, "cpu")
-        self._session.ort.run_with_iobinding(binding)
+        self._session.ort.run_with_iobinding(binding, self._options)
         # Outputs come in the order of their first binding: the cache first.
         return [output.numpy() for output in binding.get_outputs()[-len(outputs) :]]
 
@@ -213,14 +242,11 @@ class Runner:
             self.cache.bind(binding, first, count)
         return binding
 
-    def _bind_masks(self, binding: Any) -> None:
-        """Bind the mask table. On a CPU the tensor is the table itself; on a GPU it is copied when it has changed."""
-        if self._masks is None:
-            self._masks = ort.OrtValue.ortvalue_from_numpy(self._lock.table, self._session.memory, 0)
-        elif self._mask_version != self._lock.version and self._masks.data_ptr() != self._lock.table.ctypes.data:
+    def _refresh_masks(self) -> None:
+        """On a GPU copy the mask table when it has changed, to where it was."""
+        if self._mask_version != self._lock.version and self._masks.data_ptr() != self._lock.table.ctypes.data:
             self._masks.update_inplace(self._lock.table)
         self._mask_version = self._lock.version
-        binding.bind_ortvalue_input("mask_rows", self._masks)
 
 
 def select(logits: Values) -> tuple[Values, Ids]:
@@ -243,6 +269,8 @@ def _check_graph(folder: ModelFolder, inputs: dict[str, Any], outputs: dict[str,
     missing |= {"topk_values", "topk_ids"} - set(outputs) if ours else {names.logits} - set(outputs)
     if unknown or missing:
         raise ModelFolderError(f"{folder.graph}: unknown inputs {sorted(unknown)}, missing {sorted(missing)}")
+    if ours and len(inputs["mask_index"].shape) != _RANK:
+        raise ModelFolderError(f"{folder.graph} was written by an older shelftalk: build the model again")
     past = inputs[names.past_key_names % 0]
     if past.type not in ELEMENTS:
         raise ModelFolderError(f"{folder.graph}: keys and values of {past.type} are not supported")

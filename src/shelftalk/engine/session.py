@@ -40,12 +40,14 @@ class Session:
         device: where it runs: never AUTO.
         threads: of one operator; 0 leaves it to ONNX Runtime.
         providers: with their options, for further small sessions on the same device.
+        cuda_graphs: whether runs may be captured in CUDA graphs.
     """
 
     ort: Any
     device: Device
     threads: int
     providers: tuple[tuple[str, dict[str, str]], ...]
+    cuda_graphs: bool = False
 
     @property
     def memory(self) -> str:
@@ -59,6 +61,7 @@ def open_session(
     *,
     threads: int | None = None,
     gpu_mem_limit_bytes: int | None = None,
+    cuda_graphs: bool = False,
 ) -> Session:
     """Load a graph.
 
@@ -67,6 +70,7 @@ def open_session(
         device: AUTO takes the GPU where one works, else the CPU.
         threads: CPU threads of one operator; None leaves it to ONNX Runtime (one a physical core).
         gpu_mem_limit_bytes: what ONNX Runtime's arena on the GPU may take; None leaves it all.
+        cuda_graphs: allow runs to be captured, if a GPU has every node of the graph; without one it means nothing.
 
     Raises:
         GpuUnavailableError: CUDA was asked for and the session would not run there; names what is missing.
@@ -76,18 +80,39 @@ def open_session(
         if not any(map(os.path.exists, _DRIVER_FILES)):
             return open_session(graph, Device.CPU, threads=threads)
         try:
-            return open_session(graph, Device.CUDA, threads=threads, gpu_mem_limit_bytes=gpu_mem_limit_bytes)
+            return open_session(
+                graph,
+                Device.CUDA,
+                threads=threads,
+                gpu_mem_limit_bytes=gpu_mem_limit_bytes,
+                cuda_graphs=cuda_graphs,
+            )
         except GpuUnavailableError as error:
             _log.warning("the GPU can't be used, the model runs on the CPU", error=str(error))
             return open_session(graph, Device.CPU, threads=threads)
     providers: tuple[tuple[str, dict[str, str]], ...] = ((_CPU, {}),)
-    if device is Device.CUDA:
-        _require_cuda()
-        providers = ((_CUDA, _cuda_options(gpu_mem_limit_bytes)), *providers)
-    session = _load(graph, providers, threads)
-    if device is Device.CUDA and _CUDA not in session.get_providers():
+    if device is Device.CPU:
+        return Session(_load(graph, providers, threads), device, threads or 0, providers)
+    _require_cuda()
+    options = _cuda_options(gpu_mem_limit_bytes)
+    session, captured = _load_cuda(graph, options, threads, cuda_graphs=cuda_graphs)
+    if _CUDA not in session.get_providers():
         raise GpuUnavailableError(f"ONNX Runtime fell back to {session.get_providers()}: {_what_is_missing()}")
-    return Session(session, device, threads or 0, providers)
+    return Session(session, device, threads or 0, ((_CUDA, options), *providers), captured)
+
+
+def _load_cuda(
+    graph: Path | bytes, options: dict[str, str], threads: int | None, *, cuda_graphs: bool
+) -> tuple[Any, bool]:
+    """The session, and whether its runs may be captured: ONNX Runtime refuses where a node would run on the CPU."""
+    if cuda_graphs:
+        try:
+            return _load(graph, ((_CUDA, {**options, "enable_cuda_graph": "1"}), (_CPU, {})), threads), True
+        except ModelFolderError as error:
+            _log.warning(
+                "this model can't be captured in CUDA graphs, its steps are launched one by one", error=str(error)
+            )
+    return _load(graph, ((_CUDA, options), (_CPU, {})), threads), False
 
 
 def _load(graph: Path | bytes, providers: tuple[tuple[str, dict[str, str]], ...], threads: int | None) -> Any:

@@ -51,9 +51,9 @@ def main() -> None:
         f"prompt and {work.new_tokens:.0f} of text."
     )
     print(
-        f"What is not equal: ours has a head of {_head_words(model):,} words, pruned for copy, in 8 bits, and the fact lock on; the peers "
-        "have the whole head, the bits in their names, and no lock. 'Whole head' is ours with the peers' head. Before its lone callers "
-        f"ours has written {LEARNED} other texts, from which its guesses learn; no brief comes twice in its courses."
+        f"What is not equal: ours has a head of {_head_words(model):,} words, pruned for copy, 8 bits, and the fact lock on; the"
+        " peers have the whole head, the bits in their names, and no lock. 'Whole head' is ours with the peers' head. Before its"
+        f" lone callers ours has written {LEARNED} other texts, from which its guesses learn; no brief comes twice in its courses."
     )
     cost = measure_step(model, rows=_MEASURED_ROWS, threads=options.threads)
     print(
