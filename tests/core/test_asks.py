@@ -87,7 +87,7 @@ class TestShown:
 
 class TestNotShown:
     def test_a_product_without_facts_is_never_written_about(self) -> None:
-        step = on_ask(shelf(Facts(sku="kettle-1")), ask(), NOW, NO_MODEL)
+        step = on_ask(shelf(Facts(sku="kettle-1")), ask(seed=None), NOW, NO_MODEL)
         assert reasons(step) == ["unknown_sku"]
         (publish,) = cards(step)
         assert (publish.card.status, publish.card.text, publish.card.revision) == (Status.WITHDRAWN, "", NOW << 10)

@@ -7,19 +7,23 @@ import pytest
 
 from shelftalk.core.brief import Promotion
 from shelftalk.core.facts import Facts, percent_off, prior_price_minor, promotion
+from shelftalk.core.messages import board_key
 from shelftalk.core.policy import Policy
 from shelftalk.core.react import react
 from shelftalk.core.shelf import on_ask
 from shelftalk.errors import BadInputError
 from shelftalk.events.codec import MAX_CLOCK_SKEW_MS, decode_behaviour, decode_inventory, encode
 from shelftalk.events.types import PriceChanged, ProductViewed
-from tests.core.making import NO_MODEL, NOW, ask, cards, folded, origin, priced, reasons, shelf, stocked, upserted
+from tests.core.making import NO_MODEL, NOW, ask, asks, cards, folded, origin, priced, reasons, shelf, stocked, upserted
 
 
 def test_no_card_is_written_about_a_product_without_facts() -> None:
-    step = on_ask(shelf(Facts(sku="kettle-1")), ask(), NOW, NO_MODEL)
+    step = on_ask(shelf(Facts(sku="kettle-1")), ask(seed=None), NOW, NO_MODEL)
     assert reasons(step) == ["unknown_sku"]
     assert {publish.card.text for publish in cards(step)} == {""}  # the placement is emptied
+    step = on_ask(shelf(Facts(sku="kettle-1")), ask(), NOW, NO_MODEL)  # the shopper started from another product
+    assert [onward.key for onward in asks(step)] == [board_key("kitchen.kettles")]
+    assert cards(step) == []
 
 
 @pytest.mark.parametrize(
@@ -42,7 +46,7 @@ def test_an_impossible_amount_is_a_dead_letter(event: Any, wrong: dict[str, int]
 @pytest.mark.parametrize("event", [priced(4_000, NOW - 60), stocked(4, NOW - 60)])
 def test_of_a_product_that_is_known_in_part_nothing_is_said(event: Any) -> None:
     facts = folded(event)
-    assert reasons(on_ask(shelf(facts), ask(), NOW, NO_MODEL)) == ["unknown_sku"]
+    assert reasons(on_ask(shelf(facts), ask(seed=None), NOW, NO_MODEL)) == ["unknown_sku"]
     whole = folded(upserted(), facts=facts, first=1)
     assert (whole.price_minor, whole.stock) == ((4_000, 40) if isinstance(event, PriceChanged) else (4_000, 4))
     assert cards(on_ask(shelf(whole), ask(), NOW, NO_MODEL))[0].card.text

@@ -29,7 +29,7 @@ def on_ask(state: ShelfState, ask: Ask, now_ms: int, rules: ShelfRules) -> Step:
         return Step(effects=[Drop("superseded", ask.origin)])
     if held is not None and held.asked_revision == ask.revision:
         return _redelivered(state, held, ask, now_ms, rules)
-    if not facts.complete:
+    if not facts.complete and ask.seed is None:  # with one, the next best is asked as if it were sold out
         return nothing(state, ask, "unknown_sku", now_ms, rules)
     if not showable(facts, now_ms):
         if ask.because is Angle.BACK_IN_STOCK:

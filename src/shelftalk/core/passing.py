@@ -69,8 +69,9 @@ def pass_on(state: ShelfState, ask: Ask, now_ms: int, rules: ShelfRules) -> Step
         )
         for place, neighbour in targets.items()
     ]
-    if left and facts.complete:
-        passed.append(msgspec.structs.replace(onward, key=board_key(facts.category), placements=left))
+    home = facts.category if facts.complete else ask.seed.category if ask.seed else None
+    if left and home is not None:
+        passed.append(msgspec.structs.replace(onward, key=board_key(home), placements=left))
     elif left:
         merge(step, nothing(state, msgspec.structs.replace(ask, placements=left), "nothing_to_show", now_ms, rules))
     send_on(step, state.live, passed, now_ms, rules)

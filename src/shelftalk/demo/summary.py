@@ -196,7 +196,7 @@ def lines(figures: Figures) -> list[str]:
         "asks": ("what became of events", _top),
         "generations": (
             "texts generated",
-            lambda n: f"{n:,}, {figures['generations_per_event']:.1%} of events cost one",
+            lambda n: f"{n:,}, {figures['generations_per_event']:.3f} an event; the copybook began empty",
         ),
         "dead_letters": (
             "dead letters",
