@@ -30,7 +30,7 @@ class Rig:
         self.consumer.transport = SimpleNamespace(ledger=self.ledger, drain=self.drain)
         self.flowing = True
         self.consumer.app = SimpleNamespace(
-            topics=SimpleNamespace(acking_topics={"t"}),
+            tables=SimpleNamespace(changelog_topics={"changelog"}),
             flow_control=SimpleNamespace(is_active=lambda: self.flowing),
             consumer_generation_id=1,
             rebalancing=False,
@@ -89,8 +89,8 @@ def test_a_fetched_record_holds_the_commit_until_it_is_handled() -> None:
     rig = Rig()
     message = rig.consumer._to_message(T, [rig.record(5), rig.record(6)])
     assert (message.offset, message.tp, [record.offset for record in message.value.records]) == (6, T, [5, 6])
-    changelog = rig.consumer._to_message(TP("changelog", 0), rig.record(7, "changelog"))
-    assert (changelog.offset, changelog.value) == (7, b"")
+    changelog = rig.consumer._to_message(TP("changelog", 0), [rig.record(7, "changelog")])
+    assert (changelog.offset, changelog.value.records[0].topic) == (7, "changelog")
     assert list(rig.ledger.heads()) == [T]
     entry = rig.ledger.open(T, 6)
     assert entry is not None

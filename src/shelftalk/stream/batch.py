@@ -6,7 +6,7 @@ framework: its agents, flow control, generations and recovery see messages as ev
 """
 
 from collections import deque
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -39,25 +39,19 @@ class BatchScheduler(SchedulingStrategyT):
     """Round robin over partitions, a batch at a time.
 
     Args:
-        batched: topics whose records travel in batches; of others (changelogs, during recovery) each travels alone.
         size: records in a batch, at most.
     """
 
-    def __init__(self, batched: Container[str], size: int = BATCH_RECORDS) -> None:
-        self._batched = batched
+    def __init__(self, size: int = BATCH_RECORDS) -> None:
         self._size = size
 
-    def iterate(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Any]]:
-        """What was fetched, as batches (lists) of records, or single records."""
+    def iterate(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, list[Any]]]:
+        """What was fetched, as batches of records."""
         waiting = deque((tp, fetched, 0) for tp, fetched in records.items() if fetched)
         while waiting:
             tp, fetched, start = waiting.popleft()
             end = start + self._size
-            if tp.topic in self._batched:
-                yield tp, fetched[start:end]
-            else:
-                for record in fetched[start:end]:
-                    yield tp, record
+            yield tp, fetched[start:end]
             if end < len(fetched):
                 waiting.append((tp, fetched, end))
 

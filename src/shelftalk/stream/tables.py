@@ -23,6 +23,7 @@ from faust.tables.table import Table
 from faust.types import TP
 
 from shelftalk.errors import BadInputError, CancelledRequestError, FatalError, QueueFullError
+from shelftalk.stream.batch import BatchSchema
 from shelftalk.stream.outbox import Obligation, OnOutcome, Outbox, Outcome, Receipt
 from shelftalk.stream.rows import DiskRows, MakeRows, Rows, RowStore, in_memory
 
@@ -33,8 +34,8 @@ _faust_logger = logging.getLogger("faust.tables")
 
 Value = TypeVar("Value", bound=msgspec.Struct)
 
-#: Changelog records applied at once during recovery.
-_RECOVERY_BATCH: Final = 1000
+#: Batches of a changelog's records applied at once during recovery.
+_RECOVERY_BATCHES: Final = 4
 
 #: The header of a changelog record with the epoch of its writer: when that took the partition, in ms, and above what it found.
 EPOCH_HEADER: Final = "epoch"
@@ -119,25 +120,29 @@ class _PartitionStore(Store):
         to_key: Callable[[Any], Any],  # noqa: ARG002
         to_value: Callable[[Any], Any],  # noqa: ARG002
     ) -> None:
-        """Replay, in order."""
-        decode, topic = self.table.decode, self.table.changelog_topic.get_topic_name()
+        """Replay, in order: each event is a `Batch` of one partition."""
+        topic = self.table.changelog_topic.get_topic_name()
         for event in batch:
             message = event.message
             if (
-                message.topic != topic
+                message.topic == topic
             ):  # Faust 0.15.3 hands late records of a revoked partition to whichever table was last
+                self._replay(message.partition, message.value.records)
+
+    def _replay(self, partition: int, records: Iterable[Any]) -> None:
+        decode, held = self.table.decode, self.rows(partition)
+        latest, offset = self.epochs.get(partition, 0), self.offsets.get(partition, -1)
+        for record in records:
+            offset = max(record.offset, offset)
+            epoch = _epoch_of(record.headers)
+            if epoch < latest:
                 continue
-            partition = message.partition
-            held = self.rows(partition)
-            self.offsets[partition] = max(message.offset, self.offsets.get(partition, -1))
-            epoch = _epoch_of(message.headers)
-            if epoch < self.epochs.get(partition, 0):
-                continue
-            self.epochs[partition] = epoch
-            if message.value is None:
-                held.pop(message.key.decode(), None)
+            latest = epoch
+            if record.value is None:
+                held.pop(record.key.decode(), None)
             else:
-                held[message.key.decode()] = decode(message.value)
+                held[record.key.decode()] = decode(record.value)
+        self.epochs[partition], self.offsets[partition] = latest, offset
 
     def take_over(self, partition: int, now_ms: int) -> int:
         """Begin an epoch of our own; it is higher than any that was seen, also where clocks differ."""
@@ -270,7 +275,8 @@ class StateTable(Generic[Value]):
             partitions=partitions,
             key_type=bytes,
             value_type=bytes,
-            recovery_buffer_size=_RECOVERY_BATCH,
+            recovery_buffer_size=_RECOVERY_BATCHES,
+            schema=BatchSchema(),
         )
         app.tables.add(self._faust)
 

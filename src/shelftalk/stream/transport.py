@@ -157,7 +157,7 @@ class Consumer(driver.Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.scheduler = BatchScheduler(self.app.topics.acking_topics)
+        self.scheduler = BatchScheduler()
         self.confirmed: dict[TP, int] = {}  # offsets that the broker took
         self.not_fetching = asyncio.Event()
         self.not_fetching.set()
@@ -197,18 +197,17 @@ class Consumer(driver.Consumer):
         return self.last_fetched.get(tp, -1)
 
     def _to_message(self, tp: TP, record: Any) -> Any:
-        """One message of Faust's for a whole batch of records; a changelog's records come one by one.
+        """One message of Faust's for a whole batch of records.
 
         Called exactly once for each batch that goes on to a stream: the ledger expects its records from here on. Faust drops
         messages between here and the agent (a cleared queue, a changed generation) and would ack them; expected but never
         opened, they stop the commit instead.
         """
-        if not isinstance(record, list):
-            return super()._to_message(tp, record)
         where = TP(tp.topic, tp.partition)
-        expect = self.ledger.expect
-        for each in record:
-            expect(where, each.offset)
+        if not self._is_changelog_tp(where):  # which nobody commits
+            expect = self.ledger.expect
+            for each in record:
+                expect(where, each.offset)
         last, generation, app = record[-1], self.app.consumer_generation_id, self.app
 
         def current() -> bool:  # what Faust asks of each message before it hands it over
