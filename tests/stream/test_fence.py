@@ -21,6 +21,7 @@ from shelftalk.errors import BadInputError
 from shelftalk.stream.account import Entry
 from shelftalk.stream.fence import REMEMBER_MS, Fence, Offer, Shown, encode_erasure, encode_offer
 from shelftalk.stream.record import Record
+from shelftalk.stream.sweep import PER_TURN
 from tests.core.making import NOW, folded, origin, upserted
 
 
@@ -155,12 +156,12 @@ def test_what_is_long_over_is_forgotten_and_what_is_not_stays() -> None:
 
 def test_a_sweep_looks_at_a_few_placements_a_turn() -> None:
     fence, table, _ = offered([])
-    table.rows = {f"s|{number}": Shown(1, at_ms=0) for number in range(250)}
+    table.rows = {f"s|{number}": Shown(1, at_ms=0) for number in range(5 * PER_TURN // 2)}
     left = []
     for _ in range(4):
         fence.sweep([0], NOW)
         left.append(len(table.rows))
-    assert left == [250, 150, 50, 0]
+    assert left == [5 * PER_TURN // 2, 3 * PER_TURN // 2, PER_TURN // 2, 0]
 
 
 def shown_as(name: str, placement: str, revision: int = 1, angle: Angle = Angle.INTRODUCE, text: str = "") -> bytes:

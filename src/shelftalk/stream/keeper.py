@@ -61,7 +61,7 @@ class Limits(msgspec.Struct, frozen=True):
     live_per_sku: int = 100_000
     refreshes_per_turn: int = 200
     refreshes_per_product: int = 50
-    sweep_per_turn: int = 200
+    sweep_per_turn: int = 20
     give_up_ms: int = 60_000
     unsure_ms: int = 60_000
 

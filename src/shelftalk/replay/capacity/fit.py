@@ -115,6 +115,10 @@ def fit_cpu(steps: Sequence[Step]) -> Fit | None:
     held = [step for step in steps if step.outcome in {Outcome.KEPT, Outcome.LOAD_LATE} and step.cores]
     if not held:
         return None
+    fewest = min(
+        step.workers for step in held
+    )  # two halves of a shop are no whole one: what they share is not an event's cost
+    held = [step for step in held if step.workers == fewest]
     base = base_of(held)
     rates = [step.sent_per_s for step in held]
     columns = {

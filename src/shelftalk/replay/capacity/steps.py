@@ -19,6 +19,9 @@ from shelftalk.replay.slo import Objective, Verdict
 #: Where answers come later by more than so many seconds each second, a backlog grows that no objective sees in a short step.
 STEADY = 0.03
 
+#: Of a rate, so much must really have been sent.
+SENT_SHARE = 0.98
+
 #: Of a step, this is played first and not measured; workers warm up, and what the step before left has passed.
 WARM_UP_S = 3.0
 
@@ -133,9 +136,12 @@ class Stepper:
 
     def _step(self, rate_per_s: float, played: Played, skus: int) -> Step:
         figures = results.figures_of(played, warm_up_s=WARM_UP_S)
+        # A late generator makes answers look later, never sooner: what keeps an objective all the same keeps it.
+        figures |= {"answers": played.answers.spread(), "refreshes": played.refreshes.spread()}
         growth = growing(played.answers)
         verdicts = results.judged(self._objectives, _judged_by(figures))
-        outcome, why = _outcome(played, figures, verdicts, growth)
+        all_sent = figures["rate_per_s"] >= SENT_SHARE * rate_per_s and not played.overdue
+        outcome, why = _outcome(played, figures, verdicts, growth, all_sent=all_sent)
         cpu_s = figures["cpu_s_per_event"]
         return Step(
             workers=max(1, len(self._site.workers)),
@@ -146,7 +152,7 @@ class Stepper:
             seconds=figures["measured_s"],
             outcome=outcome,
             why=why,
-            answers=played.answers.spread(),
+            answers=figures["answers"],
             lateness=figures["lateness"],
             verdicts=verdicts,
             growth=growth,
@@ -174,7 +180,7 @@ def growing(latencies: Latencies) -> float | None:
 
 
 def _outcome(
-    played: Played, figures: dict[str, Any], verdicts: list[Verdict], growth: float | None
+    played: Played, figures: dict[str, Any], verdicts: list[Verdict], growth: float | None, *, all_sent: bool
 ) -> tuple[Outcome, str]:
     if played.interrupted:
         return Outcome.INTERRUPTED, "ended before its time"
@@ -184,9 +190,11 @@ def _outcome(
     if behind is not None and behind > STEADY:
         # Whoever falls behind while the generator does not: that generator's own jitter is no excuse.
         return Outcome.BROKEN, f"falls behind: answers come {growth:.2f} s later with each second"
-    if figures["doubts"]:
-        return Outcome.LOAD_LATE, figures["doubts"][0]
+    if not all_sent:
+        return Outcome.LOAD_LATE, f"it sent {figures['rate_per_s']:,.1f} records a second"
     broken = [str(verdict) for verdict in verdicts if verdict.kept is False]
+    if broken and figures["doubts"]:
+        return Outcome.LOAD_LATE, f"{'; '.join(broken)}, but {figures['doubts'][0]}"
     if broken:
         return Outcome.BROKEN, "; ".join(broken)
     open_ = [str(verdict) for verdict in verdicts if verdict.kept is None]
