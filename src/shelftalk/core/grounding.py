@@ -116,7 +116,8 @@ def _names_it(brief: Brief, text: str) -> bool:
         return True
     if brief.language == "zh":
         return brief.kind[-2:] in text
-    return stem(words_of(brief.kind)[-1]) in map(stem, words_of(text)) if words_of(brief.kind) else True
+    head = words_of(brief.kind)[-1:]
+    return not head or head[0].removesuffix("s") in {word.removesuffix("s") for word in words_of(text)}
 
 
 def _ungrounded_english(brief: Brief, text: str) -> list[str]:

@@ -78,15 +78,15 @@ def test_pages_whose_cards_open_alike() -> None:
     assert page_figures(pages) == {"pages_with_same_opening": 0.5, "pages_with_near_duplicates": 0.0}
 
 
-def _result(name: str, passed: float, self_bleu: float) -> Result:
+def _result(name: str, passed: float, self_bleu: float, chrf: float = 30) -> Result:
     folder = None if name in {"human", "phrasebook"} else Path(name)
-    return Result("g", Contestant(name, name, folder), [], [], {"passed": passed, "self_bleu": self_bleu})
+    return Result("g", Contestant(name, name, folder), [], [], {"passed": passed, "self_bleu": self_bleu, "chrf": chrf})
 
 
 def test_who_passes_wins_and_among_alike_who_varies() -> None:
-    book, human = _result("phrasebook", 1.0, 50), _result("human", 1.0, 20)
+    book, human = _result("phrasebook", 1.0, 50, 25), _result("human", 1.0, 20)
     often, varied = _result("often", 0.95, 45), _result("varied", 0.92, 30)
-    wild, dull = _result("wild", 0.6, 10), _result("dull", 1.0, 70)
+    wild, dull = _result("wild", 0.6, 10), _result("dull", 1.0, 70, 20)
     assert rung_of([human, book, often, varied, wild]).generated == "varied"
     assert rung_of([human, book, often, wild]).generated == "often"
     alone = rung_of([human, book, dull])

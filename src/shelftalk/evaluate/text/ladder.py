@@ -30,7 +30,8 @@ def rung_of(results: Sequence[Result]) -> Rung:
     """The ladder for one group of briefs.
 
     A model takes its rung by what it gets printed: of those that pass about as often as the best does in three tries, the one whose
-    texts are least alike. It has to be more varied than the phrasebook, or there is no use in asking it.
+    texts are least alike. It has to be nearer to what people wrote for the products than the phrasebook is (chrF), or there is no
+    use in asking it; which of the two is more varied is said, and does not decide.
     """
     models = [result for result in results if result.contestant.folder is not None]
     if not models:
@@ -40,9 +41,9 @@ def rung_of(results: Sequence[Result]) -> Rung:
     winner = min(close, key=lambda result: result.figures["self_bleu"])
     book = next((result for result in results if result.contestant.name == PHRASEBOOK), None)
     figures, name = winner.figures, winner.contestant.name
-    why = f"{figures['passed']:.0%} pass in three tries, self-BLEU {figures['self_bleu']:.1f}"
-    if book is not None and book.figures["self_bleu"] < figures["self_bleu"]:
-        return Rung(
-            None, PHRASEBOOK, f"more varied ({book.figures['self_bleu']:.1f}) than {name}: {why}", is_default=False
-        )
+    why = f"{name}: {figures['passed']:.0%} pass in three tries, chrF {figures['chrf']:.1f}, self-BLEU {figures['self_bleu']:.1f}"
+    if book is not None:
+        why += f"; phrasebook: chrF {book.figures['chrf']:.1f}, self-BLEU {book.figures['self_bleu']:.1f}"
+        if book.figures["chrf"] >= figures["chrf"]:
+            return Rung(None, PHRASEBOOK, why, is_default=False)
     return Rung(name, PHRASEBOOK, why, is_default=name == DEFAULT_MODEL)
