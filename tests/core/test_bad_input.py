@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from shelftalk.core.brief import Promotion
-from shelftalk.core.facts import Facts, percent_off, prior_price_minor, promotion
+from shelftalk.core.facts import Facts
+from shelftalk.core.meaning import percent_off, prior_price_minor, promotion
 from shelftalk.core.messages import board_key
 from shelftalk.core.policy import Policy
 from shelftalk.core.react import react

@@ -6,18 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shelftalk.core.brief import Promotion
-from shelftalk.core.facts import (
-    MAX_PRICE_POINTS,
+from shelftalk.core.facts import Facts, plain_kind
+from shelftalk.core.meaning import (
     FactRules,
-    Facts,
     next_change_ms,
     percent_off,
-    plain_kind,
     prior_price_minor,
     promotion,
     sale_is_over,
     showable,
 )
+from shelftalk.core.prices import MAX_PRICE_POINTS
 from shelftalk.events.types import InventoryEvent
 from shelftalk.sim.oracle import truth
 from tests.core.making import DAY, HOUR, NOW, delisted, folded, priced, stocked, upserted

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from shelftalk.core.brief import Angle, Promotion
-from shelftalk.core.facts import Facts, promotion
+from shelftalk.core.facts import Facts
+from shelftalk.core.meaning import promotion
 from shelftalk.core.messages import Ask, Seed
 from shelftalk.core.rules import ShelfRules
 from shelftalk.core.taste import Intent

@@ -8,7 +8,8 @@ from shelftalk.core.angles import angle_of, is_back
 from shelftalk.core.brief import Angle
 from shelftalk.core.card import Audience
 from shelftalk.core.effects import Drop, Step
-from shelftalk.core.facts import Facts, showable
+from shelftalk.core.facts import Facts
+from shelftalk.core.meaning import showable
 from shelftalk.core.messages import Ask, Mode
 from shelftalk.core.passing import gather, leave, nothing, pass_on
 from shelftalk.core.publish import brief_for

@@ -7,7 +7,8 @@ import msgspec
 from shelftalk.core.brief import Brief
 from shelftalk.core.card import Rung, Trigger
 from shelftalk.core.effects import Publish, Step, Write
-from shelftalk.core.facts import Facts, showable
+from shelftalk.core.facts import Facts
+from shelftalk.core.meaning import showable
 from shelftalk.core.messages import Bought
 from shelftalk.core.passing import as_ask, nothing, pass_on
 from shelftalk.core.phrasebook import phrase

@@ -3,7 +3,8 @@
 import re
 
 from shelftalk.core.brief import point_slots
-from shelftalk.core.facts import Facts, percent_off, prior_price_minor
+from shelftalk.core.facts import Facts
+from shelftalk.core.meaning import percent_off, prior_price_minor
 from shelftalk.core.money import format_money, format_percent_off, format_weekday
 
 SLOT = re.compile(r"\{([a-z_]+\d?)\}")

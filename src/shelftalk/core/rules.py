@@ -5,7 +5,7 @@ import zlib
 import msgspec
 
 from shelftalk.core.brief import Angle, Channel, Tone
-from shelftalk.core.facts import FactRules
+from shelftalk.core.meaning import FactRules
 from shelftalk.core.prompt import DEFAULT_VARIANT
 
 PHRASEBOOK = "phrasebook"

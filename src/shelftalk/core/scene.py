@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone
 from shelftalk.core.card import CardFacts
-from shelftalk.core.facts import Facts, percent_off, prior_price_minor, promotion
+from shelftalk.core.facts import Facts
+from shelftalk.core.meaning import percent_off, prior_price_minor, promotion
 from shelftalk.core.messages import Origin
 from shelftalk.core.render import fill, slot_values, slots_in
 from shelftalk.core.reword import Ingredients

@@ -18,7 +18,8 @@ from shelftalk.core.asks import on_ask, renewed
 from shelftalk.core.brief import Promotion
 from shelftalk.core.card import Audience
 from shelftalk.core.effects import Send, Step, Write
-from shelftalk.core.facts import Facts, fold, next_change_ms
+from shelftalk.core.facts import Facts, fold
+from shelftalk.core.meaning import next_change_ms
 from shelftalk.core.messages import CoVisited, Heat, Origin, board_key
 from shelftalk.core.neighbours import note_visit
 from shelftalk.core.passing import on_release

@@ -7,8 +7,8 @@ import msgspec
 from shelftalk.core.brief import Brief
 from shelftalk.core.card import Rung, Trigger
 from shelftalk.core.effects import Hold, Step, Write
-from shelftalk.core.facts import showable
 from shelftalk.core.guard import Outcome
+from shelftalk.core.meaning import showable
 from shelftalk.core.passing import as_ask, merge, pass_on
 from shelftalk.core.phrasebook import phrase
 from shelftalk.core.publish import brief_for, publish

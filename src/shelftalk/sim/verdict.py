@@ -4,7 +4,7 @@ import msgspec
 
 from shelftalk.core.brief import Promotion
 from shelftalk.core.card import Card, Status
-from shelftalk.core.facts import promotion
+from shelftalk.core.meaning import promotion
 from shelftalk.core.rules import ShelfRules
 from shelftalk.core.state import Shelf
 from shelftalk.events.codec import decode_behaviour
