@@ -4,8 +4,10 @@ from collections import Counter, deque
 from typing import Any
 
 import msgspec
+import pytest
 
 from shelftalk.bench.pipeline.course import Answers
+from shelftalk.bench.pipeline.holding import WITHIN, held, keeps
 from shelftalk.bench.pipeline.job import TABLES, In, Job
 from shelftalk.bench.pipeline.workload import Record, Shop
 from shelftalk.core.state import LiveCard
@@ -75,3 +77,24 @@ def test_cards_in_time_are_counted_by_card_and_late_ones_not() -> None:
     assert answers.first_ms == [100, 50]
     assert answers.in_time_per_s(1_000) == 1.5
     assert answers.late_share(1_000) == 0.25
+
+
+def paced(capacity_per_s: float, rate_per_s: float, seconds: float = 6.0) -> Answers:
+    """What a system of this capacity answers: at once, or in the order of its backlog."""
+    waits = [max(0.0, number / capacity_per_s - number / rate_per_s) for number in range(int(rate_per_s * seconds))]
+    return Answers(seconds, [[50 + round(1_000 * wait_s)] for wait_s in waits])
+
+
+def test_a_rate_is_held_while_cards_come_in_time_and_not_later_and_later() -> None:
+    assert keeps(paced(100, 90))
+    assert not keeps(paced(100, 110)), "in time for six seconds, and late after some ten"
+    assert not keeps(paced(100, 200))
+    assert not keeps(Answers(6.0, []))
+
+
+def test_what_is_held_is_found() -> None:
+    found = held(lambda rate: paced(300, rate), 50)
+    assert found.events_per_s <= 300 <= found.events_per_s * (1 + WITHIN)
+    assert found.cards_per_s == pytest.approx(found.events_per_s, rel=0.05)
+    assert found.best_per_s >= found.cards_per_s
+    assert held(lambda _: Answers(6.0, []), 50).events_per_s == 0
