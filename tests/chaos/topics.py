@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 _TIMEOUT_S = 10.0
 
@@ -67,10 +67,19 @@ class Topics:
         Raises:
             KafkaException: the broker does not answer.
         """
-        return {
-            number: self._watcher.get_watermark_offsets(TopicPartition(topic, number), timeout=timeout_s)[1]
-            for number in self._partitions
-        }
+        return {number: self._end(TopicPartition(topic, number), timeout_s) for number in self._partitions}
+
+    def _end(self, place: TopicPartition, timeout_s: float) -> int:
+        """What we know of leaders may be of before the broker was away; asking for it anew takes a moment."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                return int(self._watcher.get_watermark_offsets(place, timeout=timeout_s)[1])
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION or time.monotonic() > deadline:
+                    raise
+                self._watcher.list_topics(place.topic, timeout=timeout_s)
+                time.sleep(0.05)
 
     def committed(self, topic: str, timeout_s: float = _TIMEOUT_S) -> dict[int, int]:
         """What the group committed; 0 where it never did.

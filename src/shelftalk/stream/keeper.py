@@ -4,7 +4,6 @@ It knows no Kafka, no Faust, no ONNX and no wall clock; those come in through fo
 tests run the same keeper. Everything runs on one thread; only between calls can anything interleave.
 """
 
-import heapq
 from collections import Counter, deque
 from collections.abc import Sequence
 
@@ -38,6 +37,8 @@ from shelftalk.core.shelf import (
 from shelftalk.core.state import Board, Copybook, LiveCard, Shelf, ShelfState, Stage
 from shelftalk.events.types import InventoryEvent
 from shelftalk.stream.account import Entry, Then, Together
+from shelftalk.stream.alarms import Alarms
+from shelftalk.stream.backlog import Backlog
 from shelftalk.stream.ports import Desk, Outlet, Store
 
 #: Briefs whose wishes are counted at one time.
@@ -66,26 +67,6 @@ class Limits(msgspec.Struct, frozen=True):
     unsure_ms: int = 60_000
 
 
-class _Behind(msgspec.Struct):
-    """A product with live cards to refresh.
-
-    Attributes:
-        left: the cards to go in this pass, the next one last; settled when the pass starts.
-        account: of the inputs that this pass answers.
-        again: publish even what did not change.
-        started: whether inputs that come now need another pass.
-        following: the account of that pass, if there is to be one.
-        following_again: its `again`.
-    """
-
-    account: Together
-    again: bool
-    left: list[str] = msgspec.field(default_factory=list)
-    started: bool = False
-    following: Together | None = None
-    following_again: bool = False
-
-
 class Keeper:
     """Keeps the shelves of the partitions that this worker has."""
 
@@ -104,10 +85,8 @@ class Keeper:
         self._budget = Budget(rules.texts_per_event, rules.texts_per_s, rules.texts_at_once)
         self._unaffordable: list[Brief] = []
         self._writing: dict[str, tuple[str, int]] = {}  # by brief: the product, and since when
-        self._deadlines: list[tuple[int, str, str, int]] = []
-        self._wakes: list[tuple[int, str]] = []
-        self._wake_at: dict[str, int] = {}
-        self._behind: dict[str, _Behind] = {}
+        self._alarms = Alarms()
+        self._backlog = Backlog()
         self._taken_ms: dict[int, int] = {}  # by partition: asks from before may have been answered by another worker
         self._catching_up: set[int] = set()
         self._repeated: set[str] = set()  # products of these whose newest event came again
@@ -206,16 +185,12 @@ class Keeper:
         Returns:
             Whether more is left to do at once.
         """
-        while self._deadlines and self._deadlines[0][0] <= now_ms:
-            _, sku, key, revision = heapq.heappop(self._deadlines)
+        for sku, key, revision in self._alarms.overdue(now_ms):
             card = self._live.get(sku, {}).get(key)
             if card is not None and card.stage is Stage.AWAITING and card.asked_revision == revision:
                 self.counts["deadline_missed"] += 1
                 self._apply(sku, on_deadline(self._state(sku), card, now_ms, self.rules), [], now_ms)
-        while self._wakes and self._wakes[0][0] <= now_ms:
-            due_ms, sku = heapq.heappop(self._wakes)
-            if self._wake_at.get(sku) == due_ms:
-                del self._wake_at[sku]
+        for sku in self._alarms.awake(now_ms):
             if sku in self._partition:
                 self._mark_behind(sku, [], again=False)
                 self._wake_later(sku, now_ms)
@@ -225,17 +200,15 @@ class Keeper:
             self.counts["words_given_up"] += 1
         self._refresh_some(now_ms)
         self._sweep_some(now_ms)
-        return bool(self._behind)
+        return bool(self._backlog)
 
     def hurry(self, now_ms: int) -> None:
         """The worker is about to stop: whoever waits for the model is answered by the phrasebook now."""
-        self._deadlines = [(now_ms, sku, key, revision) for _, sku, key, revision in self._deadlines]
-        heapq.heapify(self._deadlines)
+        self._alarms.hurry(now_ms)
 
     def next_due_ms(self) -> int | None:
         """When `tick` has something to do next, by the clock alone."""
-        due = [heap[0][0] for heap in (self._deadlines, self._wakes) if heap]
-        return min(due, default=None)
+        return self._alarms.next_ms()
 
     # --- partitions --------------------------------------------------------------------------------------------------
 
@@ -289,14 +262,10 @@ class Keeper:
         for key in gone:
             del self._partition[key]
             self._live.pop(key, None)
-            self._behind.pop(key, None)
+            self._backlog.forget(key)
             self._repeated.discard(key)
             self._unsure.pop(key, None)
-            self._wake_at.pop(key, None)
-        self._deadlines = [due for due in self._deadlines if due[1] not in gone]
-        self._wakes = [due for due in self._wakes if due[1] not in gone]
-        heapq.heapify(self._deadlines)
-        heapq.heapify(self._wakes)
+        self._alarms.forget(gone)
         self._waiting = {key: entries for key, entries in self._waiting.items() if key[0] not in gone}
         stale = [brief_id for brief_id, (sku, _) in self._writing.items() if sku in gone]
         for brief_id in stale:
@@ -365,9 +334,7 @@ class Keeper:
         """A shopper waits: the ask's account stays open until the card goes out, and the deadline runs from the first wait."""
         key = (sku, card.audience.key)
         if key not in self._waiting:
-            heapq.heappush(
-                self._deadlines, (now_ms + self.limits.deadline_ms, sku, card.audience.key, card.asked_revision)
-            )
+            self._alarms.answer_by(now_ms + self.limits.deadline_ms, sku, card.audience.key, card.asked_revision)
         for entry in owed_by:
             entry.hold()
         self._waiting.setdefault(key, []).extend(owed_by)
@@ -461,28 +428,12 @@ class Keeper:
             if again:
                 self._repeated.add(sku)
             return
-        behind = self._behind.get(sku)
-        if behind is None:
-            self._behind[sku] = _Behind(Together(owed_by), again)
-            return
-        self.counts["refresh_coalesced"] += 1
-        if not behind.started:
-            behind.account.add(owed_by)
-            behind.again |= again
-            return
-        # The cards to go will be made from the newest facts anyway; those that are done need another pass. It comes after
-        # this one, so that a storm without end cannot keep the oldest cards waiting for ever.
-        behind.following = behind.following or Together()
-        behind.following.add(owed_by)
-        behind.following_again |= again
+        self.counts["refresh_coalesced"] += self._backlog.mark(sku, owed_by, again=again)
 
     def _refresh_some(self, now_ms: int) -> None:
         budget = self.limits.refreshes_per_turn
-        while self._behind and budget > 0:
-            sku = next(iter(self._behind))
-            behind = self._behind[sku] = self._behind.pop(sku)  # to the end of the line
-            if not behind.started:
-                behind.started, behind.left = True, list(self._live.get(sku, ()))
+        while self._backlog and budget > 0:
+            sku, behind = self._backlog.turn(lambda sku: self._live.get(sku, ()))
             for _ in range(min(budget, self.limits.refreshes_per_product, len(behind.left))):
                 key = behind.left.pop()
                 card = self._live.get(sku, {}).get(key)
@@ -493,13 +444,7 @@ class Keeper:
                 budget -= 1
             if not behind.left:
                 budget -= 1  # so that products without cards come to an end, too
-                self._pass_done(sku, behind)
-
-    def _pass_done(self, sku: str, behind: _Behind) -> None:
-        del self._behind[sku]
-        if behind.following is not None:
-            self._behind[sku] = _Behind(behind.following, behind.following_again)
-        behind.account.done()
+                self._backlog.passed(sku, behind)
 
     def _sweep_some(self, now_ms: int) -> None:
         """Look at a few products for cards that nobody shows any more, and for copy that is to be sent anew."""
@@ -520,9 +465,8 @@ class Keeper:
     def _wake_later(self, sku: str, now_ms: int) -> None:
         shelf = self._store.shelf(sku, self._partition[sku])
         due_ms = wake_at_ms(shelf.facts, now_ms, self.rules) if shelf is not None else None
-        if due_ms is not None and self._wake_at.get(sku) != due_ms:
-            self._wake_at[sku] = due_ms
-            heapq.heappush(self._wakes, (due_ms, sku))
+        if due_ms is not None:
+            self._alarms.wake(due_ms, sku)
 
     # --- what can be seen from outside -------------------------------------------------------------------------------
 
@@ -533,7 +477,7 @@ class Keeper:
             "live_cards": sum(map(len, self._live.values())),
             "waiting": len(self._waiting),
             "writing": len(self._writing),
-            "behind": len(self._behind),
+            "behind": len(self._backlog),
         }
 
 
