@@ -47,19 +47,24 @@ def without_strays(lines: Sequence[Skeleton], others: Sequence[Skeleton], langua
     return kept
 
 
-def main() -> None:
-    """Write the counts."""
+def tables() -> dict[str, dict[str, dict[str, int]]]:
+    """What ``fluency.json`` holds: for each language, what followed two tokens, and how often."""
     from shelftalk.train.mixture import LANGUAGES, gather  # noqa: PLC0415  it sorts its lines with this module
 
     skeletons = gather().skeletons
-    stored: dict[str, dict[str, dict[str, int]]] = {}
+    found: dict[str, dict[str, dict[str, int]]] = {}
     for language in LANGUAGES:
         grouped: defaultdict[str, dict[str, int]] = defaultdict(dict)
         for (first, second, third), times in sorted(counted(short_frames(skeletons, language), language).items()):
             grouped[f"{first} {second}"][third] = times
-        stored[language] = grouped
+        found[language] = grouped
+    return found
+
+
+def main() -> None:
+    """Write the counts."""
     path = Path(str(resources.files("shelftalk.core"))) / "fluency.json"
-    path.write_bytes(orjson.dumps(stored) + b"\n")
+    path.write_bytes(orjson.dumps(tables()) + b"\n")
 
 
 if __name__ == "__main__":
