@@ -2,9 +2,10 @@ from typing import Any, cast
 
 import numpy as np
 
+from shelftalk.engine.drafter import Drafter
 from shelftalk.engine.fact_lock import FactLock, LockState
 from shelftalk.engine.generator import Generator, prefill_groups
-from shelftalk.engine.job import Failure, Job, Tokens, Waiter
+from shelftalk.engine.job import Failure, Job, Outcome, Tokens, Waiter
 from shelftalk.engine.request import Priority, Request
 from shelftalk.engine.runner import Runner
 from shelftalk.engine.sampler import Ids, Values
@@ -119,6 +120,69 @@ def test_a_graph_that_ignores_its_masks_gets_no_text_out() -> None:
     outcome = generator.run(scheduler.reserve(scheduler.plan(), 0))[job]
     assert isinstance(outcome, Failure)
     assert "not allowed" in str(outcome.error)
+
+
+class Guesser:
+    """Knows what the fake runner writes, and may guess too far."""
+
+    def __init__(self, *guesses: int) -> None:
+        self.guesses = list(guesses)
+
+    def guess(self, _prompt: Any, _tokens: Any, most: int) -> list[int]:
+        return self.guesses[:most]
+
+
+def ahead(
+    guesses: list[int], answers: list[int], *, nan_at: int | None = None, most: int = 9
+) -> tuple[Outcome, LockState, list[int]]:
+    """One step of a lone row that has written one word: its outcome, the lock's state, and the tokens that were fed."""
+    fed: list[int] = []
+
+    def verify(tokens: list[int], _length: int, masks: Any) -> tuple[Values, Ids]:
+        fed.extend(tokens)
+        values = np.zeros((len(masks), 1), np.float32)
+        if nan_at is not None:
+            values[nan_at] = np.nan
+        return values, np.array([[token] for token in answers[: len(masks)]], np.int64)
+
+    runner = FakeRunner()
+    runner.verify = verify  # type: ignore[attr-defined]
+    generator = Generator(cast("Runner", runner), FactLock(VOCABULARY), VOCABULARY, cast("Drafter", Guesser(*guesses)))
+    scheduler = Scheduler(rows=1, queue_limit=1)
+    job = make_job("k", 0, new_tokens=most)
+    scheduler.add(job, Waiter(0, Priority.SHOPPER, None, 0.0))
+    scheduler.commit(generator.run(scheduler.reserve(scheduler.plan(), 0)))
+    return generator.run(scheduler.reserve(scheduler.plan(), 0))[job], job.lock, fed
+
+
+A, B, FIVE = WORD, VOCABULARY.pieces.index(b"b"), VOCABULARY.pieces.index(b"5")
+
+
+def test_guesses_count_as_far_as_they_come_true() -> None:
+    assert ahead([A, A, B], [A, A, A, A])[0] == Tokens((A, A, A), stop=False)
+    assert ahead([A, A, B], [A, A, B, A])[0] == Tokens((A, A, B, A), stop=False)
+    assert ahead([B], [A, A])[0] == Tokens((A,), stop=False)
+
+
+def test_nothing_is_written_after_an_end_that_was_guessed() -> None:
+    assert ahead([A, 0, A], [A, 0, A, A])[0] == Tokens((A, 0), stop=True)
+
+
+def test_what_the_lock_forbids_is_not_even_fed() -> None:
+    outcome, _, fed = ahead([A, FIVE, A], [A, A, A, A])
+    assert fed == [A, A]
+    assert outcome == Tokens((A, A), stop=False)
+
+
+def test_no_more_is_guessed_than_the_text_may_have() -> None:
+    _, _, fed = ahead([A, A, A], [A, A, A, A], most=3)
+    assert fed == [A, A]
+
+
+def test_a_nan_behind_a_true_guess_waits_for_the_next_step() -> None:
+    assert ahead([A, A], [A, A, A], nan_at=1)[0] == Tokens((A,), stop=False)
+    assert isinstance(ahead([A, A], [A, A, A], nan_at=0)[0], Failure)
+    assert ahead([B, A], [A, A, A], nan_at=1)[0] == Tokens((A,), stop=False)
 
 
 def test_what_the_last_token_left_unfinished_is_taken_off() -> None:
