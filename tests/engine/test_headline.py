@@ -15,8 +15,10 @@ from shelftalk.errors import (
     BadInputError,
     CancelledRequestError,
     DeadlineExceededError,
+    FatalError,
     ModelFolderError,
     QueueFullError,
+    StepFailedError,
 )
 from shelftalk.modelling.headline import build_headline
 from shelftalk.modelling.tiny import build_tiny
@@ -106,6 +108,27 @@ def test_what_cannot_be_served_is_told(folder: Path) -> None:
     assert not engine.alive
     with pytest.raises(CancelledRequestError):
         engine.submit(asked())
+
+
+def test_a_thread_that_dies_leaves_nobody_waiting(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise MemoryError
+
+    with HeadlineEngine(folder) as engine:
+        monkeypatch.setattr(engine, "_completion", broken)
+        futures = []
+        for seed in range(3):
+            try:
+                futures.append(engine.submit(asked(seed=seed)))
+            except FatalError:  # it had died already
+                break
+        for future in futures:
+            with pytest.raises(StepFailedError):
+                future.result(timeout=30)
+        engine._thread.join(30)
+        assert not engine.alive
+        with pytest.raises(FatalError):
+            engine.submit(asked())
 
 
 def test_a_deadline_that_has_come_is_no_text(folder: Path) -> None:

@@ -40,3 +40,9 @@ def test_chat_writes_as_many_as_asked_for(tmp_path: Path) -> None:
     said = runner.invoke(app, ["chat", "kettle", "holds heat", "900 ml", "--folder", str(folder), "--count", "2"])
     assert said.exit_code == 0, said.output
     assert said.stdout.count(" tokens, ") == 2
+
+
+def test_chat_about_nothing_is_refused(tmp_path: Path) -> None:
+    said = runner.invoke(app, ["chat", " ", "--folder", str(tmp_path)])
+    assert said.exit_code == 2
+    assert "empty brief" in said.output

@@ -137,6 +137,8 @@ def chat(
     """Write texts for one brief, slots unfilled."""
     from shelftalk.engine import Engine, Priority, Request  # noqa: PLC0415  --help must not wait for it
 
+    if not kind.strip():
+        raise typer.BadParameter("an empty brief: name the product", param_hint="kind")
     with _shown() as progress:
         folder = folder or ensure_default_model(progress)
     brief = Brief(

@@ -1,17 +1,13 @@
 """The engine: a thread that owns the model, and the door through which requests come in."""
 
 import itertools
-import threading
 import time
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
-
-import structlog
 
 from shelftalk.engine import sampler
+from shelftalk.engine.door import ThreadWithDoor, fail
 from shelftalk.engine.drafter import Drafter
 from shelftalk.engine.fact_lock import FactLock
 from shelftalk.engine.generator import Generator
@@ -26,14 +22,9 @@ from shelftalk.engine.session import Device, open_session
 from shelftalk.engine.stats import EngineStats
 from shelftalk.errors import (
     BadInputError,
-    CancelledRequestError,
     DeadlineExceededError,
-    FatalError,
     PromptTooLongError,
-    StepFailedError,
 )
-
-_log = structlog.get_logger(__name__)
 
 _MS = 1000.0
 
@@ -41,7 +32,7 @@ _MS = 1000.0
 _HUGE_PAGES_PAY_BYTES = 16 << 20
 
 
-class Engine:
+class Engine(ThreadWithDoor):
     """Writes short texts for many callers at once.
 
     One daemon thread runs the model. Every public method may be called from any thread, and none of them waits for
@@ -89,6 +80,7 @@ class Engine:
             ModelFolderError: the folder is corrupt, mismatched or unsupported, or its graph does not run.
             GpuUnavailableError: CUDA was asked for and can't be used.
         """
+        super().__init__("shelftalk-engine")
         model = open_model_folder(folder)
         session = open_session(
             model.graph, device, threads=threads, gpu_mem_limit_bytes=gpu_mem_limit_bytes, cuda_graphs=cuda_graphs
@@ -113,24 +105,7 @@ class Engine:
         self._futures: dict[int, Future[Completion]] = {}
         self._step_ms = 0.0
         self._steps = 0
-        self._stopped: BaseException | None = None
-        # Guards everything above that changes; the model runs outside it.
-        self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._main, name="shelftalk-engine", daemon=True)
         self._thread.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    @property
-    def alive(self) -> bool:
-        """Whether requests are taken."""
-        return self._stopped is None
 
     def submit(self, request: Request) -> "Future[Completion]":
         """Ask for a text. Cancel it by the future's ``cancel()``.
@@ -198,23 +173,6 @@ class Engine:
                 confirmed=self._generator.confirmed,
             )
 
-    def close(self, timeout_s: float = 10.0) -> bool:
-        """Stop: whatever is pending fails with `CancelledRequestError`.
-
-        Args:
-            timeout_s: how long to wait for the step that is running.
-
-        Returns:
-            Whether the thread has ended.
-        """
-        with self._changed:
-            if self._stopped is None:
-                self._stopped = CancelledRequestError("the engine is closed")
-            self._changed.notify()
-        if threading.current_thread() is not self._thread:
-            self._thread.join(timeout_s)
-        return not self._thread.is_alive()
-
     def _encode(self, prompt: str) -> list[int]:
         if not prompt.strip():
             raise BadInputError("empty_prompt", "there is nothing to write about")
@@ -226,35 +184,18 @@ class Engine:
             raise BadInputError("empty_prompt", "the tokenizer makes nothing of it")
         return ids
 
-    def _refuse_if_stopped(self) -> None:
-        if isinstance(self._stopped, CancelledRequestError):
-            raise CancelledRequestError(str(self._stopped))
-        if self._stopped is not None:
-            raise FatalError(f"the engine's thread died: {self._stopped!r}") from self._stopped
-
     def _on_done(self, key: str, number: int, future: "Future[Completion]") -> None:
         if future.cancelled():
             with self._changed:
                 self._futures.pop(number, None)
                 self._scheduler.cancel(key, number)
 
-    def _main(self) -> None:
-        """The thread: turns, until it is told to stop or something other than a forward pass fails."""
-        try:
-            while self._turn():
-                pass
-            error: Exception = CancelledRequestError("the engine was closed before the text was ready")
-        except BaseException as death:  # noqa: BLE001 whatever it is, nobody may be left waiting
-            _log.critical("the engine's thread died", error=repr(death), exc_info=death)
-            error = StepFailedError(f"the engine's thread died: {death!r}")
-            error.__cause__ = death
-            with self._changed:
-                self._stopped = death
+    def _abandon(self, error: Exception) -> None:
         with self._changed:
             pending = list(self._futures.values())
             self._futures.clear()
         for future in pending:
-            _fail(future, error)
+            fail(future, error)
         with self._changed:
             self._scheduler.fail_all(error)
 
@@ -297,7 +238,7 @@ class Engine:
         if future is None:  # its caller has just cancelled it
             return
         if isinstance(result, Exception):
-            _fail(future, result)
+            fail(future, result)
         elif future.set_running_or_notify_cancel():
             future.set_result(result)
 
@@ -313,9 +254,3 @@ class Engine:
             total_ms=(now - waiter.submitted_s) * _MS,
             model_id=self.model_id,
         )
-
-
-def _fail(future: "Future[Completion]", error: Exception) -> None:
-    # A future that its caller has just cancelled stays cancelled.
-    if future.set_running_or_notify_cancel():
-        future.set_exception(error)

@@ -4,19 +4,18 @@ A VAE's or a GAN's decoder writes a short headline at once, so there is nothing 
 ``rows`` requests, and runs the graph. Requests, completions, errors and the fact lock are the engine's.
 """
 
-import threading
 import time
 from collections import Counter, deque
 from concurrent.futures import Future
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import structlog
 
+from shelftalk.engine.door import ThreadWithDoor, fail
 from shelftalk.engine.fact_lock import BANNED, FactLock, LockState
 from shelftalk.engine.model_folder import check_manifest, read_head_ids, read_tokenizer
 from shelftalk.engine.request import Completion, Request
@@ -25,7 +24,6 @@ from shelftalk.engine.stats import EngineStats
 from shelftalk.engine.vocabulary import read_vocabulary
 from shelftalk.errors import (
     BadInputError,
-    CancelledRequestError,
     DeadlineExceededError,
     ModelFolderError,
     QueueFullError,
@@ -66,7 +64,7 @@ def is_headline_folder(folder: Path) -> bool:
     return (folder / _DESCRIPTION).is_file()
 
 
-class HeadlineEngine:
+class HeadlineEngine(ThreadWithDoor):
     """Writes headlines for many callers; every public method may be called from any thread.
 
     Attributes:
@@ -90,6 +88,7 @@ class HeadlineEngine:
             ModelFolderError: the folder is corrupt or incomplete, or its graph does not run.
             GpuUnavailableError: CUDA was asked for and can't be used.
         """
+        super().__init__("shelftalk-headlines")
         try:
             described = msgspec.json.decode((folder / _DESCRIPTION).read_bytes(), type=_Description)
         except (OSError, msgspec.DecodeError) as error:
@@ -106,26 +105,11 @@ class HeadlineEngine:
         self._described, self._rows, self._limit = described, rows, queue_limit
         self._masks: dict[tuple[str, ...], npt.NDArray[np.float32]] = {}
         self._queue: deque[_Waiting] = deque()
+        self._taken: list[_Waiting] = []
         self._counts: Counter[str] = Counter()
         self._batches: Counter[int] = Counter()
         self._step_ms = 0.0
-        self._open = True
-        self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._main, name="shelftalk-headlines", daemon=True)
         self._thread.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    @property
-    def alive(self) -> bool:
-        """Whether requests are taken."""
-        return self._open
 
     def submit(self, request: Request) -> "Future[Completion]":
         """Ask for a headline; as `Engine.submit`.
@@ -134,14 +118,14 @@ class HeadlineEngine:
             QueueFullError: too many wait.
             BadInputError: the prompt is empty.
             CancelledRequestError: the engine is closed.
+            FatalError: its thread died.
         """
         prompt = self._tokenizer.encode(request.prompt, add_special_tokens=False).ids
         if not prompt:
             raise BadInputError("empty_prompt", "the prompt has no token")
         future: Future[Completion] = Future()
         with self._changed:
-            if not self._open:
-                raise CancelledRequestError("the engine is closed")
+            self._refuse_if_stopped()
             if len(self._queue) >= self._limit:
                 raise QueueFullError(f"{self._limit} headlines wait already")
             self._counts["submitted"] += 1
@@ -170,27 +154,26 @@ class HeadlineEngine:
                 step_ms=self._step_ms,
             )
 
-    def close(self) -> None:
-        """Stop; what waits fails with `CancelledRequestError`."""
+    def _turn(self) -> bool:
         with self._changed:
-            self._open = False
-            self._changed.notify()
-        self._thread.join()
-        while self._queue:
-            waiting = self._queue.popleft()
-            if waiting.future.set_running_or_notify_cancel():
-                waiting.future.set_exception(CancelledRequestError("the engine was closed"))
+            self._changed.wait_for(lambda: self._queue or not self.alive)
+            if not self.alive:
+                return False
+            batch = [self._queue.popleft() for _ in range(min(self._rows, len(self._queue)))]
+        self._taken = [waiting for waiting in batch if self._still_wanted(waiting)]
+        if self._taken:
+            self._run(self._taken)
+        return True
 
-    def _main(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._queue or not self._open)
-                if not self._open:
-                    return
-                batch = [self._queue.popleft() for _ in range(min(self._rows, len(self._queue)))]
-            batch = [waiting for waiting in batch if self._still_wanted(waiting)]
-            if batch:
-                self._run(batch)
+    def _abandon(self, error: Exception) -> None:
+        with self._changed:
+            pending = list(self._queue)
+            self._queue.clear()
+        for waiting in pending:
+            fail(waiting.future, error)
+        for waiting in self._taken:
+            if not waiting.future.done():  # the thread died on the way
+                waiting.future.set_exception(error)
 
     def _still_wanted(self, waiting: _Waiting) -> bool:
         if not waiting.future.set_running_or_notify_cancel():
