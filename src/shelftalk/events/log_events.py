@@ -10,13 +10,15 @@ Such a log names no products and knows no stock. So:
 
 import gzip
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import IO, Any
 
 import msgspec
 
+from shelftalk.errors import ConfigError
 from shelftalk.events.rees46_names import spell_brand
 from shelftalk.events.types import (
     Behaviour,
@@ -89,6 +91,32 @@ def open_text(path: Path) -> IO[str]:
     if path.suffix == ".gz":
         return gzip.open(path, "rt", encoding="utf-8-sig", errors="replace", newline="")
     return path.open(encoding="utf-8-sig", errors="replace", newline="")
+
+
+@contextmanager
+def reading(path: Path, tally: Tally) -> Iterator[IO[str]]:
+    """A log, open. One that is cut off is read as far as it goes.
+
+    Raises:
+        ConfigError: it cannot be read at all.
+    """
+    try:
+        with open_text(path) as file:
+            yield file
+    except (OSError, EOFError) as error:  # EOFError: a .gz that was cut off
+        if tally.rows == 0:
+            raise ConfigError(f"{path}: {error}") from error
+        tally.broken["file cut off"] += 1
+
+
+def counted(rows: Iterable[Row | str], tally: Tally) -> Iterator[Row]:
+    """The good rows; of the others, why they are broken is counted."""
+    for row in rows:
+        if isinstance(row, str):
+            tally.broken[row] += 1
+        else:
+            tally.rows += 1
+            yield row
 
 
 def is_id(text: str) -> bool:

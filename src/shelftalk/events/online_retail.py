@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from string import capwords
+from typing import IO
 
 from shelftalk.errors import ConfigError
-from shelftalk.events.log_events import Facts, LogEvents, Row, Tally, cents, is_id, open_text
+from shelftalk.events.log_events import Facts, LogEvents, Row, Tally, cents, counted, is_id, reading
 from shelftalk.events.types import Behaviour, CartAdded, Inventory, OrderCompleted, OrderItem
 
 COLUMNS = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID")
@@ -77,26 +78,19 @@ def read_invoices(path: Path, tally: Tally) -> Iterator[list[Row]]:
 
 def _read(path: Path, tally: Tally) -> Iterator[Row]:
     try:
-        with open_text(path) as file:
-            reader = csv.DictReader(line.replace("\0", "") for line in file)
-            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-            if missing:
-                raise ConfigError(
-                    f"{path}: no Online Retail log: column {', '.join(missing)} is missing from its first line"
-                )
-            for number, cells in enumerate(reader, start=1):
-                row = _row(number, cells)
-                if isinstance(row, str):
-                    tally.broken[row] += 1
-                else:
-                    tally.rows += 1
-                    yield row
-    except (OSError, EOFError) as error:  # EOFError: a .gz that was cut off
-        if tally.rows == 0:
-            raise ConfigError(f"{path}: {error}") from error
-        tally.broken["file cut off"] += 1
+        with reading(path, tally) as file:
+            yield from counted(_rows(file, path), tally)
     except csv.Error:
         tally.broken["not CSV"] += 1
+
+
+def _rows(file: IO[str], path: Path) -> Iterator[Row | str]:
+    reader = csv.DictReader(line.replace("\0", "") for line in file)
+    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+    if missing:
+        raise ConfigError(f"{path}: no Online Retail log: column {', '.join(missing)} is missing from its first line")
+    for number, cells in enumerate(reader, start=1):
+        yield _row(number, cells)
 
 
 def _row(number: int, cells: dict[str, str | None]) -> Row | str:

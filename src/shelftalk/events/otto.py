@@ -6,12 +6,12 @@ always the same one; there are as many articles as in the log, and their names r
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 
 from shelftalk.errors import ConfigError
-from shelftalk.events.log_events import Row, Tally, open_text
+from shelftalk.events.log_events import Row, Tally, counted, reading
 
 TYPES = {"clicks": "view", "carts": "cart", "orders": "purchase"}
 
@@ -25,28 +25,22 @@ def read_rows(path: Path, tally: Tally, price_minor: PriceMinor) -> Iterator[Row
     Raises:
         ConfigError: the file cannot be read, or its first line is no session.
     """
+    with reading(path, tally) as file:
+        yield from counted(_rows(file, path, price_minor), tally)
+
+
+def _rows(file: IO[str], path: Path, price_minor: PriceMinor) -> Iterator[Row | str]:
     number = 0
-    try:
-        with open_text(path) as file:
-            for line in file:
-                session, events = _session(line)
-                if session is None:
-                    if number == 0:
-                        raise ConfigError(f"{path}: no OTTO log: its first line is no session with events")
-                    tally.broken["session"] += 1
-                    continue
-                for event in events:
-                    number += 1
-                    row = _row(number, session, event, price_minor)
-                    if isinstance(row, str):
-                        tally.broken[row] += 1
-                    else:
-                        tally.rows += 1
-                        yield row
-    except (OSError, EOFError) as error:  # EOFError: a .gz that was cut off
-        if tally.rows == 0:
-            raise ConfigError(f"{path}: {error}") from error
-        tally.broken["file cut off"] += 1
+    for line in file:
+        session, events = _session(line)
+        if session is None:
+            if number == 0:
+                raise ConfigError(f"{path}: no OTTO log: its first line is no session with events")
+            yield "session"
+            continue
+        for event in events:
+            number += 1
+            yield _row(number, session, event, price_minor)
 
 
 def _session(line: str) -> tuple[str | None, list[Any]]:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from shelftalk.errors import ConfigError
-from shelftalk.events.log_events import Describe, Facts, LogEvents, Row, Tally, cents, is_id, open_text
+from shelftalk.events.log_events import Describe, Facts, LogEvents, Row, Tally, cents, counted, is_id, reading
 from shelftalk.events.rees46_names import kind_of, name_of, spell_brand
 
 COLUMNS = (
@@ -51,16 +51,10 @@ def read_rows(path: Path, tally: Tally) -> Iterator[Row]:
     Raises:
         ConfigError: the file cannot be read, or its header is not this format's.
     """
-    try:
-        with open_text(path) as file:
-            # NUL bytes, which some exports carry, would end the csv module's patience.
-            reader = csv.reader(line.replace("\0", "") for line in file)
-            index = _header(path, next(reader, []))
-            yield from _rows(reader, index, tally)
-    except (OSError, EOFError) as error:  # EOFError: a .gz that was cut off
-        if tally.rows == 0:
-            raise ConfigError(f"{path}: {error}") from error
-        tally.broken["file cut off"] += 1
+    with reading(path, tally) as file:
+        # NUL bytes, which some exports carry, would end the csv module's patience.
+        reader = csv.reader(line.replace("\0", "") for line in file)
+        yield from counted(_rows(reader, _header(path, next(reader, []))), tally)
 
 
 def _header(path: Path, header: list[str]) -> dict[str, int]:
@@ -71,7 +65,7 @@ def _header(path: Path, header: list[str]) -> dict[str, int]:
     return index
 
 
-def _rows(reader: "Iterator[list[str]]", index: dict[str, int], tally: Tally) -> Iterator[Row]:
+def _rows(reader: "Iterator[list[str]]", index: dict[str, int]) -> Iterator[Row | str]:
     number = 0
     while True:
         number += 1
@@ -80,16 +74,10 @@ def _rows(reader: "Iterator[list[str]]", index: dict[str, int], tally: Tally) ->
         except StopIteration:
             return
         except csv.Error:
-            tally.broken["not CSV"] += 1
+            yield "not CSV"
             continue
-        if not cells:
-            continue
-        row = _row(number, {name: cells[at].strip() if at < len(cells) else "" for name, at in index.items()})
-        if isinstance(row, str):
-            tally.broken[row] += 1
-        else:
-            tally.rows += 1
-            yield row
+        if cells:
+            yield _row(number, {name: cells[at].strip() if at < len(cells) else "" for name, at in index.items()})
 
 
 def _row(number: int, cells: dict[str, str]) -> Row | str:
