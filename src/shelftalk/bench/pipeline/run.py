@@ -106,7 +106,7 @@ def with_models(bootstrap: str, folder: Path, arguments: argparse.Namespace) -> 
         by_naive, by_us = against_naive(
             bootstrap, folder, model, name=name, products=arguments.products, seconds=arguments.model_seconds
         )
-        ratio = by_us.cards_per_s / by_naive.best_per_s
+        ratio = by_us.best_per_s / max(by_naive.best_per_s, 1e-3)
         found |= {"vs_naive": ratio, "vs_naive_model": name} if not found else {f"vs_naive_{name}": ratio}
     return found
 
