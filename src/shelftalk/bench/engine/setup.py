@@ -8,8 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from shelftalk import engine
 from shelftalk.bench.engine.export import GGUF_KINDS, write_gguf, write_hugging_face
 from shelftalk.bench.engine.workload import write_workload
+from shelftalk.core import prompt
 from shelftalk.modelling.adapter import without_pruning
 from shelftalk.modelling.build import MAX_POSITIONS, build, load_reference
 from shelftalk.modelling.fetch import cache_dir
@@ -57,7 +59,7 @@ def set_up(model: Path, python: Path, threads: int, say: Callable[[str], None]) 
     home.mkdir(parents=True, exist_ok=True)
     entries = [Entry(f"shelftalk {manifest.variant}", "ours", model)]
     failures: dict[str, str] = {}
-    workload = home / f"workload-{manifest.model_id}.json"
+    workload = home / f"workload-{manifest.model_id}-{_code_key()}.json"
     if not workload.exists():
         say("writing every text once, for its length")
         write_workload(model, workload, threads)
@@ -97,6 +99,12 @@ def _whole_head(model: Path, manifest: Manifest, home: Path, say: Callable[[str]
     unpruned = home / "unpruned-adapter"
     without_pruning(models_dir() / manifest.adapter["name"], unpruned)
     return build(None, home / "whole-head", (manifest.variant,), unpruned)
+
+
+def _code_key() -> str:
+    """12 hex digits of what decides a text beside the model: once a changed rule of the fact lock left old lengths behind."""
+    sources = sorted([*Path(engine.__file__).parent.glob("*.py"), Path(prompt.__file__)])
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
 
 
 def _weights_key(manifest: Manifest) -> str:
