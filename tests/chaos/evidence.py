@@ -58,9 +58,18 @@ def good(records: Iterable[Record]) -> list[tuple[Record, Fields]]:
 
 
 def newest(records: Iterable[Record]) -> dict[str, Any]:
-    """A table as a new worker would find it."""
+    """A table as a new worker would find it.
+
+    What comes after a record of a later epoch in its partition was on the wire when its worker was cut off or frozen: it counts
+    for nothing, as every worker takes it.
+    """
     found: dict[str, Any] = {}
+    latest: dict[int, int] = {}
     for record in records:
+        epoch = int(record.headers.get("epoch", b"0"))
+        if epoch < latest.get(record.partition, 0):
+            continue
+        latest[record.partition] = epoch
         if record.value is None:
             found.pop(record.key or "", None)
         else:
