@@ -112,6 +112,7 @@ def test_good_grammar_passes(about: Brief, text: str) -> None:
         (SOCKS, "The running socks in your basket is {price}."),
         (SOCKS, "Another running socks, {price}."),
         (SOCKS, "{name} folds flat."),
+        (SOCKS, "Ask what {name} is like: folded corners."),
         (SOCKS, "{name}. It has a hanging loop."),
         (COMPOST, "It fits your search: a peat-free compost."),
         (WITH_PAN, "You viewed rolling pin. {name}, hanging loop."),

@@ -154,7 +154,7 @@ _POINT_PLACES: dict[str, tuple[tuple[re.Pattern[str], frozenset[str]], ...]] = {
 }  # fmt: skip
 
 _SUBJECT = (
-    r"(?:^|[.:;!?,] |\b(?:if|when|while|that|because|since) )"
+    r"(?:^|[.:;!?,] |\b(?:if|when|while|that|what|because|since) )"
     r"(?:(?P<det>an?|the|this|that|these|those|your|another|one|each|every) )?(?:\{[pw]\d\} )?"
     r"\{(?P<slot>name|kind|noun|anchor)\}"
     r"(?: (?:in|on) (?:your|the) (?:cart|basket|shelf|page)"
