@@ -1,9 +1,10 @@
 import pytest
 from hypothesis import settings
 
+from shelftalk.engine.fact_lock import LockState
 from shelftalk.engine.invariants import check_invariants
 from shelftalk.engine.job import Failure, Job, Tokens, Waiter
-from shelftalk.engine.request import Priority
+from shelftalk.engine.request import Priority, Request
 from shelftalk.engine.scheduler import Scheduler, Turn
 from shelftalk.errors import CancelledRequestError, QueueFullError, StepFailedError
 from tests.engine.machine import SchedulerMachine, make_job
@@ -203,3 +204,12 @@ def test_closing_counts_as_cancelling_and_dying_as_failing() -> None:
     busy.fail_all(StepFailedError("died"))
     assert busy.tally.failed == 1
     check_invariants(busy)
+
+
+def test_an_evicted_job_may_write_again_the_slot_that_it_had_written() -> None:
+    """Seen: a slot is written once, the lock forgot it, and the second run wrote another text."""
+    request = Request("k", "", ("price", "name"), 9, Priority.WARM_UP, None)
+    job = Job(request, (1, 2), 0, LockState(("price",), started=True), tokens=[5])
+    job.restart()
+    assert job.lock == LockState(("name", "price"))
+    assert job.tokens == []

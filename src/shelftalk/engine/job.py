@@ -84,7 +84,8 @@ class Job:
         """Forget what was written: the seed makes the second run write the same."""
         self.row = None
         self.started_s = None
-        self.lock = LockState(self.lock.slots)
+        # The request's slots, not the lock's: a slot that was written already is no longer among those.
+        self.lock = LockState(tuple(sorted(set(self.request.slots))))
         self.tokens.clear()
 
 
