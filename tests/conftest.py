@@ -1,5 +1,6 @@
 """Fixtures that several packages' tests use."""
 
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from tests.kafka.broker import KafkaBroker, KafkaUnavailableError
 # Nothing is timed here: a test that is slow on a busy machine is not wrong.
 settings.register_profile("shelftalk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shelftalk")
+
+# A shell that runs this in the background ignores Ctrl-C, and so would every process that a test starts to interrupt it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from shelftalk.engine import Engine
+from shelftalk.errors import ModelFolderError
 from shelftalk.modelling.build import SMALL_MODEL, build
 from shelftalk.modelling.fetch import cache_dir
 from shelftalk.modelling.variants import VARIANTS
@@ -45,4 +46,9 @@ def test_a_text_alone_is_the_text_in_any_batch(variant: str, tmp_path: Path) -> 
 @pytest.mark.skipif(not built_models(), reason="no bigger model is built: run `shelftalk model build`")
 @pytest.mark.parametrize("folder", built_models(), ids=lambda path: "/".join(path.parts[-2:]))
 def test_so_it_is_with_the_bigger_ones(folder: Path) -> None:
-    alone_is_as_in_any_batch(folder)
+    try:
+        alone_is_as_in_any_batch(folder)
+    except ModelFolderError as error:
+        if "an older shelftalk" not in str(error):
+            raise
+        pytest.skip(str(error))  # whoever wants that model next builds it anew
