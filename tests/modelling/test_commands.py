@@ -5,7 +5,9 @@ import pytest
 from typer.testing import CliRunner
 
 from shelftalk.commands.model import app
+from shelftalk.modelling.build import SMALL_MODEL, build
 from shelftalk.modelling.tiny import build_tiny, tiny_config, tiny_weights
+from shelftalk.resources import models_dir
 from tests.modelling.made import write_hugging_face
 
 runner = CliRunner()
@@ -40,6 +42,15 @@ def test_chat_writes_as_many_as_asked_for(tmp_path: Path) -> None:
     said = runner.invoke(app, ["chat", "kettle", "holds heat", "900 ml", "--folder", str(folder), "--count", "2"])
     assert said.exit_code == 0, said.output
     assert said.stdout.count(" tokens, ") == 2
+
+
+def test_chat_asks_the_small_model_as_the_worker_does(tmp_path: Path) -> None:
+    folder = build(models_dir() / SMALL_MODEL, tmp_path)
+    points = ["gooseneck spout", "holds its heat"]
+    said = runner.invoke(app, ["chat", "pour-over kettle", *points, "--folder", str(folder), "--count", "4"])
+    assert said.exit_code == 0, said.output
+    assert any(word in said.stdout for word in ("kettle", *points)), "its own slots for words were offered"
+    assert "{w1}" not in said.stdout, "and are filled in"
 
 
 def test_chat_about_nothing_is_refused(tmp_path: Path) -> None:

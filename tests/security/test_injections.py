@@ -18,18 +18,19 @@ from typing import Any
 import msgspec
 import pytest
 
+from shelftalk.asking import request_for
 from shelftalk.core.brief import Brief
 from shelftalk.core.card import Card, Rung
 from shelftalk.core.effects import Write
 from shelftalk.core.labels import MAX_NAME, clean_label
 from shelftalk.core.messages import Seed
 from shelftalk.core.policy import Policy
-from shelftalk.core.prompt import MAX_NEW_TOKENS, prompt_for, slots_of, temperature_of, text_of
+from shelftalk.core.prompt import prompt_for, text_of
 from shelftalk.core.react import react
 from shelftalk.core.rules import ShelfRules
 from shelftalk.core.wording import clean_points
 from shelftalk.core.words import Words
-from shelftalk.engine import Completion, Engine, Priority, Request, open_writer
+from shelftalk.engine import Completion, Engine, open_writer
 from shelftalk.engine.headline import HeadlineEngine
 from shelftalk.events.types import ProductsSearched
 from shelftalk.modelling.build import ensure_small_model
@@ -150,18 +151,8 @@ def writer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine | Headli
 def asked(writer: Engine | HeadlineEngine, write: Write) -> "Future[Completion]":
     """As the desk asks. Foreign text that is left out leaves equal prompts, and those share a generation."""
     prompt = prompt_for(write.brief)
-    return writer.submit(
-        Request(
-            key=f"{prompt}/{write.attempt}",
-            prompt=prompt,
-            slots=slots_of(write.brief),
-            max_new_tokens=MAX_NEW_TOKENS[write.brief.channel],
-            priority=Priority.SHOPPER,
-            deadline_s=None,
-            seed=int(write.brief.brief_id, 16) % 2**31 + write.attempt,
-            temperature=temperature_of(write.brief.variant),
-        )
-    )
+    seed = int(write.brief.brief_id, 16) % 2**31 + write.attempt
+    return writer.submit(request_for(write.brief, f"{prompt}/{write.attempt}", seed=seed))
 
 
 @pytest.mark.parametrize("locale", LOCALES)

@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone, slots_for
+from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone
 from shelftalk.core.prompt import DEFAULT_VARIANT as DEFAULT_PROMPT
-from shelftalk.core.prompt import MAX_NEW_TOKENS, prompt_for
+from shelftalk.core.prompt import text_of
 from shelftalk.modelling.build import build as build_model
 from shelftalk.modelling.build import ensure_default_model, load_reference
 from shelftalk.modelling.check import check as check_model
@@ -87,25 +87,17 @@ def bench(
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
 ) -> None:
     """Time the engine with this model; the last line is JSON."""
-    from shelftalk.engine import Engine, Priority, Request  # noqa: PLC0415  --help must not wait for it
+    from shelftalk.asking import request_for  # noqa: PLC0415  --help must not wait for the engine
+    from shelftalk.engine import Engine  # noqa: PLC0415
 
     with _shown() as progress:
         folder = folder or ensure_default_model(progress)
-    briefs = [_bench_brief(*settings) for settings in _BENCH_BRIEFS]
+    briefs = [_bench_brief(*settings, variant=_prompt_of(folder)) for settings in _BENCH_BRIEFS]
     figures: dict[str, dict[str, float]] = {}
     for count in (int(part) for part in rows.split(",")):
         with Engine(folder, rows=count, queue_limit=requests + 1, threads=threads) as engine:
             asked = [
-                Request(
-                    key=f"{count}:{number}",
-                    prompt=prompt_for(brief),
-                    slots=slots_for(brief),
-                    max_new_tokens=MAX_NEW_TOKENS[brief.channel],
-                    priority=Priority.SHOPPER,
-                    deadline_s=None,
-                    seed=number,
-                    temperature=0.7,
-                )
+                request_for(brief, f"{count}:{number}", seed=number, temperature=0.7)
                 for number, brief in ((number, briefs[number % len(briefs)]) for number in range(requests))
             ]
             engine.submit(asked[0]).result()  # the first run allocates
@@ -135,7 +127,8 @@ def chat(
     temperature: Annotated[float, typer.Option(min=0, help="0 is greedy.")] = 0.7,
 ) -> None:
     """Write texts for one brief, slots unfilled."""
-    from shelftalk.engine import Engine, Priority, Request  # noqa: PLC0415  --help must not wait for it
+    from shelftalk.asking import request_for  # noqa: PLC0415  --help must not wait for the engine
+    from shelftalk.engine import Engine  # noqa: PLC0415
 
     if not kind.strip():
         raise typer.BadParameter("an empty brief: name the product", param_hint="kind")
@@ -152,32 +145,28 @@ def chat(
         tone=tone,
         branded=branded,
         locale="en-GB",
-        variant=Manifest.read(folder).prompt_variant or DEFAULT_PROMPT,
+        variant=_prompt_of(folder),
         model="chat",
     )
     with Engine(folder, rows=min(count, 16)) as engine:
-        futures = [
-            engine.submit(
-                Request(
-                    key=str(number),
-                    prompt=prompt_for(brief),
-                    slots=slots_for(brief),
-                    max_new_tokens=MAX_NEW_TOKENS[channel],
-                    priority=Priority.SHOPPER,
-                    deadline_s=None,
-                    seed=number,
-                    temperature=temperature,
-                ),
-            )
-            for number in range(count)
-        ]
+        requests = [request_for(brief, str(number), seed=number, temperature=temperature) for number in range(count)]
+        futures = [engine.submit(request) for request in requests]
         for future in futures:
             completion = future.result()
             cut = "" if completion.finish_reason == "stop" else " [cut off]"
-            print(f"{completion.text}{cut}   ({completion.new_tokens} tokens, {completion.total_ms:.0f} ms)")
+            print(
+                f"{text_of(brief, completion.text)}{cut}   ({completion.new_tokens} tokens, {completion.total_ms:.0f} ms)"
+            )
 
 
-def _bench_brief(kind: str, points: tuple[str, ...], channel: Channel, angle: Angle, promotion: Promotion) -> Brief:
+def _prompt_of(folder: Path) -> str:
+    """How the model in a folder is asked."""
+    return Manifest.read(folder).prompt_variant or DEFAULT_PROMPT
+
+
+def _bench_brief(
+    kind: str, points: tuple[str, ...], channel: Channel, angle: Angle, promotion: Promotion, *, variant: str
+) -> Brief:
     return Brief(
         sku="bench",
         kind=kind,
@@ -189,7 +178,7 @@ def _bench_brief(kind: str, points: tuple[str, ...], channel: Channel, angle: An
         tone=Tone.PLAIN,
         branded=True,
         locale="en-GB",
-        variant=DEFAULT_PROMPT,
+        variant=variant,
         model="bench",
     )
 

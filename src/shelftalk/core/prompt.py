@@ -3,7 +3,7 @@
 Only what a shopper could read on the product page reaches the model: never an identity, never free text of a shopper.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from shelftalk.core.brief import Brief, Channel, point_slots, slots_for
@@ -49,45 +49,36 @@ def _line_v1(brief: Brief) -> str:
 
 def _slots_v1(brief: Brief) -> str:
     """The form of the models that write word slots: each word of the brief beside the slot that stands for it."""
-    brand = " branded" if brief.branded else ""
-    values = {**point_slots(brief.points), **word_values(brief)}
-    words = "".join(f"\n{{{slot}}} {value}" for slot, value in values.items() if slot != "noun")
-    head = f"{brief.language} {brief.channel} {brief.angle} {brief.promotion} {brief.tone}".replace("_", "")
-    return f"<|im_start|>{head}{brand}{words}<|im_start|>"
+    return _of_slots(brief, {**point_slots(brief.points), **word_values(brief)})
 
 
 def _slots_v2(brief: Brief) -> str:
     """No words at all, only their grammar (`core.grammar`): what fits a place is decided by nothing else."""
+    of = {**classes(brief), "noun": ""}
+    offered = (*point_slots(brief.points), *word_values(brief))
+    return _of_slots(brief, {slot: of[slot] for slot in offered})
+
+
+def _of_slots(brief: Brief, said: Mapping[str, str]) -> str:
+    """What decides the words, then a line for each slot and what is said of it; the noun is the kind's, and says nothing new."""
     brand = " branded" if brief.branded else ""
-    of = classes(brief)
-    offered = (*point_slots(brief.points), *(slot for slot in word_values(brief) if slot != "noun"))
-    words = "".join(f"\n{{{slot}}} {of[slot]}".rstrip() for slot in offered)
+    words = "".join(f"\n{{{slot}}} {value}".rstrip() for slot, value in said.items() if slot != "noun")
     head = f"{brief.language} {brief.channel} {brief.angle} {brief.promotion} {brief.tone}".replace("_", "")
     return f"<|im_start|>{head}{brand}{words}<|im_start|>"
+
+
+def _of_word_slots(prompt: Callable[[Brief], str]) -> Variant:
+    """A small model that writes slots for words, too."""
+    cards_and_ads = frozenset({Channel.CARD, Channel.AD})
+    return Variant(prompt, offered_slots, put_words, frozenset({"en", "zh"}), cards_and_ads, 1.0, framed=True)
 
 
 _VARIANTS: dict[str, Variant] = {
     "line-v1": Variant(
         _line_v1, slots_for, lambda _brief, text: text, frozenset({"en"}), frozenset(Channel), 0.6, framed=False
     ),
-    "slots-v1": Variant(
-        _slots_v1,
-        offered_slots,
-        put_words,
-        frozenset({"en", "zh"}),
-        frozenset({Channel.CARD, Channel.AD}),
-        1.0,
-        framed=True,
-    ),
-    "slots-v2": Variant(
-        _slots_v2,
-        offered_slots,
-        put_words,
-        frozenset({"en", "zh"}),
-        frozenset({Channel.CARD, Channel.AD}),
-        1.0,
-        framed=True,
-    ),
+    "slots-v1": _of_word_slots(_slots_v1),
+    "slots-v2": _of_word_slots(_slots_v2),
 }
 
 DEFAULT_VARIANT = "line-v1"

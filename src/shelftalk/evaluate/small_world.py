@@ -8,8 +8,6 @@ from collections import Counter, deque
 from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Generic, TypeVar
 
-import msgspec
-
 from shelftalk.core.brief import Brief
 from shelftalk.core.card import encode_card
 from shelftalk.core.effects import Erase, Hold, Publish, Write
@@ -253,8 +251,3 @@ class SmallWorld:
                 key, value = self.tray.offers.popleft()
                 self._offset += 1
                 self.fence.handle(Record("offers", 0, self._offset, key.encode(), value, (), now_ms), self._nobody)
-
-
-def encoded_bytes(value: msgspec.Struct) -> int:
-    """How long a state record is in its changelog."""
-    return len(msgspec.msgpack.encode(value))

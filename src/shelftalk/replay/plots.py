@@ -141,24 +141,6 @@ def by_percentile(lines: Lines) -> Callable[[Any], None]:
     return draw
 
 
-def bars(names: Sequence[str], values: Sequence[float], colours: Sequence[str], unit: str) -> Callable[[Any], None]:
-    """A bar for each name, its value beside it."""
-
-    def draw(axes: Any) -> None:
-        places = np.arange(len(names))
-        axes.barh(places, values, color=list(colours), height=0.62)
-        axes.set_yticks(places, names)
-        axes.invert_yaxis()
-        axes.grid(visible=False)
-        axes.xaxis.set_visible(False)
-        axes.spines["bottom"].set_visible(False)
-        for place, value in zip(places, values, strict=True):
-            axes.text(value, place, f" {short(value)}{unit}", va="center")
-        axes.margins(x=0.16)
-
-    return draw
-
-
 def scatter_fit(
     points: Points, fitted: Points, names: tuple[str, str], labels: tuple[str, str]
 ) -> Callable[[Any], None]:

@@ -7,11 +7,12 @@ from concurrent.futures import Future
 
 import msgspec
 
+from shelftalk.asking import request_for
 from shelftalk.core.brief import Brief, Channel
 from shelftalk.core.effects import Write
-from shelftalk.core.prompt import MAX_NEW_TOKENS, prompt_for, slots_of, temperature_of, text_of
+from shelftalk.core.prompt import text_of
 from shelftalk.core.shelf import Words
-from shelftalk.engine import Completion, Priority, Request, Writer
+from shelftalk.engine import Completion, Priority, Writer
 from shelftalk.errors import QueueFullError, ShelftalkError
 from shelftalk.stream.letterbox import Reader
 
@@ -87,15 +88,13 @@ class EngineDesk:
 
     def _submit(self, effect: Write) -> None:
         brief = effect.brief
-        request = Request(
-            key=f"{brief.brief_id}/{effect.attempt}",
-            prompt=prompt_for(brief),
-            slots=slots_of(brief),
-            max_new_tokens=MAX_NEW_TOKENS[brief.channel],
+        request = request_for(
+            brief,
+            f"{brief.brief_id}/{effect.attempt}",
             priority=Priority.SHOPPER if effect.urgent else Priority.REFRESH,
             deadline_s=time.monotonic() + self._settings.give_up_ms / 1000 if effect.urgent else None,
             seed=int(brief.brief_id, 16) % 2**31 + effect.attempt,
-            temperature=self._temperature(brief),
+            temperature=self._settings.temperature,
             top_p=self._settings.top_p,
         )
         try:
@@ -104,10 +103,6 @@ class EngineDesk:
             self._call(self._finished, effect, None, error)
             return
         future.add_done_callback(lambda done: self._call(self._finished, effect, *_outcome(done)))
-
-    def _temperature(self, brief: Brief) -> float:
-        chosen = self._settings.temperature
-        return temperature_of(brief.variant) if chosen is None else chosen
 
     def _call(self, function: object, *args: object) -> None:
         if self._loop is not None and not self._loop.is_closed():

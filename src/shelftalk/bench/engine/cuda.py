@@ -16,8 +16,8 @@ from pathlib import Path
 
 import onnxruntime as ort
 
-from shelftalk.core.brief import slots_for
-from shelftalk.core.prompt import MAX_NEW_TOKENS, prompt_for
+from shelftalk.asking import request_for
+from shelftalk.bench.engine.workload import line_briefs
 from shelftalk.engine import Device, Engine, Priority, Request
 from shelftalk.engine.fact_lock import FactLock
 from shelftalk.engine.model_folder import open_model_folder
@@ -27,7 +27,6 @@ from shelftalk.errors import ShelftalkError
 from shelftalk.modelling.build import DEFAULT_ADAPTER, build
 from shelftalk.modelling.fetch import cache_dir
 from shelftalk.resources import models_dir
-from shelftalk.train.lines import brief_for, load_products
 
 
 def main() -> None:
@@ -65,18 +64,9 @@ def _options() -> argparse.Namespace:
 
 
 def _requests(count: int) -> list[Request]:
-    briefs = [brief_for(product, line, branded=True) for product in load_products() for line in product.lines]
+    briefs = line_briefs()
     return [
-        Request(
-            str(number),
-            prompt_for(brief),
-            slots_for(brief),
-            MAX_NEW_TOKENS[brief.channel],
-            Priority.SHOPPER,
-            None,
-            seed=number,
-            temperature=0.7 if number % 2 else 0.0,
-        )
+        request_for(brief, str(number), seed=number, temperature=0.7 if number % 2 else 0.0)
         for number, brief in enumerate(briefs[:: max(1, len(briefs) // count)][:count])
     ]
 

@@ -5,10 +5,10 @@ import json
 import random
 from pathlib import Path
 
+from shelftalk.asking import request_for
 from shelftalk.bench.engine.clients import Wanted
-from shelftalk.core.brief import slots_for
-from shelftalk.core.prompt import MAX_NEW_TOKENS, prompt_for
-from shelftalk.engine import Device, Engine, Priority, Request
+from shelftalk.core.brief import Brief
+from shelftalk.engine import Device, Engine
 from shelftalk.engine.model_folder import open_model_folder
 from shelftalk.train.lines import brief_for, load_products
 
@@ -19,6 +19,11 @@ _SEED = 7
 _ROWS = 32
 
 
+def line_briefs() -> list[Brief]:
+    """A brief for every hand-written English line."""
+    return [brief_for(product, line, branded=True) for product in load_products() for line in product.lines]
+
+
 def write_workload(model: Path, path: Path, threads: int) -> None:
     """Draw the briefs and write each text once, greedily, for its length: peers write as many tokens.
 
@@ -27,32 +32,20 @@ def write_workload(model: Path, path: Path, threads: int) -> None:
         path: the file to write, JSON of `Wanted`.
         threads: CPU threads.
     """
-    briefs = [brief_for(product, line, branded=True) for product in load_products() for line in product.lines]
-    briefs = random.Random(_SEED).sample(briefs, SIZE)
+    briefs = random.Random(_SEED).sample(line_briefs(), SIZE)
     tokenizer = open_model_folder(model).tokenizer
     with Engine(model, device=Device.CPU, rows=_ROWS, queue_limit=SIZE, threads=threads) as engine:
-        futures = [
-            engine.submit(
-                Request(
-                    str(number),
-                    prompt_for(brief),
-                    slots_for(brief),
-                    MAX_NEW_TOKENS[brief.channel],
-                    Priority.SHOPPER,
-                    None,
-                )
-            )
-            for number, brief in enumerate(briefs)
-        ]
+        requests = [request_for(brief, str(number), temperature=0.0) for number, brief in enumerate(briefs)]
+        futures = [engine.submit(request) for request in requests]
         lengths = [future.result().new_tokens for future in futures]
     wanted = [
         Wanted(
-            text=prompt_for(brief),
-            prompt=tokenizer.encode(prompt_for(brief), add_special_tokens=False).ids,
-            slots=list(slots_for(brief)),
+            text=request.prompt,
+            prompt=tokenizer.encode(request.prompt, add_special_tokens=False).ids,
+            slots=list(request.slots),
             new_tokens=length,
-            most=MAX_NEW_TOKENS[brief.channel],
+            most=request.max_new_tokens,
         )
-        for brief, length in zip(briefs, lengths, strict=True)
+        for request, length in zip(requests, lengths, strict=True)
     ]
     path.write_text(json.dumps([dataclasses.asdict(one) for one in wanted]), encoding="utf-8")

@@ -13,11 +13,12 @@ from typing import Any
 
 import faust
 
-from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone, slots_for
+from shelftalk.asking import request_for
+from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone
 from shelftalk.core.money import format_money
-from shelftalk.core.prompt import DEFAULT_VARIANT, MAX_NEW_TOKENS, prompt_for
+from shelftalk.core.prompt import DEFAULT_VARIANT, text_of
 from shelftalk.core.render import fill, slots_in
-from shelftalk.engine import Engine, Priority, Request
+from shelftalk.engine import Engine
 
 
 def make_app(servers: str, name: str, prefix: str, engine: Engine) -> faust.App:
@@ -40,16 +41,8 @@ def make_app(servers: str, name: str, prefix: str, engine: Engine) -> faust.App:
             if event["type"] != "product_viewed" or product is None:
                 continue
             brief = _brief(product, engine.prompt_variant or DEFAULT_VARIANT)
-            request = Request(
-                key=event["event_id"],
-                prompt=prompt_for(brief),
-                slots=slots_for(brief),
-                max_new_tokens=MAX_NEW_TOKENS[Channel.CARD],
-                priority=Priority.SHOPPER,
-                deadline_s=None,
-                seed=len(event["event_id"]),
-            )
-            words = (await asyncio.wrap_future(engine.submit(request))).text.strip()
+            request = request_for(brief, event["event_id"], temperature=0.0)
+            words = text_of(brief, (await asyncio.wrap_future(engine.submit(request))).text)
             await cards.send(key=f"{event['shopper_id']}|next_1", value=_card(event, product, words))
 
     return app

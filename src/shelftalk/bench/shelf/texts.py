@@ -6,7 +6,7 @@ from typing import Any
 
 from shelftalk.bench.shelf.world import WORDS, say
 from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone
-from shelftalk.core.prompt import DEFAULT_VARIANT, MAX_NEW_TOKENS, prompt_for, slots_of, temperature_of
+from shelftalk.core.prompt import DEFAULT_VARIANT
 from shelftalk.errors import ShelftalkError
 
 
@@ -40,22 +40,13 @@ def texts(count: int, render_us: float) -> dict[str, Any]:
 
 def _measure(folder: Path, count: int) -> tuple[float, float]:
     """CPU and clock of one text, in ms, 16 at a time."""
-    from shelftalk.engine import Engine, Priority, Request  # noqa: PLC0415  slow to import
+    from shelftalk.asking import request_for  # noqa: PLC0415  slow to import
+    from shelftalk.engine import Engine  # noqa: PLC0415
 
     with Engine(folder, rows=16, queue_limit=4 * count) as engine:
         variant = engine.prompt_variant or DEFAULT_VARIANT
         requests = [
-            Request(
-                key=str(number),
-                prompt=prompt_for(brief),
-                slots=slots_of(brief),
-                max_new_tokens=MAX_NEW_TOKENS[Channel.CARD],
-                priority=Priority.SHOPPER,
-                deadline_s=None,
-                seed=number,
-                temperature=temperature_of(variant),
-                top_p=0.92,
-            )
+            request_for(brief, str(number), seed=number, top_p=0.92)
             for number, brief in enumerate(_briefs(count, variant))
         ]
         engine.submit(requests[0]).result(timeout=120)  # the first run allocates

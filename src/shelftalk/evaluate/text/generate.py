@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 import msgspec
 
+from shelftalk.asking import request_for
 from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone
 from shelftalk.core.guard import Outcome
 from shelftalk.core.phrasebook import phrase
-from shelftalk.core.prompt import MAX_NEW_TOKENS, prompt_for, slots_of, temperature_of, text_of
+from shelftalk.core.prompt import text_of
 from shelftalk.core.review import review
 from shelftalk.core.rules import ShelfRules
-from shelftalk.engine import Completion, Priority, Request, Writer
+from shelftalk.engine import Completion, Priority, Writer
 
 #: Of sampling, as the desk asks.
 TOP_P = 0.92
@@ -96,15 +97,12 @@ def write_all(
 
 def _ask(writer: Writer, brief: Brief, seed: int, attempt: int, temperature: float | None) -> "Future[Completion]":
     return writer.submit(
-        Request(
-            key=f"{brief.brief_id}/{seed}/{attempt}/{id(brief)}",
-            prompt=prompt_for(brief),
-            slots=slots_of(brief),
-            max_new_tokens=MAX_NEW_TOKENS[brief.channel],
+        request_for(
+            brief,
+            f"{brief.brief_id}/{seed}/{attempt}/{id(brief)}",
             priority=Priority.REFRESH,
-            deadline_s=None,
             seed=(int(brief.brief_id, 16) + 1_000_003 * seed) % 2**31 + attempt,
-            temperature=temperature_of(brief.variant) if temperature is None else temperature,
+            temperature=temperature,
             top_p=TOP_P,
         )
     )
