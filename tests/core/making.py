@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from shelftalk.core.brief import Angle
+from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone
 from shelftalk.core.effects import Drop, Publish, Send, Step, Write
 from shelftalk.core.facts import Facts, fold
 from shelftalk.core.messages import Ask, Mode, Origin, Seed
@@ -22,6 +22,25 @@ NO_MODEL = ShelfRules(takes=1)
 
 def origin(offset: int = 0, topic: str = "behaviour", at_ms: int = NOW, partition: int = 0) -> Origin:
     return Origin(topic=topic, partition=partition, offset=offset, event_id=f"{topic}-{offset}", occurred_at_ms=at_ms)
+
+
+def brief(**changes: Any) -> Brief:
+    """Of a card that introduces a product, in English, without a brand to name."""
+    fields: dict[str, Any] = {
+        "sku": "A",
+        "kind": "kettle",
+        "points": (),
+        "channel": Channel.CARD,
+        "angle": Angle.INTRODUCE,
+        "anchor": None,
+        "promotion": Promotion.NONE,
+        "tone": Tone.PLAIN,
+        "branded": False,
+        "locale": "en",
+        "variant": "slots-v1",
+        "model": "m",
+    }
+    return Brief(**fields | changes)
 
 
 def upserted(at_ms: int = NOW - 90 * DAY, **changes: Any) -> ProductUpserted:

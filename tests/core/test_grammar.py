@@ -3,22 +3,15 @@
 import msgspec
 import pytest
 
-from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone
+from shelftalk.core.brief import Angle, Brief
 from shelftalk.core.grammar import classes, kind_class, misplaced, point_class
+from tests.core.making import brief as made
 
-KETTLE = Brief(
-    sku="A",
+KETTLE = made(
     kind="gooseneck kettle",
     points=("hanging loop", "folded corners", "folds flat", "dishwasher safe", "900 ml"),
-    channel=Channel.CARD,
-    angle=Angle.INTRODUCE,
-    anchor=None,
-    promotion=Promotion.NONE,
-    tone=Tone.PLAIN,
     branded=True,
-    locale="en",
     variant="slots-v2",
-    model="m",
 )
 
 

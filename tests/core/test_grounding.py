@@ -3,22 +3,16 @@
 import msgspec
 import pytest
 
-from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone
+from shelftalk.core.brief import Angle, Brief
 from shelftalk.core.grounding import ungrounded
+from tests.core.making import brief as made
 
-BRIEF = Brief(
-    sku="A",
+BRIEF = made(
     kind="oil-filled radiator",
     points=("thermostat", "castors", "timer", "1500 W"),
-    channel=Channel.CARD,
-    angle=Angle.INTRODUCE,
-    anchor=None,
-    promotion=Promotion.NONE,
-    tone=Tone.PLAIN,
     branded=True,
     locale="en-GB",
     variant="line-v1",
-    model="m",
 )
 
 
@@ -87,20 +81,7 @@ def test_chinese_is_held_against_what_can_be_told(text: str, reason: str | None)
 
 
 def brief_zh() -> Brief:
-    return Brief(
-        sku="",
-        kind="保温杯",
-        points=("真空双层", "USB加热底座"),
-        channel=Channel.CARD,
-        angle=Angle.INTRODUCE,
-        anchor=None,
-        promotion=Promotion.NONE,
-        tone=Tone.PLAIN,
-        branded=False,
-        locale="zh",
-        variant="slots-v1",
-        model="",
-    )
+    return made(sku="", kind="保温杯", points=("真空双层", "USB加热底座"), locale="zh", model="")
 
 
 CHINESE = brief(kind="电暖器", points=("定时关机", "脚轮", "1500瓦"), locale="zh")

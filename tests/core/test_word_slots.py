@@ -5,23 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone, slots_for
+from shelftalk.core.brief import Angle, slots_for
 from shelftalk.core.prompt import languages_of, prompt_for, slots_of, text_of, variants
 from shelftalk.core.render import slots_in
 from shelftalk.core.word_slots import offered_slots, put_words, take_words, word_values
+from tests.core.making import brief as made
 
-BRIEF = Brief(
+BRIEF = made(
     sku="",
     kind="electric kettle",
     points=("gooseneck spout", "holds 900 ml", "runs quiet"),
-    channel=Channel.CARD,
     angle=Angle.GOES_WITH,
     anchor="umbrella stand",
-    promotion=Promotion.NONE,
-    tone=Tone.PLAIN,
-    branded=False,
-    locale="en",
-    variant="slots-v1",
     model="",
 )
 
