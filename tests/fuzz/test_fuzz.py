@@ -42,7 +42,7 @@ def test_what_the_schema_allows_is_decoded_and_what_is_broken_is_refused_in_orde
         TARGETS[target](raw[:cut] + data.draw(st.binary(max_size=4)) + raw[cut:])
 
 
-@pytest.mark.parametrize("text", ["\n#e#e\nnx\nnx"])
+@pytest.mark.parametrize("text", ["\n#e#e\nnx\nnx", "evity 1\n  $ )", f"{'a' * 116}.comet"])
 def test_what_crashed_once_does_not_again(text: str) -> None:
     """Found by `make fuzz`: what one hashtag leaves may be another."""
     TARGETS["words"](text.encode())

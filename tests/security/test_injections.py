@@ -198,6 +198,11 @@ def test_a_name_keeps_no_address_slot_markup_or_price(text: str) -> None:
     assert clean_label(name, MAX_NAME) == name
 
 
+@pytest.mark.parametrize("price", ["£  15", "15  £", "15 \n €", "only  $ \t 15"])
+def test_a_price_in_a_name_goes_however_wide_its_blanks(price: str) -> None:
+    assert clean_label(f"Harbour Kettle {price}", MAX_NAME) == "Harbour Kettle"
+
+
 def test_ordinary_names_stay_as_they_are() -> None:
     for name in (
         "St. John's Wort 300 mg",

@@ -46,13 +46,18 @@ _NOUN = re.compile(r"[^\W\d_]+(?:[ '’/&-]{1,3}[^\W\d_]+)*")  # noqa: RUF001  a
 
 def clean_label(text: str, longest: int) -> str:
     """A name or brand as it may be printed; empty where nothing of it is left."""
-    cleaned = "".join(char for char in text.translate(_SIGNS) if not is_unseen(char))
-    while (rest := _without_foreign(cleaned)) != cleaned:  # what one leaves may be another: "#e#e"
-        cleaned = rest
-    cleaned = _SPACE.sub(" ", cleaned).strip()
+    cleaned = _tidied("".join(char for char in text.translate(_SIGNS) if not is_unseen(char)))
     if len(cleaned) > longest:
-        cleaned = cleaned[:longest].rsplit(" ", 1)[0].rstrip(" .,;:/-(")
+        # Once more: a long word that is cut may end as an address does.
+        cleaned = _tidied(cleaned[:longest].rsplit(" ", 1)[0].rstrip(" .,;:/-("))
     return cleaned if any(char.isalnum() for char in cleaned) else ""
+
+
+def _tidied(text: str) -> str:
+    """One blank between words, and nothing foreign, until nothing changes: what one leaves may be another ("#e#e", "1  $")."""
+    while (rest := _without_foreign(_SPACE.sub(" ", text).strip())) != text:
+        text = rest
+    return text
 
 
 def _without_foreign(text: str) -> str:
