@@ -43,6 +43,11 @@ def _stems(text: str) -> set[str]:
 #: The same for Chinese, where a word is shorter than a stem and says more.
 _MIN_KINDS_CHINESE = 12
 
+#: Likewise scenes and things of their own.
+_CONCRETE_CHINESE = """
+一杯 一碗 孩子 桌子 盒子 杯子 垫子 袋子 抽屉 衣服 太阳 夏天 冬天 早上 晚上 几天 明天 屋里 车里 吃 喝 洗 睡 穿 旧 软 凉
+"""
+
 _PLACE = re.compile(r"\[\w+\]|\{\w+(?::[a-z|]+)?\}")
 
 
@@ -93,7 +98,8 @@ def chinese_words() -> list[str]:
             for word in words(_PLACE.sub("，", line.text)):
                 if word not in facts:
                     kinds[word].add(product.kind)
-    return sorted(generic | {word for word, of in kinds.items() if len(of) >= _MIN_KINDS_CHINESE})
+    of_lines = {word for word, of in kinds.items() if len(of) >= _MIN_KINDS_CHINESE}
+    return sorted(generic | (of_lines - set(_CONCRETE_CHINESE.split())))
 
 
 def main() -> None:
