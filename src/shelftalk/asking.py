@@ -9,6 +9,7 @@ def request_for(
     brief: Brief,
     key: str,
     *,
+    attempt: int = 0,
     priority: Priority = Priority.SHOPPER,
     deadline_s: float | None = None,
     seed: int = 0,
@@ -20,6 +21,7 @@ def request_for(
     Args:
         brief: its variant decides the prompt and the slots.
         key: the single-flight key.
+        attempt: which try it is, as in `Write`.
         priority: who waits.
         deadline_s: see `Request`.
         seed: of the draws.
@@ -28,7 +30,7 @@ def request_for(
     """
     return Request(
         key=key,
-        prompt=prompt_for(brief),
+        prompt=prompt_for(brief, attempt),
         slots=slots_of(brief),
         max_new_tokens=MAX_NEW_TOKENS[brief.channel],
         priority=priority,

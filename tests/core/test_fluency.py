@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from shelftalk.core.brief import Brief
-from shelftalk.core.fluency import THRESHOLD, Counts, stumbles, tokens, triples
+from shelftalk.core.fluency import THRESHOLD, Counts, stumbles, triples
+from shelftalk.core.frame import tokens
 from shelftalk.core.guard import Outcome
 from shelftalk.core.review import review
 from tests.core.test_grammar import KETTLE, brief

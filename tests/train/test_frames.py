@@ -4,10 +4,12 @@ from importlib import resources
 
 import msgspec
 import orjson
+import pytest
 
 from shelftalk.core.brief import Angle, Channel, Promotion, Tone
-from shelftalk.train.frames import tables, without_strays
+from shelftalk.train.frames import tables, voices, without_strays
 from shelftalk.train.lexicon import chinese_words, generic_stems
+from shelftalk.train.mixture import LANGUAGES, gather
 from shelftalk.train.skeletons import Skeleton, from_forms
 
 AGAIN = "run `python -m shelftalk.train.lexicon` and `python -m shelftalk.train.frames`, and commit what they write"
@@ -29,9 +31,24 @@ def test_the_words_that_a_model_may_use_are_those_of_the_lines() -> None:
         assert known(before, set(now)) > 0.97, AGAIN
 
 
-def test_what_follows_what_was_counted_in_the_frames_of_today() -> None:
+@pytest.fixture(scope="module")
+def frames() -> tuple[Skeleton, ...]:
+    return gather().skeletons
+
+
+def test_the_voices_of_today_are_written_down(frames: tuple[Skeleton, ...]) -> None:
+    before = msgspec.convert(stored("voices.json"), dict[str, dict[str, str]])
+    now = voices(frames)
+    assert now.keys() == before.keys() == set(LANGUAGES)
+    for language, heads in now.items():
+        assert heads.keys() == before[language].keys(), AGAIN
+        pairs = [{f"{head} {voice}" for head, of in one.items() for voice in of} for one in (heads, before[language])]
+        assert known(*pairs) > 0.9, AGAIN
+
+
+def test_what_follows_what_was_counted_in_the_frames_of_today(frames: tuple[Skeleton, ...]) -> None:
     before = msgspec.convert(stored("fluency.json"), dict[str, dict[str, dict[str, int]]])
-    for language, table in tables().items():
+    for language, table in tables(frames, LANGUAGES).items():
         now = {f"{pair} {third}" for pair, following in table.items() for third in following}
         then = {f"{pair} {third}" for pair, following in before[language].items() for third in following}
         assert known(now, then) > 0.95, AGAIN

@@ -7,7 +7,6 @@ Probabilities are interpolated as Witten and Bell (1991) have it. ``python -m sh
 """
 
 import math
-import re
 from collections import Counter
 from functools import cache
 from importlib import resources
@@ -16,6 +15,7 @@ from typing import Any
 import orjson
 
 from shelftalk.core.brief import Brief
+from shelftalk.core.frame import tokens
 from shelftalk.core.prompt import is_framed
 from shelftalk.core.word_slots import take_words
 
@@ -26,18 +26,7 @@ THRESHOLD = {"en": -5.0, "zh": -5.0}
 #: Tokens that are weighed together: one odd word is wit, three are nonsense.
 _STRETCH = 3
 
-_START, _END = "<", ">"
-_POINT = re.compile(r"\{[pw]\d\}")
-_ENGLISH = re.compile(r"\{[a-z_]+\}|[a-z']+(?:-[a-z']+)*|[^\sa-z]")
-_CHINESE = re.compile(r"\{[a-z_]+\}|\S")
-
 Triple = tuple[str, str, str]
-
-
-def tokens(skeleton: str, language: str) -> list[str]:
-    """The tokens of a text with word slots, between marks of its beginning and end; every point is ``{w}``."""
-    pattern = _CHINESE if language == "zh" else _ENGLISH
-    return [_START, _START, *pattern.findall(_POINT.sub("{w}", skeleton.lower())), _END]
 
 
 def triples(frame: str, language: str) -> Counter[Triple]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from shelftalk.core.brief import Brief, Channel, point_slots, slots_for
 from shelftalk.core.grammar import classes
+from shelftalk.core.voices import voice_for
 from shelftalk.core.word_slots import offered_slots, put_words, word_values
 
 #: Tokens that the fine-tuned model may write for one text of each channel, its end token included.
@@ -26,18 +27,20 @@ class Variant(NamedTuple):
         channels: where they write well enough to be printed; a small model's posts and descriptions fall apart half way.
         temperature: of sampling: where most texts pass within three tries, and few sound alike (`evaluate text`).
         framed: whether such a model has learned from frames alone, so that leaving them is leaving the language (`core.fluency`).
+        voiced: whether the prompt says in which voice (`core.voices`).
     """
 
-    prompt: Callable[[Brief], str]
+    prompt: Callable[[Brief, str], str]
     slots: Callable[[Brief], tuple[str, ...]]
     text: Callable[[Brief, str], str]
     languages: frozenset[str]
     channels: frozenset[Channel]
     temperature: float
     framed: bool
+    voiced: bool = False
 
 
-def _line_v1(brief: Brief) -> str:
+def _line_v1(brief: Brief, _voice: str) -> str:
     """The compact form that the fine-tuned model was trained on: two or three short lines, no instruction."""
     numeric = {point: slot for slot, point in point_slots(brief.points).items()}
     points = "; ".join(f"{{{numeric[point]}}} = {point}" if point in numeric else point for point in brief.points)
@@ -47,30 +50,37 @@ def _line_v1(brief: Brief) -> str:
     return f"<|im_start|>user\n{head}\n{brief.kind}\n{points or '-'}<|im_end|>\n<|im_start|>assistant\n"
 
 
-def _slots_v1(brief: Brief) -> str:
+def _slots_v1(brief: Brief, _voice: str) -> str:
     """The form of the models that write word slots: each word of the brief beside the slot that stands for it."""
     return _of_slots(brief, {**point_slots(brief.points), **word_values(brief)})
 
 
-def _slots_v2(brief: Brief) -> str:
-    """No words at all, only their grammar (`core.grammar`): what fits a place is decided by nothing else."""
+def _slots_v3(brief: Brief, voice: str) -> str:
+    """No words at all, only their grammar (`core.grammar`): what fits a place is decided by nothing else; and the voice."""
     of = {**classes(brief), "noun": ""}
     offered = (*point_slots(brief.points), *word_values(brief))
-    return _of_slots(brief, {slot: of[slot] for slot in offered})
+    return _of_slots(brief, {slot: of[slot] for slot in offered}, f" {voice}" if voice else "")
 
 
-def _of_slots(brief: Brief, said: Mapping[str, str]) -> str:
+def _slots_v2(brief: Brief, _voice: str) -> str:
+    """The same without a voice."""
+    return _slots_v3(brief, "")
+
+
+def _of_slots(brief: Brief, said: Mapping[str, str], voice: str = "") -> str:
     """What decides the words, then a line for each slot and what is said of it; the noun is the kind's, and says nothing new."""
     brand = " branded" if brief.branded else ""
     words = "".join(f"\n{{{slot}}} {value}".rstrip() for slot, value in said.items() if slot != "noun")
     head = f"{brief.language} {brief.channel} {brief.angle} {brief.promotion} {brief.tone}".replace("_", "")
-    return f"<|im_start|>{head}{brand}{words}<|im_start|>"
+    return f"<|im_start|>{head}{brand}{voice}{words}<|im_start|>"
 
 
-def _of_word_slots(prompt: Callable[[Brief], str]) -> Variant:
+def _of_word_slots(prompt: Callable[[Brief, str], str], *, voiced: bool = False) -> Variant:
     """A small model that writes slots for words, too."""
     cards_and_ads = frozenset({Channel.CARD, Channel.AD})
-    return Variant(prompt, offered_slots, put_words, frozenset({"en", "zh"}), cards_and_ads, 1.0, framed=True)
+    return Variant(
+        prompt, offered_slots, put_words, frozenset({"en", "zh"}), cards_and_ads, 1.0, framed=True, voiced=voiced
+    )
 
 
 _VARIANTS: dict[str, Variant] = {
@@ -79,18 +89,27 @@ _VARIANTS: dict[str, Variant] = {
     ),
     "slots-v1": _of_word_slots(_slots_v1),
     "slots-v2": _of_word_slots(_slots_v2),
+    "slots-v3": _of_word_slots(_slots_v3, voiced=True),
 }
 
 DEFAULT_VARIANT = "line-v1"
 
 
-def prompt_for(brief: Brief) -> str:
+def prompt_for(brief: Brief, attempt: int = 0, *, voice: str | None = None) -> str:
     """The prompt of the brief's variant.
+
+    Args:
+        brief: what is to be written.
+        attempt: which try it is: each has its own voice, where the variant has voices.
+        voice: instead of the brief's own; training tells that of the text.
 
     Raises:
         KeyError: no variant has this name; settings check it at start.
     """
-    return _VARIANTS[brief.variant].prompt(brief)
+    variant = _VARIANTS[brief.variant]
+    if voice is None:
+        voice = voice_for(brief, attempt) if variant.voiced else ""
+    return variant.prompt(brief, voice)
 
 
 def slots_of(brief: Brief) -> tuple[str, ...]:

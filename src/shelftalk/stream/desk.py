@@ -91,6 +91,7 @@ class EngineDesk:
         request = request_for(
             brief,
             f"{brief.brief_id}/{effect.attempt}",
+            attempt=effect.attempt,
             priority=Priority.SHOPPER if effect.urgent else Priority.REFRESH,
             deadline_s=time.monotonic() + self._settings.give_up_ms / 1000 if effect.urgent else None,
             seed=int(brief.brief_id, 16) % 2**31 + effect.attempt,

@@ -10,6 +10,7 @@ from tokenizers import Tokenizer
 
 from shelftalk.core.brief import Brief, point_slots
 from shelftalk.core.prompt import prompt_for
+from shelftalk.core.voices import voice_of
 from shelftalk.train.lines import Line, Product, brief_for
 
 END = "<|im_end|>"
@@ -94,7 +95,8 @@ def augmented(products: Iterable[Product], seed: int, version: int) -> list[Pair
 
 def encode(tokenizer: Tokenizer, pair: Pair) -> Example:
     """The ids of the prompt, and of the text with its end token."""
-    prompt = tokenizer.encode(prompt_for(pair.brief), add_special_tokens=False).ids
+    voice = voice_of(pair.text, pair.brief.language)
+    prompt = tokenizer.encode(prompt_for(pair.brief, voice=voice), add_special_tokens=False).ids
     return Example(prompt, tokenizer.encode(pair.text + END, add_special_tokens=False).ids)
 
 

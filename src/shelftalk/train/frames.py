@@ -1,6 +1,7 @@
-"""Frames: what follows what in people's, and which of them go where no other goes.
+"""Frames: what follows what in people's, how they begin, and which of them go where no other goes.
 
-``python -m shelftalk.train.frames`` writes ``core/fluency.json``; run it after a change of lines, phrasebook or forms.
+``python -m shelftalk.train.frames`` writes ``core/fluency.json`` and ``core/voices.json``; run it after a change of lines,
+phrasebook or forms.
 """
 
 from collections import Counter, defaultdict
@@ -12,6 +13,7 @@ import orjson
 
 from shelftalk.core.brief import Channel
 from shelftalk.core.fluency import Counts, Triple, triples
+from shelftalk.core.voices import voice_of
 from shelftalk.train.skeletons import Skeleton
 
 _SHORT = frozenset({Channel.CARD, Channel.AD})
@@ -47,13 +49,10 @@ def without_strays(lines: Sequence[Skeleton], others: Sequence[Skeleton], langua
     return kept
 
 
-def tables() -> dict[str, dict[str, dict[str, int]]]:
+def tables(skeletons: Sequence[Skeleton], languages: Iterable[str]) -> dict[str, dict[str, dict[str, int]]]:
     """What ``fluency.json`` holds: for each language, what followed two tokens, and how often."""
-    from shelftalk.train.mixture import LANGUAGES, gather  # noqa: PLC0415  it sorts its lines with this module
-
-    skeletons = gather().skeletons
     found: dict[str, dict[str, dict[str, int]]] = {}
-    for language in LANGUAGES:
+    for language in languages:
         grouped: defaultdict[str, dict[str, int]] = defaultdict(dict)
         for (first, second, third), times in sorted(counted(short_frames(skeletons, language), language).items()):
             grouped[f"{first} {second}"][third] = times
@@ -61,10 +60,26 @@ def tables() -> dict[str, dict[str, dict[str, int]]]:
     return found
 
 
+def voices(skeletons: Iterable[Skeleton]) -> dict[str, dict[str, str]]:
+    """What ``voices.json`` holds: for each language and head of a brief, the voices of its frames."""
+    found: defaultdict[str, defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for one in skeletons:
+        if one.channel in _SHORT:
+            found[one.language][f"{one.angle}/{one.promotion}"].add(voice_of(one.text, one.language))
+    return {
+        language: {name: "".join(sorted(letters)) for name, letters in sorted(heads.items())}
+        for language, heads in found.items()
+    }
+
+
 def main() -> None:
-    """Write the counts."""
-    path = Path(str(resources.files("shelftalk.core"))) / "fluency.json"
-    path.write_bytes(orjson.dumps(tables()) + b"\n")
+    """Write the counts and the voices."""
+    from shelftalk.train.mixture import LANGUAGES, gather  # noqa: PLC0415  it sorts its lines with this module
+
+    folder = Path(str(resources.files("shelftalk.core")))
+    skeletons = gather().skeletons
+    (folder / "fluency.json").write_bytes(orjson.dumps(tables(skeletons, LANGUAGES)) + b"\n")
+    (folder / "voices.json").write_bytes(orjson.dumps(voices(skeletons), option=orjson.OPT_INDENT_2) + b"\n")
 
 
 if __name__ == "__main__":

@@ -37,8 +37,8 @@ from shelftalk.train.picture import write_picture, write_table
 
 NAME = "shelftalk-mini"
 
-#: How it is asked (`core.prompt`): by the grammar of the brief's words, since it never writes them itself.
-PROMPT = "slots-v2"
+#: How it is asked (`core.prompt`): by the grammar of the brief's words, since it never writes them itself, and by the voice.
+PROMPT = "slots-v3"
 
 #: Batches are padded to a multiple of this many positions: oneDNN compiles its kernels anew for every shape.
 _WIDTH_STEP = 8

@@ -15,9 +15,10 @@ from shelftalk.evaluate.text.evaluation import Contestant, Result
 from shelftalk.evaluate.text.generate import example_brief
 from shelftalk.evaluate.text.honesty import honesty
 from shelftalk.evaluate.text.ladder import rung_of
-from shelftalk.evaluate.text.measures import coverage, form, overlap, tokens, variety
+from shelftalk.evaluate.text.measures import coverage, form, overlap, tokens
 from shelftalk.evaluate.text.pages import page_figures
 from shelftalk.evaluate.text.rate import pairs_of, rate, verdict, wilson
+from shelftalk.evaluate.text.variety import beside, variety
 from shelftalk.train.mixture import gather
 from tests.engine.headline_made import build_tiny_headline
 
@@ -44,6 +45,16 @@ def test_variety_of_a_parrot_and_of_two_voices() -> None:
     assert parrot["different_texts"] == 0.25
     assert voices["distinct_2"] == 1
     assert voices["self_bleu"] < 10
+
+
+def test_a_writer_of_longer_texts_or_one_that_names_the_product_is_not_called_dull_for_it() -> None:
+    briefly = ["gooseneck spout pours", "keeps warm long", "soft on wet stones", "laces stay tied"]
+    named = [f"{text}, {kind}" for text, kind in zip(briefly, ["alder kettle"] * 2 + ["gorse shoes"] * 2, strict=True)]
+    figures = beside({"briefly": briefly, "named": named}, [1, 1, 2, 2], "en")
+    plainly = variety(named, "en")["distinct_2"]
+    assert plainly < figures["briefly"]["distinct_2_same_length"] == 1
+    assert figures["named"]["distinct_2_shelf"] == 1 > plainly
+    assert beside({"parrot": ["the same again"] * 4}, [1, 1, 2, 2], "en")["parrot"]["distinct_2_shelf"] == 0.5
 
 
 def test_honesty_finds_each_fault() -> None:

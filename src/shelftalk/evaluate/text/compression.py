@@ -16,7 +16,8 @@ from shelftalk.engine import open_writer
 from shelftalk.evaluate.text.briefs import HEADLINES, held_out_cases, of_channels
 from shelftalk.evaluate.text.generate import Written, write_all
 from shelftalk.evaluate.text.honesty import honesty
-from shelftalk.evaluate.text.measures import shown, variety
+from shelftalk.evaluate.text.measures import shown
+from shelftalk.evaluate.text.variety import variety
 from shelftalk.modelling.adapter import without_pruning
 from shelftalk.modelling.build import DEFAULT_ADAPTER, SMALL_MODEL, build
 from shelftalk.modelling.fetch import cache_dir

@@ -16,9 +16,10 @@ from shelftalk.engine.headline import is_headline_folder
 from shelftalk.evaluate.text.briefs import HEADLINES, Case, of_channels
 from shelftalk.evaluate.text.generate import Written, as_written, write_all, write_phrases
 from shelftalk.evaluate.text.honesty import honesty
-from shelftalk.evaluate.text.measures import coverage, form, overlap, shown, variety
+from shelftalk.evaluate.text.measures import coverage, form, overlap, shown
 from shelftalk.evaluate.text.pages import page_figures
 from shelftalk.evaluate.text.perplexity import BaseModel
+from shelftalk.evaluate.text.variety import beside, variety
 
 HUMAN, PHRASEBOOK = "human", "phrasebook"
 
@@ -118,7 +119,18 @@ def evaluate(
             if contestant.family != HUMAN and _speaks(writer, "en"):
                 say(f"{contestant.name}: {len(pages)} pages")
                 of_pages[contestant.name] = _pages(writer, pages, seed)
+    for group in groups:
+        _compare(group, [result for result in results if result.group == group.name])
     return results, of_pages
+
+
+def _compare(group: Group, results: Sequence[Result]) -> None:
+    """Add the figures that depend on who else writes."""
+    briefs = [case.brief for case in group.cases]
+    texts = {one.contestant.name: [shown(b, t) for b, t in zip(briefs, one.final, strict=True)] for one in results}
+    figures = beside(texts, [(brief.kind, brief.points) for brief in briefs], group.language)
+    for result in results:
+        result.figures |= figures[result.contestant.name]
 
 
 @contextlib.contextmanager

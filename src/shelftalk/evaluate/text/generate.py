@@ -100,6 +100,7 @@ def _ask(writer: Writer, brief: Brief, seed: int, attempt: int, temperature: flo
         request_for(
             brief,
             f"{brief.brief_id}/{seed}/{attempt}/{id(brief)}",
+            attempt=attempt - 1,
             priority=Priority.REFRESH,
             seed=(int(brief.brief_id, 16) + 1_000_003 * seed) % 2**31 + attempt,
             temperature=temperature,

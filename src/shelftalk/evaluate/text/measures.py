@@ -12,10 +12,6 @@ from shelftalk.core.render import SLOT
 
 _WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*|\d+|[\u4e00-\u9fff]")  # noqa: RUF001
 
-#: Texts that self-BLEU compares with each other: it is quadratic.
-_SELF_BLEU_TEXTS = 120
-
-
 #: What example names are made of, beside the kind: "Alder Kettle", "云山水壶".
 _WORDS = (
     "Alder",
@@ -94,26 +90,6 @@ class _Characters:
     def tokenize(self, text: str) -> list[str]:
         """Words of Latin letters, and characters."""
         return tokens(text)
-
-
-def variety(texts: Sequence[str], language: str) -> dict[str, float]:
-    """Distinct-1 and -2 (Li et al. 2016), and self-BLEU (Zhu et al. 2018; lower is more varied), 0 to 1 and 0 to 100."""
-    import sacrebleu  # noqa: PLC0415  of the extra `evaluate`
-
-    split = [tokens(text) for text in texts]
-    figures = {}
-    for size in (1, 2):
-        grams = [gram for words in split for gram in zip(*(words[at:] for at in range(size)), strict=False)]
-        figures[f"distinct_{size}"] = len(set(grams)) / max(1, len(grams))
-    some = list(texts[:: max(1, len(texts) // _SELF_BLEU_TEXTS)])
-    tokenize = "zh" if language == "zh" else "13a"
-    others = [some[:at] + some[at + 1 :] or [""] for at in range(len(some))]
-    selves = [
-        sacrebleu.sentence_bleu(text, rest, tokenize=tokenize).score for text, rest in zip(some, others, strict=True)
-    ]
-    figures["self_bleu"] = sum(selves) / max(1, len(selves))
-    figures["different_texts"] = len(set(texts)) / max(1, len(texts))
-    return figures
 
 
 def form(briefs: Sequence[Brief], slotted: Sequence[str]) -> dict[str, float]:

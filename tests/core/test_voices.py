@@ -1,0 +1,53 @@
+"""Voices: products and wordings begin differently, and the same request has the same voice for ever."""
+
+from collections import Counter
+
+import msgspec
+
+from shelftalk.core.brief import Angle, Channel, Promotion
+from shelftalk.core.prompt import prompt_for
+from shelftalk.core.voices import VOICES, head, voice_for, voice_of
+from tests.core.making import brief
+
+
+def test_the_first_two_words_make_a_voice_whatever_the_product() -> None:
+    assert voice_of("{name}: {w1}, {price}.", "en") == voice_of("{name}: {w2}.", "en")
+    assert voice_of("{w1}, {w2}: {name}.", "en") == voice_of("{p1}, {w1}: {name}.", "en")
+    assert voice_of("先看{w1}。", "zh") == voice_of("先看{name}。", "zh")
+    begins = ["Have a", "Look at", "{name}, by", "The {kind}", "You know", "For the", "New here", "Beside the"]
+    assert len({voice_of(text, "en") for text in begins}) > 4
+
+
+def test_products_are_spread_evenly_over_the_voices_that_people_used() -> None:
+    voices = Counter(voice_for(brief(sku=f"sku-{number}")) for number in range(4_000))
+    assert voices.keys() <= set(VOICES)
+    assert len(voices) > 20
+    assert max(voices.values()) < 2 * min(voices.values())
+
+
+def test_every_wording_and_every_try_has_a_voice_of_its_own() -> None:
+    for sku in map(str, range(50)):
+        voices = {voice_for(brief(sku=sku, take=take), attempt) for take in range(3) for attempt in range(3)}
+        assert len(voices) == 9, "a second try must not begin like the first one, nor like another wording"
+
+
+def test_only_what_the_text_is_about_decides() -> None:
+    one = brief(variant="slots-v3")
+    assert prompt_for(one) == prompt_for(msgspec.structs.replace(one, model="another"))
+    assert prompt_for(one, 1) != prompt_for(one)
+    assert prompt_for(one, voice="k").splitlines()[0].endswith(" k")
+
+
+def test_each_reason_and_promotion_has_voices() -> None:
+    rare = [
+        brief(locale=locale, angle=angle, promotion=promotion, channel=Channel.AD, anchor="mug")
+        for locale in ("en", "zh")
+        for angle in Angle
+        for promotion in Promotion
+    ]
+    assert all(voice_for(one) in VOICES for one in rare)
+    assert head(rare[0]) == "introduce/none"
+
+
+def test_a_language_without_frames_has_all_voices() -> None:
+    assert len({voice_for(brief(sku=str(number), locale="fr")) for number in range(2_000)}) == len(VOICES)
