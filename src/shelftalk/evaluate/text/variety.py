@@ -84,4 +84,4 @@ def _self_bleu(texts: Sequence[str], language: str) -> float:
         sacrebleu.sentence_bleu(text, [*texts[:at], *texts[at + 1 :]] or [""], tokenize=tokenize).score
         for at, text in enumerate(texts)
     ]
-    return sum(scores) / max(1, len(scores))
+    return float(sum(scores)) / max(1, len(scores))
