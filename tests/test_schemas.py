@@ -22,6 +22,7 @@ from shelftalk.core.facts import Facts, fold
 from shelftalk.core.messages import Ask, Message, Mode, Origin
 from shelftalk.core.publish import brief_for, emptied, publish
 from shelftalk.core.rules import ShelfRules
+from shelftalk.core.scene import Scene
 from shelftalk.core.state import LiveCard, Stage
 from shelftalk.errors import BadInputError
 from shelftalk.events.codec import decode_behaviour, decode_inventory, encode
@@ -225,7 +226,8 @@ def test_the_example_card_is_the_struct_written_out() -> None:
     ("shopper_id", "placement", "channel"), [("s-1", "next_1", Channel.CARD), ("", "ad/en-GB", Channel.AD)]
 )
 def test_a_card_that_the_core_renders_keeps_to_the_schema(shopper_id: str, placement: str, channel: Channel) -> None:
-    card = published(publish(facts(), live_card(shopper_id, placement, channel), NOW_MS, ShelfRules()).effects)
+    given = live_card(shopper_id, placement, channel)
+    card = published(publish(Scene(facts(), NOW_MS, ShelfRules()).part(given), given).effects)
     assert card.status is Status.LIVE
     jsonschema_rs.validator_for(load("card")).validate(json.loads(encode_card(card)))
 
@@ -242,7 +244,8 @@ def test_a_withdrawn_card_keeps_to_the_schema(known: bool) -> None:
         locale="en-GB",
         origin=ASKED,
     )
-    card = emptied(facts() if known else Facts(sku="LF-0042"), ask, "next_1", NOW_MS, ShelfRules()).card
+    scene = Scene(facts() if known else Facts(sku="LF-0042"), NOW_MS, ShelfRules())
+    card = emptied(scene, ask, "next_1").card
     assert card.status is Status.WITHDRAWN
     jsonschema_rs.validator_for(load("card")).validate(json.loads(encode_card(card)))
 

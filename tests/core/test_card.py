@@ -2,7 +2,9 @@
 
 from itertools import combinations
 
-from shelftalk.core.card import Audience, Card, Trigger, card_id, encode_card
+import msgspec
+
+from shelftalk.core.card import Card, Trigger, encode_card, identified
 from shelftalk.core.effects import Publish
 from shelftalk.core.rules import ShelfRules
 from shelftalk.core.shelf import on_ask
@@ -20,19 +22,24 @@ def test_the_same_cause_gives_the_same_id_whenever_it_is_processed() -> None:
 
 
 def test_anything_else_gives_another() -> None:
-    base = card_id(Audience("ada", "next_1"), "p1", 7, origin(), Trigger.ASK, says=())
-    others = {
-        card_id(Audience("ada", "next_2"), "p1", 7, origin(), Trigger.ASK, says=()),
-        card_id(Audience("bea", "next_1"), "p1", 7, origin(), Trigger.ASK, says=()),
-        card_id(Audience("ada", "next_1"), "p2", 7, origin(), Trigger.ASK, says=()),
-        card_id(Audience("ada", "next_1"), "p1", 8, origin(), Trigger.ASK, says=()),
-        card_id(Audience("ada", "next_1"), "p1", 7, origin(1), Trigger.ASK, says=()),
-        card_id(Audience("ada", "next_1"), "p1", 7, origin(partition=1), Trigger.ASK, says=()),
-        card_id(Audience("ada", "next_1"), "p1", 7, origin(topic="inventory"), Trigger.ASK, says=()),
-        card_id(Audience("ada", "next_1"), "p1", 7, origin(), Trigger.FACTS, says=()),
-        card_id(Audience("ada", "next_1"), "p1", 7, origin(), Trigger.ASK, says=("x",)),
-    }
-    assert len(others | {base}) == 10
+    base = card()
+    made = base.provenance
+    made_otherwise: list[dict[str, object]] = [
+        {"trigger": Trigger.FACTS},
+        {"cause": origin(1)},
+        {"cause": origin(partition=1)},
+        {"cause": origin(topic="inventory")},
+    ]
+    changes: list[dict[str, object]] = [
+        {"placement": "next_2"},
+        {"shopper_id": "bea"},
+        {"sku": "p2"},
+        {"revision": base.revision + 1},
+        {"slotted": "x"},
+    ]
+    changes += [{"provenance": msgspec.structs.replace(made, **change)} for change in made_otherwise]
+    others = [identified(msgspec.structs.replace(base, **change)) for change in changes]
+    assert len({one.card_id for one in (base, *others)}) == 10
 
 
 def test_the_same_id_is_the_same_card() -> None:

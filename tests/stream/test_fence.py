@@ -13,9 +13,10 @@ from shelftalk.core.effects import Publish
 from shelftalk.core.erasure import Erased, erased_key
 from shelftalk.core.ledger import Ledger
 from shelftalk.core.opening import opening
-from shelftalk.core.publish import brief_for, publish
+from shelftalk.core.publish import publish
 from shelftalk.core.refresh import phrased
 from shelftalk.core.rules import ShelfRules
+from shelftalk.core.scene import Scene
 from shelftalk.core.state import LiveCard, Stage
 from shelftalk.errors import BadInputError
 from shelftalk.stream.account import Entry
@@ -177,10 +178,9 @@ def shown_as(name: str, placement: str, revision: int = 1, angle: Angle = Angle.
         valid_until_ms=NOW,
         angle=angle,
     )
-    card = phrased(card, brief_for(facts, card, NOW, ShelfRules()))
-    if text:
-        card = msgspec.structs.replace(card, slotted=text, rung=Rung.GENERATED, model="m-1")
-    (effect,) = publish(facts, card, NOW, ShelfRules()).effects
+    part = Scene(facts, NOW, ShelfRules()).part(card)
+    words = {"slotted": text, "rung": Rung.GENERATED, "model": "m-1"} if text else {}
+    (effect,) = publish(part, card, **phrased(part.brief) | words).effects
     assert isinstance(effect, Publish)
     return encode_offer(effect)
 

@@ -12,9 +12,9 @@ from shelftalk.core.facts import Facts
 from shelftalk.core.meaning import showable
 from shelftalk.core.messages import Ask, Mode
 from shelftalk.core.passing import gather, leave, nothing, pass_on
-from shelftalk.core.publish import brief_for
 from shelftalk.core.refresh import find_words, refresh
 from shelftalk.core.rules import ShelfRules
+from shelftalk.core.scene import Scene
 from shelftalk.core.state import LiveCard, ShelfState, Stage, grown
 
 
@@ -41,7 +41,8 @@ def on_ask(state: ShelfState, ask: Ask, now_ms: int, rules: ShelfRules) -> Step:
     if ask.because is Angle.BACK_IN_STOCK and not is_back(facts, ask.carted_at_ms, now_ms, rules):
         return nothing(state, ask, "not_back", now_ms, rules)
     card = _subscribe(facts, ask, now_ms, rules)
-    step = find_words(state, card, brief_for(facts, card, now_ms, rules), now_ms, rules, wait=True)
+    part = Scene(facts, now_ms, rules).part(card)
+    step = find_words(state.copybook, part, card, part.brief, wait=True)
     leave(step, held, ask.revision)
     return step
 

@@ -116,40 +116,42 @@ class Card(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     schema_version: int = 1
 
 
-def card_id(
-    audience: Audience, sku: str, revision: int, cause: Origin, trigger: Trigger, *, says: tuple[object, ...]
-) -> str:
-    """Deterministic: the same cause gives the same id, however often it is processed, and the same id is the same card.
+def identity(card: Card) -> bytes:
+    """What the id of a card is made of.
 
-    Args:
-        audience: who is shown it.
-        sku: the product.
-        revision: of the card.
-        cause: the input that made it go out.
-        trigger: why it went out.
-        says: what decides the rest of its content. After a crash the same cause may find newer facts or better words.
+    The same cause gives the same id, however often it is processed. After a crash it may find newer facts or better words: so what
+    decides the rest of the content is in it, too, and the same id is the same card.
     """
-    parts = (
-        *msgspec.structs.astuple(audience),
-        sku,
-        revision,
-        cause.topic,
-        cause.partition,
-        cause.offset,
-        trigger,
-        *says,
+    made = card.provenance
+    cause = made.cause
+    return msgspec.json.encode(
+        (
+            card.shopper_id or "",
+            card.placement,
+            card.sku,
+            card.revision,
+            cause.topic,
+            cause.partition,
+            cause.offset,
+            made.trigger,
+            card.status,
+            card.facts.version,
+            card.facts.promotion,
+            made.brief_id,
+            made.rung,
+            card.slotted,
+        )
     )
-    return hashlib.blake2b(msgspec.json.encode(parts), digest_size=12).hexdigest()
+
+
+def card_id(identity: bytes) -> str:
+    """An id: 24 hex digits."""
+    return hashlib.blake2b(identity, digest_size=12).hexdigest()
 
 
 def identified(card: Card) -> Card:
     """The card with the id that its content gives it."""
-    made = card.provenance
-    says = (card.status, card.facts.version, card.facts.promotion, made.brief_id, made.rung, card.slotted)
-    audience = Audience(card.shopper_id or "", card.placement)
-    return msgspec.structs.replace(
-        card, card_id=card_id(audience, card.sku, card.revision, made.cause, made.trigger, says=says)
-    )
+    return msgspec.structs.replace(card, card_id=card_id(identity(card)))
 
 
 def encode_card(card: Card) -> bytes:

@@ -5,20 +5,36 @@ import msgspec
 from shelftalk.core.brief import Brief
 from shelftalk.core.card import Audience, Card
 from shelftalk.core.messages import Message, Origin
-from shelftalk.core.reword import Ingredients
+from shelftalk.core.plate import Plate
 from shelftalk.core.state import Board, Copybook, LiveCard, Shelf
 
 
 class Publish(msgspec.Struct, frozen=True, gc=False):
-    """Send this card to its output topic.
+    """Send a card to its output topic.
 
     Attributes:
-        made_of: what the words of a shopper's card were made of, should they have to begin otherwise.
+        plate: what it has in common with others; the rest is its own, as in `Card`.
     """
 
     audience: Audience
-    card: Card
-    made_of: Ingredients | None = None
+    plate: Plate
+    revision: int
+    valid_until_ms: int
+    origin: Origin
+
+    @property
+    def sku(self) -> str:
+        """Of the product."""
+        return self.plate.common.sku
+
+    @property
+    def card(self) -> Card:
+        """The card as a value."""
+        return self.plate.card(self.audience, self.revision, self.valid_until_ms, self.origin)
+
+    def encoded(self, *, aside: bool = False) -> bytes:
+        """Its wire form; with what the fence is told, where that is wanted."""
+        return self.plate.encoded(self.audience, self.revision, self.valid_until_ms, self.origin, aside=aside)
 
 
 class Write(msgspec.Struct, frozen=True, gc=False):

@@ -12,6 +12,7 @@ from shelftalk.core.messages import Ask, Mode, Near, Release, Seed, board_key, i
 from shelftalk.core.neighbours import gathered, varied
 from shelftalk.core.publish import emptied
 from shelftalk.core.rules import ShelfRules
+from shelftalk.core.scene import Scene
 from shelftalk.core.state import LiveCard, Neighbour, ShelfState, Stage
 from shelftalk.core.taste import Intent
 from shelftalk.core.visits import CART_WEIGHT
@@ -180,7 +181,7 @@ def nothing(state: ShelfState, ask: Ask, reason: str, now_ms: int, rules: ShelfR
         if held is not None:
             leave(step, held, ask.revision)
             step.live[held.audience.key] = None
-        step.effects.append(emptied(state.shelf.facts, ask, placement, now_ms, rules))
+        step.effects.append(emptied(Scene(state.shelf.facts, now_ms, rules), ask, placement))
     return step
 
 

@@ -8,18 +8,23 @@ from functools import cached_property
 from typing import TypeAlias
 
 from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone
-from shelftalk.core.card import CardFacts
+from shelftalk.core.card import Card, CardFacts, Provenance, Rung, Status, Trigger
+from shelftalk.core.explain import because
 from shelftalk.core.facts import Facts
-from shelftalk.core.meaning import percent_off, prior_price_minor, promotion
+from shelftalk.core.interest import Band
+from shelftalk.core.meaning import percent_off, prior_price_minor, promotion, showable
 from shelftalk.core.messages import Origin
+from shelftalk.core.plate import Plate
 from shelftalk.core.render import fill, slot_values, slots_in
 from shelftalk.core.reword import Ingredients
 from shelftalk.core.rules import PHRASEBOOK, ShelfRules
 from shelftalk.core.state import LiveCard
 from shelftalk.core.wording import clean_kind, clean_points
 
-#: What of a card decides its words, beside the facts.
-_Key: TypeAlias = tuple[Channel, Angle, str | None, Tone, str, int]
+#: What of a card decides its words, beside the facts; the last two are of its audience: whether it has one, and its wording.
+_Words: TypeAlias = tuple[Channel, Angle, str | None, Tone, str, bool, int]
+#: What else decides all that it has in common with others.
+_Common: TypeAlias = tuple[str, str, Rung, str, Trigger, Origin, bool, Status]
 
 
 class Scene:
@@ -29,14 +34,23 @@ class Scene:
         self.facts, self.now_ms, self.rules = facts, now_ms, rules
         self._values: dict[str, dict[str, str]] = {}
         self._texts: dict[tuple[str, str], str | None] = {}
-        self._briefs: dict[_Key, Brief] = {}
-        self._ingredients: dict[_Key, Ingredients] = {}
-        self._shown: dict[tuple[int, int], CardFacts] = {}
+        self._parts: dict[_Words, Part] = {}
+
+    @cached_property
+    def showable(self) -> bool:
+        """Whether a card may be shown at all."""
+        return showable(self.facts, self.now_ms)
 
     @cached_property
     def promotion(self) -> Promotion:
         """What the facts mean."""
         return promotion(self.facts, self.now_ms, self.rules.facts)
+
+    @cached_property
+    def price_ends_ms(self) -> int | None:
+        """When the present price ends, if that is still to come."""
+        ends_ms = self.facts.sale_ends_at_ms
+        return ends_ms if ends_ms is not None and ends_ms > self.now_ms else None
 
     @cached_property
     def kind(self) -> str:
@@ -57,17 +71,19 @@ class Scene:
             self._texts[key] = None if slots_in(slotted) - values.keys() else fill(slotted, values)
         return self._texts[key]
 
-    def brief(self, card: LiveCard) -> Brief:
-        """What the words of a card depend on."""
-        key = self._key(card)
-        found = self._briefs.get(key)
+    def part(self, card: LiveCard) -> "Part":
+        """The part of the scene that a card plays."""
+        shopper_id = card.audience.shopper_id
+        take = self.rules.take(shopper_id, self.facts.sku)
+        key = (card.channel, card.angle, card.anchor, card.tone, card.locale, bool(shopper_id), take)
+        found = self._parts.get(key)
         if found is None:
-            found = self._briefs[key] = self._brief(card, key[-1])
+            found = self._parts[key] = Part(self, self._brief(card, take), card)
         return found
 
-    def _key(self, card: LiveCard) -> _Key:
-        take = self.rules.take(card.audience.shopper_id, self.facts.sku)
-        return card.channel, card.angle, card.anchor, card.tone, card.locale, take
+    def brief(self, card: LiveCard) -> Brief:
+        """What the words of a card depend on."""
+        return self.part(card).brief
 
     def _brief(self, card: LiveCard, take: int) -> Brief:
         facts, rules = self.facts, self.rules
@@ -90,26 +106,8 @@ class Scene:
             take=take,
         )
 
-    def ingredients(self, card: LiveCard) -> Ingredients:
-        """What the words of a card are made of."""
-        key = self._key(card)
-        found = self._ingredients.get(key)
-        if found is None:
-            found = self._ingredients[key] = Ingredients(self.brief(card), self.values(card.locale))
-        return found
-
     def shown(self, source: Origin) -> CardFacts:
-        """The facts as a card states them.
-
-        Args:
-            source: the input that they are from.
-        """
-        key = (source.partition, source.offset)
-        if key not in self._shown:
-            self._shown[key] = self._card_facts(source)
-        return self._shown[key]
-
-    def _card_facts(self, source: Origin) -> CardFacts:
+        """The facts as a card states them, and the input that they are from."""
         facts = self.facts
         return CardFacts(
             version=facts.version,
@@ -126,21 +124,75 @@ class Scene:
         )
 
 
+class Part:
+    """What some cards of a scene have to say: those of one reason, channel, locale and wording.
+
+    Args:
+        scene: the scene.
+        brief: what the words depend on.
+        card: one of them.
+    """
+
+    def __init__(self, scene: Scene, brief: Brief, card: LiveCard) -> None:
+        self.scene, self.brief = scene, brief
+        self.brief_ids = (brief.brief_id, brief.first.brief_id)
+        self._locale, self._for_everybody = card.locale, not card.audience.shopper_id
+        self._plates: dict[_Common, Plate] = {}
+
+    def fits(self, slotted: str) -> bool:
+        """Whether every slot of a text has a value."""
+        return self.scene.text(slotted, self._locale) is not None
+
+    def plate(self, card: LiveCard, status: Status) -> Plate:
+        """What a card has in common with others."""
+        band, cause = card.taste.band, card.cause or card.origin
+        in_band = band is not None and self._holds(band)
+        key = (card.brief_id, card.slotted, card.rung, card.model, card.trigger, cause, in_band, status)
+        found = self._plates.get(key)
+        if found is None:
+            found = self._plates[key] = self._plate(card, cause, status, in_band=in_band)
+        return found
+
+    def _holds(self, band: Band) -> bool:
+        facts = self.scene.facts
+        return bool(facts.prices) and band.holds(facts.category, facts.currency, facts.price_minor)
+
+    def _plate(self, card: LiveCard, cause: Origin, status: Status, *, in_band: bool) -> Plate:
+        scene, live, everybody = self.scene, status is Status.LIVE, self._for_everybody
+        common = Card(
+            card_id="",
+            revision=card.revision,
+            status=status,
+            channel=card.channel,
+            sku=scene.facts.sku,
+            shopper_id=card.audience.shopper_id or None,
+            placement=card.audience.placement,
+            locale=card.locale,
+            text=(scene.text(card.slotted, card.locale) or "") if live else "",
+            slotted=card.slotted,
+            facts=scene.shown(scene.facts.cause or card.origin),
+            valid_until_ms=card.valid_until_ms,
+            published_at_ms=scene.now_ms,
+            ai_generated=live and card.rung is not Rung.PHRASEBOOK,
+            provenance=Provenance(
+                rung=card.rung,
+                trigger=card.trigger,
+                angle=card.angle,
+                because=because(card.angle, card.anchor, card.locale, in_band=in_band, for_everybody=everybody),
+                brief_id=card.brief_id,
+                model=card.model,
+                variant=scene.rules.variant,
+                tone=card.tone,
+                origin=card.origin,
+                cause=cause,
+            ),
+        )
+        made_of = Ingredients(self.brief, scene.values(card.locale)) if live and not everybody else None
+        return Plate(common, made_of)
+
+
 def _brand_adds(facts: Facts, angle: Angle) -> bool:
     """Whether the words may name the brand: not beside a name that says it already, unless the brand is the reason."""
     if facts.brand is None:
         return False
     return angle is Angle.YOUR_BRAND or facts.brand.casefold() not in (facts.name or "").casefold()
-
-
-#: The last scene. One is enough: the cards of a product are looked at one after the other.
-_last: list[Scene] = []
-
-
-def scene_of(facts: Facts, now_ms: int, rules: ShelfRules) -> Scene:
-    """The scene of these very facts: the last one again where it is the same."""
-    last = _last[0] if _last else None
-    if last is None or last.facts is not facts or last.now_ms != now_ms or last.rules is not rules:
-        last = Scene(facts, now_ms, rules)
-        _last[:] = [last]
-    return last

@@ -3,7 +3,7 @@
 A set of pure functions from state and input to a `Step`. Each renders from the facts it is given, which the shell reads at the
 moment of the call: that is the freshness fence. The shell (Faust agent, simulator, test) owns time, storage and delivery.
 
-    inventory ──> `on_inventory` folds the facts ──> `refresh` for every live card that is behind
+    inventory ──> `on_inventory` folds the facts ──> `refresh_all` for the live cards that are behind
     ask ────────> `on_ask`: shown here, or passed on to a neighbour's shelf or the category's board
     words ──────> `on_words`: judged, kept in the copybook, and published to whoever waits for them
     deadline ───> `on_deadline`: the phrasebook answers
@@ -24,7 +24,7 @@ from shelftalk.core.messages import CoVisited, Heat, Origin, board_key
 from shelftalk.core.neighbours import note_visit
 from shelftalk.core.passing import on_release
 from shelftalk.core.publish import brief_for
-from shelftalk.core.refresh import refresh
+from shelftalk.core.refresh import refresh, refresh_all
 from shelftalk.core.rules import PHRASEBOOK, ShelfRules
 from shelftalk.core.state import UNSEEN_HEAT, LiveCard, ShelfState, Stage
 from shelftalk.core.words import Words, no_words, on_deadline, on_words
@@ -34,7 +34,7 @@ from shelftalk.events.types import InventoryEvent
 def on_inventory(state: ShelfState, event: InventoryEvent, origin: Origin, rules: ShelfRules) -> Step:
     """Fold an event into the facts, and see to it that the product has its copy for everybody and a place on the board.
 
-    The live cards are not touched here: the shell calls `refresh` for each of them, newest first and at its own pace. A storm
+    The live cards are not touched here: the shell calls `refresh_all` for them, newest first and at its own pace. A storm
     of events is coalesced because every call renders from the facts of that moment.
     """
     before = state.shelf.facts
@@ -148,6 +148,7 @@ __all__ = [
     "on_release",
     "on_words",
     "refresh",
+    "refresh_all",
     "renewed",
     "wake_at_ms",
 ]

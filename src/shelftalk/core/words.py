@@ -8,13 +8,13 @@ from shelftalk.core.brief import Brief
 from shelftalk.core.card import Rung, Trigger
 from shelftalk.core.effects import Hold, Step, Write
 from shelftalk.core.guard import Outcome
-from shelftalk.core.meaning import showable
 from shelftalk.core.passing import as_ask, merge, pass_on
 from shelftalk.core.phrasebook import phrase
-from shelftalk.core.publish import brief_for, publish
+from shelftalk.core.publish import publish
 from shelftalk.core.refresh import phrased, refresh
 from shelftalk.core.review import review
 from shelftalk.core.rules import PHRASEBOOK, ShelfRules
+from shelftalk.core.scene import Scene
 from shelftalk.core.state import LiveCard, ShelfState, Stage, Text
 
 
@@ -54,10 +54,10 @@ def on_words(state: ShelfState, waiting: Sequence[LiveCard], words: Words, now_m
         return step
     kept = state.copybook.with_text(brief.brief_id, Text(words.slotted, brief.model))
     state = msgspec.structs.replace(state, copybook=kept)
-    step = Step(copybook=kept)
+    step, scene = Step(copybook=kept), Scene(state.shelf.facts, now_ms, rules)
     for card in waiting:
         if card.brief_id == brief.brief_id and (_first(card) or _only_phrased(card)):
-            merge(step, _improve(state, card, words, now_ms, rules))
+            merge(step, _improve(state, scene, card, words))
     return step
 
 
@@ -69,37 +69,41 @@ def _only_phrased(card: LiveCard) -> bool:
     return card.stage is Stage.SHOWN and card.rung is Rung.PHRASEBOOK and bool(card.slotted)
 
 
-def _improve(state: ShelfState, card: LiveCard, words: Words, now_ms: int, rules: ShelfRules) -> Step:
+def _improve(state: ShelfState, scene: Scene, card: LiveCard, words: Words) -> Step:
     """Publish new words, but only while their brief still holds: the facts may have moved while they were written."""
-    facts = state.shelf.facts
-    if not showable(facts, now_ms) or words.brief.first != brief_for(facts, card, now_ms, rules).first:
-        return refresh(state, card, now_ms, rules)
+    part = scene.part(card)
+    if not scene.showable or words.brief.first != part.brief.first:
+        return refresh(state, card, scene.now_ms, scene.rules)
     first = _first(card)
-    better = msgspec.structs.replace(
+    return publish(
+        part,
         card,
         slotted=words.slotted,
         model=words.brief.model,
         rung=Rung.GENERATED,
-        revision=card.revision if first else card.raised(now_ms),
+        revision=card.revision if first else card.raised(scene.now_ms),
         trigger=card.trigger if first else Trigger.REWRITE,
     )
-    return publish(facts, better, now_ms, rules)
 
 
 def no_words(state: ShelfState, waiting: Sequence[LiveCard], brief: Brief, now_ms: int, rules: ShelfRules) -> Step:
     """The model failed, or wrote what may not be used: the phrasebook answers whoever still waits."""
-    step = Step()
+    step, scene = Step(), Scene(state.shelf.facts, now_ms, rules)
     for card in waiting:
         if card.brief_id == brief.brief_id:
-            merge(step, on_deadline(state, card, now_ms, rules))
+            merge(step, _phrase(state, scene, card))
     return step
 
 
 def on_deadline(state: ShelfState, card: LiveCard, now_ms: int, rules: ShelfRules) -> Step:
     """The shopper has waited long enough: the phrasebook answers. Words that come later improve the card."""
-    facts = state.shelf.facts
+    return _phrase(state, Scene(state.shelf.facts, now_ms, rules), card)
+
+
+def _phrase(state: ShelfState, scene: Scene, card: LiveCard) -> Step:
     if not _first(card):
         return Step()
-    if not showable(facts, now_ms):
-        return pass_on(state, as_ask(card), now_ms, rules)
-    return publish(facts, phrased(card, brief_for(facts, card, now_ms, rules)), now_ms, rules)
+    if not scene.showable:
+        return pass_on(state, as_ask(card), scene.now_ms, scene.rules)
+    part = scene.part(card)
+    return publish(part, card, **phrased(part.brief))

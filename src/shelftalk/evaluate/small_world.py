@@ -9,7 +9,6 @@ from collections.abc import Iterator, MutableMapping, Sequence
 from typing import Generic, TypeVar
 
 from shelftalk.core.brief import Brief
-from shelftalk.core.card import encode_card
 from shelftalk.core.effects import Erase, Hold, Publish, Write
 from shelftalk.core.erasure import Erased
 from shelftalk.core.guard import Outcome
@@ -24,7 +23,7 @@ from shelftalk.core.words import Words
 from shelftalk.errors import BadInputError
 from shelftalk.events.codec import decode_inventory
 from shelftalk.stream.account import Entry, Together
-from shelftalk.stream.fence import Fence, Shown, encode_erasure
+from shelftalk.stream.fence import Fence, Shown, encode_erasure, encode_offer
 from shelftalk.stream.keeper import Keeper, Limits
 from shelftalk.stream.react_handler import ReactHandler
 from shelftalk.stream.record import Record, origin_of
@@ -121,10 +120,10 @@ class Tray:
     def publish(self, effect: Publish, owed_by: Sequence[Entry]) -> None:
         """A card, encoded as it would go out."""
         del owed_by
-        value = encode_card(effect.card)
         if effect.audience.shopper_id:
-            self.offers.append((effect.audience.shopper_id, value))
+            self.offers.append((effect.audience.shopper_id, encode_offer(effect)))
         else:
+            effect.encoded()
             self.counts["copies"] += 1
 
     def send(self, message: Message, owed_by: Sequence[Entry]) -> None:

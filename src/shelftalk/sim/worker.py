@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from shelftalk.core.card import Audience, encode_card
+from shelftalk.core.card import Audience
 from shelftalk.core.effects import Drop, Effect, Erase, Hold, Publish
 from shelftalk.core.ledger import Entry as LedgerEntry
 from shelftalk.core.ledger import Ledger
@@ -82,7 +82,7 @@ class Outlet:
         if effect.audience.shopper_id:
             self._producer.post("offers", effect.audience.shopper_id, encode_offer(effect), owe(owed_by))
         else:
-            self._producer.post("copy", card_key(effect.audience, card.sku), encode_card(card), owe(owed_by))
+            self._producer.post("copy", card_key(effect.audience, card.sku), effect.encoded(), owe(owed_by))
 
     def card(self, key: str, value: bytes | None, owed_by: Sequence[Entry]) -> None:
         """A card that passed the fence, or a tombstone."""

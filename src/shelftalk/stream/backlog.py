@@ -26,6 +26,12 @@ class Behind(msgspec.Struct):
     following: Together | None = None
     following_again: bool = False
 
+    def some(self, most: int) -> list[str]:
+        """The next cards of this pass, at most so many."""
+        some = self.left[-most:][::-1]
+        del self.left[-most:]
+        return some
+
 
 class Backlog:
     """A storm of marks is two passes over a product's cards at most."""

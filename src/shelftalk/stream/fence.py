@@ -18,7 +18,8 @@ from shelftalk.core.card import Card, Status, encode_card
 from shelftalk.core.effects import Publish
 from shelftalk.core.erasure import Erased, erased_key
 from shelftalk.core.opening import opening
-from shelftalk.core.reword import Ingredients, reworded
+from shelftalk.core.plate import ASIDE
+from shelftalk.core.reword import Aside, Ingredients, reworded
 from shelftalk.errors import BadInputError
 from shelftalk.stream.account import Together
 from shelftalk.stream.keeper import Entry
@@ -38,13 +39,6 @@ class Shown(msgspec.Struct, frozen=True, gc=False, array_like=True):
     opening: str = ""
     sku: str = ""
     made_ms: int = 0
-
-
-class Aside(msgspec.Struct, frozen=True, gc=False):
-    """What a shelf tells the fence beside the card: how it begins, and what its words were made of, should it need others."""
-
-    opening: str = ""
-    made_of: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class Offer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -106,9 +100,6 @@ class CardsOutlet(Protocol):
         """A card, or a tombstone."""
 
 
-#: Where a card ends and the aside begins.
-_ASIDE: Final = b',"aside":'
-
 _decoder = msgspec.json.Decoder(Offer)
 _card = msgspec.json.Decoder(Card)
 _made_of = msgspec.json.Decoder(Ingredients)
@@ -116,14 +107,12 @@ _made_of = msgspec.json.Decoder(Ingredients)
 
 def encode_offer(effect: Publish) -> bytes:
     """A shopper's card for the fence: the card's own JSON with the aside as its last field."""
-    made_of = msgspec.UNSET if effect.made_of is None else msgspec.Raw(msgspec.json.encode(effect.made_of))
-    aside = msgspec.json.encode(Aside(opening(effect.card.text), made_of))
-    return encode_card(effect.card)[:-1] + _ASIDE + aside + b"}"
+    return effect.encoded(aside=True)
 
 
 def _card_of(value: bytes) -> bytes:
     """The card's own JSON. The mark cannot stand within a string, where its quotes would be escaped."""
-    cut = value.rfind(_ASIDE)
+    cut = value.rfind(ASIDE)
     return value if cut < 0 else value[:cut] + b"}"
 
 
@@ -198,6 +187,8 @@ class Fence:
         begins, made_of = offer.aside.opening, offer.aside.made_of
         if not begins or isinstance(made_of, msgspec.UnsetType):
             return card, begins
+        if newest is not None and newest.live and newest.opening == begins:
+            return card, begins  # it was looked at when it came there, and since then others give way to it
         again = newest.opening if newest is not None and newest.revision == offer.revision else ""
         taken = self._openings(offer, partition)
         if begins == again if again else begins not in taken:

@@ -30,7 +30,7 @@ from shelftalk.core.shelf import (
     on_inventory,
     on_release,
     on_words,
-    refresh,
+    refresh_all,
     renewed,
     wake_at_ms,
 )
@@ -379,10 +379,8 @@ class Keeper:
 
     def _do(self, effect: Effect, owed_by: Sequence[Entry], now_ms: int) -> None:
         match effect:
-            case Publish(audience=audience, card=card):
-                self.counts[f"card_{card.provenance.trigger}_{card.provenance.rung}_{card.status}"] += 1
-                self._unsure.get(card.sku, set()).discard(audience.key)
-                self._outlet.publish(effect, owed_by)
+            case Publish():
+                self._publish(effect, owed_by)
             case Write(brief=brief):
                 if effect.earn and not self._earned(brief.brief_id):
                     self.counts["not_yet_earned"] += 1
@@ -401,6 +399,12 @@ class Keeper:
                 self._outlet.erase(effect, owed_by)
             case Drop(reason=reason):
                 self.counts[f"drop_{reason}"] += 1
+
+    def _publish(self, effect: Publish, owed_by: Sequence[Entry]) -> None:
+        self.counts[effect.plate.outcome] += 1
+        if self._unsure:
+            self._unsure.get(effect.sku, set()).discard(effect.audience.key)
+        self._outlet.publish(effect, owed_by)
 
     def _afford(self, effect: Write, now_ms: int) -> bool:
         if effect.attempt:
@@ -434,14 +438,12 @@ class Keeper:
         budget = self.limits.refreshes_per_turn
         while self._backlog and budget > 0:
             sku, behind = self._backlog.turn(lambda sku: self._live.get(sku, ()))
-            for _ in range(min(budget, self.limits.refreshes_per_product, len(behind.left))):
-                key = behind.left.pop()
-                card = self._live.get(sku, {}).get(key)
-                if card is not None:
-                    again = behind.again or key in self._unsure.get(sku, ())
-                    step = refresh(self._state(sku), card, now_ms, self.rules, again=again)
-                    self._apply(sku, step, [behind.account], now_ms)
-                budget -= 1
+            live, some = self._live.get(sku, {}), min(budget, self.limits.refreshes_per_product)
+            cards = [live[key] for key in behind.some(some) if key in live]
+            again = live if behind.again else self._unsure.get(sku, ())
+            step = refresh_all(self._state(sku), cards, now_ms, self.rules, again=again)
+            self._apply(sku, step, [behind.account], now_ms)
+            budget -= some
             if not behind.left:
                 budget -= 1  # so that products without cards come to an end, too
                 self._backlog.passed(sku, behind)

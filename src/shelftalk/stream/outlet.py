@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from shelftalk.core.card import encode_card
 from shelftalk.core.effects import Erase, Hold, Publish
 from shelftalk.core.messages import Message, encode_message
 from shelftalk.stream.fence import encode_erasure, encode_offer
@@ -27,11 +26,11 @@ class TopicOutlet:
 
     def publish(self, effect: Publish, owed_by: Sequence[Entry]) -> None:
         """A card to its shopper's fence, or copy for everybody."""
-        audience, card = effect.audience, effect.card
+        audience = effect.audience
         if audience.shopper_id:
             self._outbox.post(self._offers, audience.shopper_id, encode_offer(effect), entry=jointly(owed_by))
         else:
-            self._outbox.post(self._copy, card_key(audience, card.sku), encode_card(card), entry=jointly(owed_by))
+            self._outbox.post(self._copy, card_key(audience, effect.sku), effect.encoded(), entry=jointly(owed_by))
 
     def card(self, key: str, value: bytes | None, owed_by: Sequence[Entry]) -> None:
         """A card that passed the fence, or a tombstone."""

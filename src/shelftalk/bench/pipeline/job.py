@@ -12,7 +12,6 @@ from typing import Any, Protocol
 import msgspec
 
 from shelftalk.core.board import on_board_ask
-from shelftalk.core.card import encode_card
 from shelftalk.core.effects import Effect, Publish, Send, Step
 from shelftalk.core.facts import Facts
 from shelftalk.core.messages import Ask, CoVisited, Heat, Origin, Release, decode_message, encode_message, is_board
@@ -178,11 +177,11 @@ def _said(effect: Effect) -> Iterator[Out]:
     match effect:
         case Send(message=message):
             yield Out("asks", message.key, encode_message(message))
-        case Publish(audience=audience, card=card):
+        case Publish(audience=audience):
             if audience.shopper_id:
-                yield Out("offers", audience.shopper_id, encode_card(card))
+                yield Out("offers", audience.shopper_id, effect.encoded())
             else:
-                yield Out("copy", f"{card.sku}|{audience.placement}", encode_card(card))
+                yield Out("copy", f"{effect.sku}|{audience.placement}", effect.encoded())
         case _:
             pass
 

@@ -1,0 +1,105 @@
+"""The plate: what all cards that say the same of one product at one moment have in common, made once for all of them.
+
+A price change re-renders every live card of a product. A hundred thousand of them share a few texts, and differ in who is shown
+them, their revision, until when they are valid, and which input asked for them; their id follows from that. So everything else is
+rendered, explained and encoded once, and a card is these few things put into their places.
+"""
+
+from functools import cached_property
+from typing import Any, Final
+
+import msgspec
+
+from shelftalk.core.card import Audience, Card, card_id, encode_card, identified, identity
+from shelftalk.core.messages import Origin
+from shelftalk.core.opening import opening
+from shelftalk.core.reword import Aside, Ingredients
+
+#: Where something of a card's own goes, in its JSON: bytes that stand in no JSON.
+_TEXT: Final[Any] = msgspec.Raw(b"\0")
+_NUMBER: Final[Any] = msgspec.Raw(b"\1")
+
+#: Where a card ends and the aside begins.
+ASIDE: Final = b',"aside":'
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Plate:
+    """The common part of cards.
+
+    Args:
+        card: any one of them; what is its own is not looked at.
+        made_of: what the words of shoppers' cards were made of, should one have to begin otherwise.
+    """
+
+    def __init__(self, card: Card, made_of: Ingredients | None = None) -> None:
+        self.common, self.made_of = card, made_of
+
+    def card(self, audience: Audience, revision: int, valid_until_ms: int, origin: Origin) -> Card:
+        """The card of an audience, as a value."""
+        common = self.common
+        card = msgspec.structs.replace(
+            common,
+            revision=revision,
+            shopper_id=audience.shopper_id or None,
+            placement=audience.placement,
+            valid_until_ms=valid_until_ms,
+            provenance=msgspec.structs.replace(common.provenance, origin=origin),
+        )
+        return identified(card)
+
+    def encoded(
+        self, audience: Audience, revision: int, valid_until_ms: int, origin: Origin, *, aside: bool = False
+    ) -> bytes:
+        """The same card in its wire form: to the byte what `encode_card` makes of it.
+
+        Args:
+            audience: who is shown it.
+            revision: as in `Card`, like the others.
+            valid_until_ms: until when it may be shown.
+            origin: the input that asked for it.
+            aside: add what the fence is told, as the last field.
+        """
+        shopper_id, placement = _encode(audience.shopper_id), _encode(audience.placement)
+        own_id = card_id(self._identity % (shopper_id, placement, revision)).encode()
+        if not audience.shopper_id:
+            shopper_id = b"null"
+        wire = self._wire_with_aside if aside else self._wire
+        return wire % (own_id, revision, shopper_id, placement, valid_until_ms, _encode(origin))
+
+    @cached_property
+    def _wire_with_aside(self) -> bytes:
+        made_of = msgspec.UNSET if self.made_of is None else msgspec.Raw(_encode(self.made_of))
+        aside = _encode(Aside(opening(self.common.text), made_of))
+        return self._wire[:-1] + ASIDE + aside.replace(b"%", b"%%") + b"}"
+
+    @cached_property
+    def outcome(self) -> str:
+        """What became of the cards, for counting."""
+        made = self.common.provenance
+        return f"card_{made.trigger}_{made.rung}_{self.common.status}"
+
+    @cached_property
+    def _identity(self) -> bytes:
+        return _pattern(identity(self._with_holes))
+
+    @cached_property
+    def _wire(self) -> bytes:
+        return _pattern(encode_card(self._with_holes))
+
+    @cached_property
+    def _with_holes(self) -> Card:
+        return msgspec.structs.replace(
+            self.common,
+            card_id=msgspec.Raw(b'"\0"'),
+            revision=_NUMBER,
+            shopper_id=_TEXT,
+            placement=_TEXT,
+            valid_until_ms=_NUMBER,
+            provenance=msgspec.structs.replace(self.common.provenance, origin=_TEXT),
+        )
+
+
+def _pattern(encoded: bytes) -> bytes:
+    return encoded.replace(b"%", b"%%").replace(b"\0", b"%b").replace(b"\1", b"%d")
