@@ -35,6 +35,9 @@ class Memory:
     def live(self, sku: str) -> dict[str, LiveCard]:
         return self.live_cards.setdefault(sku, {})
 
+    def at_hand(self, sku: str) -> Any:
+        return self.get("shelves", sku)
+
 
 def run(records: list[Record]) -> Counter[str]:
     """The job without a framework: every record and all that follows from it, before the next."""
@@ -56,6 +59,17 @@ def test_the_same_seed_is_the_same_work() -> None:
         return [*shop.catalogue(NOW), *(shop.event(NOW + number) for number in range(100))]
 
     assert day() == day()
+
+
+def test_a_crowd_is_as_large_as_its_rate_needs() -> None:
+    """A few visitors who click without a pause would be debounced, and the cards bounded by their number."""
+
+    def shoppers(rate_per_s: float) -> int:
+        shop = Shop(60, seed=3)
+        shop.crowd(rate_per_s)
+        return len({shop.view(NOW).key for _ in range(3_000)})
+
+    assert shoppers(400) > 2 * shoppers(10)
 
 
 def test_events_become_cards_and_none_is_refused() -> None:

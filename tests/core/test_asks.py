@@ -6,11 +6,11 @@ from shelftalk.core.brief import Angle, Promotion
 from shelftalk.core.card import Rung, Status
 from shelftalk.core.effects import Drop, Erase, Send
 from shelftalk.core.facts import Facts
-from shelftalk.core.messages import Mode, Near, Release, board_key
-from shelftalk.core.passing import on_release
+from shelftalk.core.messages import Ask, Mode, Near, Release, board_key
+from shelftalk.core.passing import gather_ahead, on_release
 from shelftalk.core.publish import brief_for
 from shelftalk.core.shelf import on_ask, refresh
-from shelftalk.core.state import Copybook, Neighbour, Stage, Text
+from shelftalk.core.state import Copybook, Neighbour, Shelf, ShelfState, Stage, Text
 from tests.core.making import (
     HOUR,
     NO_MODEL,
@@ -282,6 +282,24 @@ class TestOnTheWay:
             ("cup", Angle.GOES_WITH),
             ("sieve", Angle.LIKE_VIEWED),
         ]
+
+    def test_from_shelves_at_hand_it_collects_without_going_there(self) -> None:
+        """As on the way, shelf by shelf; it stops before the first that is not here, and never goes past the last."""
+        shelves = {
+            sku: Shelf(facts=Facts(sku=sku), neighbours=(Neighbour(f"by-{sku}", 2.0, 0.0, NOW),))
+            for sku in ("a", "b", "d")
+        }
+        start = ask(key="a", mode=Mode.NEXT, via=("b", "c", "d"))
+        onward = start
+        for _ in range(2):
+            (onward,) = asks(on_ask(ShelfState(shelves[onward.key]), onward, NOW, NO_MODEL))
+        assert gather_ahead(start, shelves.get, NOW) == onward
+        assert (onward.key, onward.via) == ("c", ("d",))
+        shelves["c"] = Shelf(facts=Facts(sku="c"))
+        there = gather_ahead(onward, shelves.get, NOW)
+        assert isinstance(there, Ask)
+        assert (there.key, there.via) == ("d", ())
+        assert gather_ahead(there, shelves.get, NOW) is there
 
     def test_a_product_without_facts_passes_it_on_all_the_same(self) -> None:
         step = on_ask(shelf(Facts(sku="kettle-1")), ask(mode=Mode.NEXT, via=("pot-1",)), NOW, NO_MODEL)

@@ -1,6 +1,6 @@
 """Passing on: when this product is not the one to show, its shelf asks the next."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -8,12 +8,12 @@ from shelftalk.core.brief import Angle
 from shelftalk.core.card import Audience
 from shelftalk.core.effects import Drop, Erase, Send, Step
 from shelftalk.core.facts import Facts
-from shelftalk.core.messages import Ask, Mode, Near, Release, Seed, board_key, is_board
+from shelftalk.core.messages import Ask, Message, Mode, Near, Release, Seed, board_key, is_board
 from shelftalk.core.neighbours import gathered, varied
 from shelftalk.core.publish import emptied
 from shelftalk.core.rules import ShelfRules
 from shelftalk.core.scene import Scene
-from shelftalk.core.state import LiveCard, Neighbour, ShelfState, Stage
+from shelftalk.core.state import LiveCard, Neighbour, Shelf, ShelfState, Stage
 from shelftalk.core.taste import Intent
 from shelftalk.core.visits import CART_WEIGHT
 
@@ -93,8 +93,28 @@ def gather(state: ShelfState, ask: Ask, now_ms: int) -> Step:
 
     Nothing is remembered of it here: should it come again after a crash, it goes the same way again.
     """
-    found = gathered(ask.found, state.shelf.neighbours, len(ask.via), now_ms)
-    return Step(effects=[Send(msgspec.structs.replace(ask, key=ask.via[0], via=ask.via[1:], found=found))])
+    return Step(effects=[Send(_gathered(ask, state.shelf, now_ms))])
+
+
+def gather_ahead(message: Message, at_hand: Callable[[str], Shelf | None], now_ms: int) -> Message:
+    """Let an ask collect from the shelves that are at hand, instead of sending it to them.
+
+    Nothing is decided and nothing remembered where an ask only collects, so no order of messages depends on its stopping there.
+    With one worker it goes straight to the product that the shopper is at; of several, each saves the ways to its own shelves.
+
+    Args:
+        message: anything that is about to be sent.
+        at_hand: a shelf of this worker, ``None`` for those of others.
+        now_ms: the time.
+    """
+    while isinstance(message, Ask) and message.via and (shelf := at_hand(message.key)) is not None:
+        message = _gathered(message, shelf, now_ms)
+    return message
+
+
+def _gathered(ask: Ask, shelf: Shelf, now_ms: int) -> Ask:
+    found = gathered(ask.found, shelf.neighbours, len(ask.via), now_ms)
+    return msgspec.structs.replace(ask, key=ask.via[0], via=ask.via[1:], found=found)
 
 
 def superseded(step: Step, live: Mapping[str, LiveCard], ask: Ask, placement: str) -> bool:

@@ -213,7 +213,7 @@ class SmallWorld:
         erased: Table[Erased] = Table()
         shown: Table[Shown] = Table()
         self.keeper = Keeper(rules, limits or Limits(), self.store, self.tray, self.writer)
-        self.react = ReactHandler(policy, self.profiles, erased, self.tray)
+        self.react = ReactHandler(policy, self.profiles, erased, self.tray, self.keeper.at_hand)
         self.fence = Fence(shown, erased, self.tray, policy.page)
         self._offset = 0
         self._nobody = Together()

@@ -174,7 +174,9 @@ class Worker:
         self.keeper = AuditedKeeper(setup.rules, setup.limits, self.store, self.outlet, self.desk)
         self.keeper.auditor = setup.auditor
         self._letters = self.desk.reader = Letterbox(self.keeper, self._has_lease)
-        self.react = AuditedReact(setup.policy, self.store.profiles, self.store.erased, self.outlet)
+        self.react = AuditedReact(
+            setup.policy, self.store.profiles, self.store.erased, self.outlet, self.keeper.at_hand
+        )
         self.react.auditor = setup.auditor
         fence = OpenFence if setup.bug is Bug.FENCE else AuditedFence
         self.fence = fence(self.store.shown, self.store.erased, self.outlet, setup.policy.page)

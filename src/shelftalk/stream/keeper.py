@@ -17,6 +17,7 @@ from shelftalk.core.card import Audience
 from shelftalk.core.effects import Drop, Effect, Erase, Hold, Publish, Send, Step, Write
 from shelftalk.core.facts import Facts
 from shelftalk.core.messages import Ask, Bought, CoVisited, Heat, Message, Origin, Release, is_board
+from shelftalk.core.passing import gather_ahead
 from shelftalk.core.refresh import bought_cards, is_due, let_go
 from shelftalk.core.shelf import (
     PHRASEBOOK,
@@ -144,6 +145,13 @@ class Keeper:
                 self.counts["misdirected"] += 1
                 return
         self._apply(key, step, [entry], now_ms)
+
+    def at_hand(self, sku: str) -> Shelf | None:
+        """A shelf of ours, to look at."""
+        partition = self._partition.get(sku)
+        if partition is None or partition in self._catching_up:
+            return None
+        return self._store.shelf(sku, partition)
 
     def words(self, words: Words, now_ms: int) -> None:
         """The desk has written something."""
@@ -391,7 +399,7 @@ class Keeper:
                     self._writing.setdefault(brief.brief_id, (brief.sku, now_ms))
                     self._desk.write(effect)
             case Send(message=message):
-                self._outlet.send(message, owed_by)
+                self._outlet.send(gather_ahead(message, self.at_hand, now_ms), owed_by)
             case Hold():
                 self.counts["held"] += 1
                 self._outlet.hold(effect, owed_by)

@@ -65,7 +65,7 @@ class Pipeline:
             rules, Limits(deadline_ms=settings.deadlines.card_ms), self.store, outlet, self.desk or NoDesk()
         )
         policy = settings.react_policy()
-        self.react = ReactHandler(policy, self.store.profiles, self.store.erased, outlet)
+        self.react = ReactHandler(policy, self.store.profiles, self.store.erased, outlet, self.keeper.at_hand)
         self.fence = Fence(self.store.shown, self.store.erased, outlet, policy.page)
         self.engine = engine
         self._held: frozenset[int] = frozenset()

@@ -1,7 +1,7 @@
 """The first stage's shell: a behaviour record in, a profile and messages to the shelves out."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 import msgspec
@@ -9,9 +9,11 @@ import msgspec
 from shelftalk.core.erasure import Erased, erased_key
 from shelftalk.core.memory import is_idle
 from shelftalk.core.messages import Message
+from shelftalk.core.passing import gather_ahead
 from shelftalk.core.policy import Policy
 from shelftalk.core.profile import Profile
 from shelftalk.core.react import Reaction, react
+from shelftalk.core.state import Shelf
 from shelftalk.events.codec import decode_behaviour
 from shelftalk.stream.account import Entry, Then, Together
 from shelftalk.stream.record import Record, origin_of, require_key
@@ -54,15 +56,35 @@ class ReactOutlet(Protocol):
         """A tombstone for a card up to this revision."""
 
 
-class ReactHandler:
-    """Handles the behaviour topic. One record at a time for a shopper: the profile is read, folded and written in one go."""
+def _nowhere(_sku: str) -> Shelf | None:
+    return None
 
-    def __init__(self, policy: Policy, profiles: Profiles, erasures: Erasures, outlet: ReactOutlet) -> None:
+
+class ReactHandler:
+    """Handles the behaviour topic. One record at a time for a shopper: the profile is read, folded and written in one go.
+
+    Args:
+        policy: when to speak.
+        profiles: what is remembered of shoppers.
+        erasures: who was forgotten.
+        outlet: where messages go.
+        at_hand: shelves that asks can collect from without going there (`gather_ahead`).
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        profiles: Profiles,
+        erasures: Erasures,
+        outlet: ReactOutlet,
+        at_hand: Callable[[str], Shelf | None] = _nowhere,
+    ) -> None:
         self.counts: Counter[str] = Counter()
         self._erasures = erasures
         self._policy = policy
         self._profiles = profiles
         self._outlet = outlet
+        self._at_hand = at_hand
         self._sweep = Sweep(profiles.items)
         self._newest_ms = 0
 
@@ -80,7 +102,11 @@ class ReactHandler:
         reaction = react(profile, event, origin, self._policy, erased=erased, now_ms=now_ms)
         self._newest_ms = max(self._newest_ms, event.occurred_at_ms)
         self.counts[f"{event.__struct_config__.tag}_{reaction.outcome}"] += 1
-        self._carry_out(event.shopper_id, reaction, record.partition, entry)
+        self._carry_out(event.shopper_id, self._gathered(reaction, now_ms), record.partition, entry)
+
+    def _gathered(self, reaction: Reaction, now_ms: int) -> Reaction:
+        messages = tuple(gather_ahead(message, self._at_hand, now_ms) for message in reaction.messages)
+        return msgspec.structs.replace(reaction, messages=messages)
 
     def sweep(self, partitions: Iterable[int]) -> None:
         """Look at a few profiles, and forget shoppers of whom nothing was heard for long, or the state would grow for ever."""

@@ -9,13 +9,14 @@ flush, metrics.
 import signal
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, Producer, TopicPartition
 
 from shelftalk.bench.pipeline.job import LINGER_MS, TABLES, In, Job
-from shelftalk.core.state import LiveCard
+from shelftalk.core.state import LiveCard, Shelf
 
 _BATCH = 500
 
@@ -23,10 +24,13 @@ _BATCH = 500
 class Dicts:
     """The state of one partition."""
 
-    def __init__(self, producer: Producer, changelog: str, partition: int) -> None:
+    def __init__(
+        self, producer: Producer, changelog: str, partition: int, at_hand: Callable[[str], Shelf | None]
+    ) -> None:
         self._producer = producer
         self._changelog = changelog
         self._partition = partition
+        self.at_hand = at_hand
         self._tables: dict[str, dict[str, Any]] = {table: {} for table in TABLES}
         self._live: dict[str, dict[str, LiveCard]] = {}
 
@@ -163,9 +167,14 @@ class Loop:
         for place in places:
             self._state.pop(place.partition, None)
 
+    def _shelf(self, sku: str) -> Shelf | None:
+        """Of any partition that is ours."""
+        found = (state.get("shelves", sku) for state in self._state.values())
+        return next((shelf for shelf in found if shelf is not None), None)
+
     def _restored(self, partition: int) -> Dicts:
         """Read a partition's changelog to its end."""
-        state = Dicts(self._producer, self._changelog, partition)
+        state = Dicts(self._producer, self._changelog, partition, self._shelf)
         place = TopicPartition(self._changelog, partition, OFFSET_BEGINNING)
         reader = Consumer({"bootstrap.servers": self._servers, "group.id": "none", "enable.auto.commit": False})
         _, end = reader.get_watermark_offsets(place, timeout=10)

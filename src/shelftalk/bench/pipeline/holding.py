@@ -109,12 +109,12 @@ def against_naive(
         took_ms = [after - before for before, after in pairwise(at_ms)]
         backlog_per_s = sum(took <= DEADLINE_MS for took in took_ms) / max(sum(took_ms) / 1000, 1e-3)
         say(f"naive with {name}: {backlog_per_s:.1f} cards/s of a backlog, {statistics.median(took_ms):.0f} ms each")
-        by_naive = held(lambda rate: course.pace(process, shop.event, rate, seconds), backlog_per_s / 2)
+        by_naive = held(lambda rate: _play(entrant, shop, rate, seconds), backlog_per_s / 2)
         by_naive = msgspec.structs.replace(by_naive, best_per_s=max(by_naive.best_per_s, backlog_per_s))
     with worker(bootstrap, folder, name=f"shelftalk-{name}", model=model) as entrant:
         course, process = _taught(entrant, shop)
         course.pace(process, shop.event, 50, _WARM_UP_S)  # the first texts are written
-        by_us = held(lambda rate: course.pace(process, shop.event, rate, seconds), 100)
+        by_us = held(lambda rate: _play(entrant, shop, rate, seconds), 100)
         rungs = ", ".join(f"{rung} {count:,}" for rung, count in sorted(course.rungs().items()))
     say(
         f"with {name}: naive {by_naive.best_per_s:.1f} cards/s in time at best, {by_naive.events_per_s:.0f} events/s held; "
@@ -129,6 +129,13 @@ def _taught(entrant: Entrant, shop: Shop) -> Entrant:
     course.send(shop.catalogue(_now_ms() - 3_600_000))
     course.settle(process, _READY_S)
     return entrant
+
+
+def _play(entrant: Entrant, shop: Shop, rate_per_s: float, seconds: float) -> Answers:
+    """Events at a rate, of as many visitors as that takes."""
+    course, process = entrant
+    shop.crowd(rate_per_s)
+    return course.pace(process, shop.event, rate_per_s, seconds)
 
 
 def _now_ms() -> int:

@@ -16,6 +16,7 @@ from shelftalk.core.effects import Effect, Publish, Send, Step
 from shelftalk.core.facts import Facts
 from shelftalk.core.messages import Ask, CoVisited, Heat, Origin, Release, decode_message, encode_message, is_board
 from shelftalk.core.neighbours import on_heat
+from shelftalk.core.passing import gather_ahead
 from shelftalk.core.policy import Policy
 from shelftalk.core.profile import Profile
 from shelftalk.core.react import react
@@ -61,6 +62,9 @@ class State(Protocol):
     def live(self, sku: str) -> dict[str, LiveCard]:
         """The live cards of a product, in memory."""
 
+    def at_hand(self, sku: str) -> Shelf | None:
+        """Another product's shelf, to look at, where the framework lets one."""
+
 
 #: How long all producers wait for company, in ms: as long as the worker's.
 LINGER_MS = 1
@@ -100,7 +104,8 @@ class Job:
         reaction = react(profile, event, origin, self._policy)
         state.put("profiles", event.shopper_id, reaction.profile)
         for message in reaction.messages:
-            yield Out("asks", message.key, encode_message(message))
+            onward = gather_ahead(message, state.at_hand, now_ms)
+            yield Out("asks", onward.key, encode_message(onward))
 
     def inventory(self, record: In, state: State, now_ms: int) -> Iterator[Out]:
         """Shelf: fold the facts, refresh every live card."""

@@ -48,6 +48,9 @@ class KeyState:
         """Live cards."""
         return self._live.setdefault(sku, {})
 
+    def at_hand(self, _sku: str) -> None:
+        """A stage reads its own state, of the key at hand."""
+
 
 class OutValue(Serializer):
     """The bytes of what goes out, or is forwarded."""
