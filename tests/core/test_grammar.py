@@ -23,6 +23,9 @@ SOCKS = brief(kind="running socks")
 COMPOST = brief(kind="peat-free compost")
 WITH_PAN = brief(angle=Angle.LIKE_VIEWED, anchor="rolling pin")
 
+LIGHTS = brief(kind="bike light set")
+BOWL = brief(kind="陶瓷碗", points=("可折叠", "檀木"), locale="zh")
+
 
 def test_points_are_told_apart_by_their_look() -> None:
     points = {
@@ -47,6 +50,8 @@ def test_points_are_told_apart_by_their_look() -> None:
         "lid that locks": "thing",
         "gooseneck spout": "thing",
         "bluffing and giggling": "other",
+        "straps on without tools": "other",
+        "straps that lengthen": "plural",
         "可折叠": "does",
         "900毫升": "measure",
         "檀木": "short",
@@ -83,7 +88,10 @@ def test_a_brief_tells_the_class_of_each_of_its_slots() -> None:
         (SOCKS, "{name}. It is {price} now."),
         (COMPOST, "This peat-free compost is {price}. More of the compost: hanging loop."),
         (WITH_PAN, "Like the rolling pin you viewed: {name}, hanging loop."),
-        (brief(kind="陶瓷碗", points=("可折叠", "檀木"), locale="zh"), "可折叠的陶瓷碗，檀木。"),
+        (LIGHTS, "{name}, {price}. The bike light set has a hanging loop."),
+        (KETTLE, "Gooseneck kettle: {name}. If a hanging loop is what you want, it has one."),
+        (BOWL, "可折叠的陶瓷碗，檀木。"),
+        (BOWL, "{name}，可折叠的一款陶瓷碗。"),
     ],
 )
 def test_good_grammar_passes(about: Brief, text: str) -> None:
@@ -109,6 +117,13 @@ def test_good_grammar_passes(about: Brief, text: str) -> None:
         (SOCKS, "{name}. It has a hanging loop."),
         (COMPOST, "It fits your search: a peat-free compost."),
         (WITH_PAN, "You viewed rolling pin. {name}, hanging loop."),
+        (LIGHTS, "{name} is {price} until {ends_on}."),
+        (LIGHTS, "{name} have folded corners."),
+        (KETTLE, "If folds flat are what you want: {name}."),
+        (KETTLE, "Folded corners is what you get: {name}."),
+        (KETTLE, "{name}, a gooseneck kettle, {price}."),
+        (BOWL, "陶瓷碗，可折叠，{name}。"),
+        (BOWL, "{name}，陶瓷碗，可折叠。"),
         (brief(kind="陶瓷碗", points=("冰箱门可放", "檀木"), locale="zh"), "便宜的陶瓷碗，檀木轮着用。"),
     ],
 )

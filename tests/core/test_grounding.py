@@ -93,7 +93,7 @@ CHINESE = brief(kind="电暖器", points=("定时关机", "脚轮", "1500瓦"), 
         "{name}：定时关机，脚轮。",
         "先说要紧的：脚轮，{p1}。{name}。",
         "这款电暖器，定时关机，{price}。",
-        "电暖器，脚轮，{name}，慢慢看。",
+        "电暖器，脚轮，慢慢看。",
     ],
 )
 def test_chinese_may_say_what_the_brief_holds(text: str) -> None:

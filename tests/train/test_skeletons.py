@@ -63,6 +63,8 @@ MANY_GOODS = {
         Goods("desk lamp", ("waxed canvas", "side pockets", "brass arm")),
         Goods("desk lamp", ("dimmable", "waterproof", "side pockets", "brass screws", "bag of hooks", "made of beech")),
         Goods("desk lamp", ("no batteries needed", "for wet roads", "brass arm", "side pockets", "dimmable")),
+        Goods("desk lamp", ("dimmable", "folds flat")),
+        Goods("socks", ("reinforced heels", "side pockets")),
         Goods("socks", ("deep pockets", "side pockets", "waterproof", "waxed cotton", "brass arm", "40 lumens")),
         Goods("compost", ("no peat", "40 litres", "waterproof", "brass arm")),
     ],

@@ -49,6 +49,8 @@ _ADJECTIVE = re.compile(
     r"(?:[\w-]+ )?(?:safe|[\w-]*(?:proof|resistant|sized|sided|(?<!\bc)(?<!\bt)able|less)|[\w]+-free|non-\w+"
     r"|reversible|[a-z]+-[a-z]+ed|[a-z]+ scented|lidded|quilted|padded|insulated)$"
 )
+#: What goes with a verb as well as with a noun.
+_DIRECTION = re.compile(r"(?:on|off|in|out|up|down|over|under|onto|into|through|away|back|together|apart)\b")
 _MANY = re.compile(r"[^s\Wui]s$|[^s]ses$|scissors$|jeans$|ies$")
 _CHINESE_CLASSES = (
     ("measure", re.compile(r".*\d")),
@@ -86,6 +88,8 @@ def _phrase_class(point: str) -> str:
     if head in verbs and not rest.startswith("of ") and (joined is None or joined[1] in verbs):
         return "does"
     core = _TAIL.split(point, maxsplit=1)[0]
+    if " " not in core and _DIRECTION.match(rest):
+        return "other"  # "straps on without tools": a noun, or what it does
     if _ADJECTIVE.fullmatch(core):
         return "like" if " and " not in point and "," not in point else "other"
     if "," in point or point.endswith(("included", "supplied")):
@@ -111,12 +115,23 @@ def kind_class(kind: str) -> str:
     return _number(head)
 
 
+def name_class(kind: str) -> str:
+    """Whether the name of such a product is ``one``, ``many`` or ``mass``; ``other`` where either may be."""
+    return "other" if _SET.search(kind.lower()) else kind_class(kind)
+
+
+_SET = re.compile(r"\b(?:set|kit|pair|pack|mix|range|collection|game|food)$")
+
+
 def classes(brief: Brief) -> dict[str, str]:
-    """The class of each slot that stands for words of the brief; ``name`` is as many as its kind."""
+    """The class of each slot that stands for words of the brief; ``name`` is as many as its kind.
+
+    Of a set ("bike light set") nobody can tell: its name may be "Firefly Bike Lights", and a verb must not hang on it.
+    """
     values = word_values(brief)
     found = {slot: kind_class(values[slot]) for slot in ("kind", "noun", "anchor") if slot in values}
     points = {**point_slots(brief.points), **{slot: value for slot, value in values.items() if slot[0] == "w"}}
-    return {"name": kind_class(brief.kind)} | found | {slot: point_class(point) for slot, point in points.items()}
+    return {"name": name_class(brief.kind)} | found | {slot: point_class(point) for slot, point in points.items()}
 
 
 #: A point between these words and the next must be of one of these classes.
@@ -137,6 +152,8 @@ _POINT_PLACES: dict[str, tuple[tuple[re.Pattern[str], frozenset[str]], ...]] = {
         (re.compile(r"\{([pw]\d)\} \{(?:kind|noun|[pw]\d)\}"), frozenset({"like", "colour", "material"})),
         (re.compile(r"\b(?:an?|one|another) \{([pw]\d)\}(?! \{(?:kind|noun))", re.IGNORECASE), frozenset({"thing", "pack"})),
         (re.compile(r"\b(?:on|for|from) \{([pw]\d)\}", re.IGNORECASE), frozenset()),
+        (re.compile(r"\{([pw]\d)\} (?:are|have)\b"), frozenset({"plural"})),
+        (re.compile(r"\{([pw]\d)\} (?:is|has)\b"), frozenset({"thing", "material"})),
         # What the point then does ("the {w1} stay put") fits one product.
         (
             re.compile(r"\{([pw]\d)\} (?!(?:and|or|on|at|in|for|is|are|too|as|but|plus|now|until|perhaps|to go)\b)[a-z]"),
@@ -183,6 +200,12 @@ _OF_ONE = re.compile(
 )
 _OF_MANY = re.compile(r"(?:^|[.;:,] |\band )they (?:are|have|come)\b", re.IGNORECASE)
 
+#: A product's name mostly holds its kind: "Ember Kettle, a kettle"; in a list of Chinese it stands twice.
+_SAID_AGAIN = {
+    "en": re.compile(r"\{name\}, (?:an? )?\{kind\}", re.IGNORECASE),
+    "zh": re.compile(r"^\{kind\}，.*\{name\}(?=[，。：])|\{name\}，(?:一款)?\{kind\}(?=[，。：])"),  # noqa: RUF001
+}
+
 #: The numbers that a determiner takes; those that are not here take one.
 _TAKES = {
     "this": frozenset({"one", "mass"}), "that": frozenset({"one", "mass"}),
@@ -205,6 +228,8 @@ def _misplaced(skeleton: str, of: dict[str, str], language: str) -> Iterator[str
         for match in rule.finditer(skeleton):
             if of.get(match[1]) not in {None, *fitting}:
                 yield f"grammar: {match[0]}, which is {of[match[1]]}"
+    for match in _SAID_AGAIN[language].finditer(skeleton) if language in _SAID_AGAIN else ():
+        yield f"grammar: {match[0]}, which the name says already"
     if language == "en":
         yield from _disagreeing(skeleton, of)
         yield from _without_article(skeleton, of)
@@ -217,7 +242,7 @@ def _disagreeing(skeleton: str, of: dict[str, str]) -> Iterator[str]:
         yield f"grammar: {match[0].strip()}, which is {of.get('kind', 'one')}"
     for match in _AGREEMENT.finditer(skeleton):
         number = of.get(match["slot"], "one")
-        if match["one" if number == "many" else "many"]:
+        if number == "other" or match["one" if number == "many" else "many"]:
             yield f"grammar: {match[0].strip()}, which is {number}"
     for match in _DETERMINED.finditer(skeleton):
         number = of.get(match["slot"], "one")
