@@ -28,9 +28,6 @@ def publish(part: Part, card: LiveCard, **changes: Any) -> Step:
         changes: of the card, beside what comes of being published.
     """
     scene = part.scene
-    if not part.fits(changes.get("slotted", card.slotted)):
-        # Cannot happen while the words fit their brief; should it, a plain card is better than a wrong one or none.
-        changes |= {"slotted": "{name}.", "rung": Rung.PHRASEBOOK, "model": PHRASEBOOK}
     if not card.audience.shopper_id:
         changes["valid_until_ms"] = scene.now_ms + scene.rules.copy_ttl_ms
     card = msgspec.structs.replace(
@@ -38,7 +35,12 @@ def publish(part: Part, card: LiveCard, **changes: Any) -> Step:
     )
     if card.cause is None:
         card = msgspec.structs.replace(card, cause=card.origin)
-    return Step(live={card.audience.key: card}, effects=[_sent(part, card, Status.LIVE)])
+    sent = _sent(part, card, Status.LIVE)
+    if not sent.plate.common.text:
+        # Cannot happen while the words fit their brief; should it, a plain card is better than a wrong one or none.
+        card = msgspec.structs.replace(card, slotted="{name}.", rung=Rung.PHRASEBOOK, model=PHRASEBOOK)
+        sent = _sent(part, card, Status.LIVE)
+    return Step(live={card.audience.key: card}, effects=[sent])
 
 
 def withdrawn(scene: Scene, card: LiveCard) -> Publish:

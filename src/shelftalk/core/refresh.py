@@ -1,6 +1,6 @@
 """Refreshing: a live card is brought up to the facts of this moment, or taken back."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -31,7 +31,7 @@ def refresh(state: ShelfState, card: LiveCard, now_ms: int, rules: ShelfRules, *
 
 
 def refresh_all(
-    state: ShelfState, cards: Iterable[LiveCard], now_ms: int, rules: ShelfRules, *, again: Container[str] = ()
+    state: ShelfState, cards: Iterable[LiveCard], now_ms: int, rules: ShelfRules, *, again: Collection[str] = ()
 ) -> Step:
     """Likewise several cards, in their order: what they have in common is rendered once.
 
@@ -44,7 +44,7 @@ def refresh_all(
     """
     scene, step = Scene(state.shelf.facts, now_ms, rules), Step()
     for card in cards:
-        merge(step, _refresh(state, scene, card, again=card.audience.key in again))
+        merge(step, _refresh(state, scene, card, again=bool(again) and card.audience.key in again))
     return step
 
 

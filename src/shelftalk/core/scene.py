@@ -136,15 +136,11 @@ class Part:
     def __init__(self, scene: Scene, brief: Brief, card: LiveCard) -> None:
         self.scene, self.brief = scene, brief
         self.brief_ids = (brief.brief_id, brief.first.brief_id)
-        self._locale, self._for_everybody = card.locale, not card.audience.shopper_id
+        self._for_everybody = not card.audience.shopper_id
         self._plates: dict[_Common, Plate] = {}
 
-    def fits(self, slotted: str) -> bool:
-        """Whether every slot of a text has a value."""
-        return self.scene.text(slotted, self._locale) is not None
-
     def plate(self, card: LiveCard, status: Status) -> Plate:
-        """What a card has in common with others."""
+        """What a card has in common with others; without a text where its words have a slot without a value."""
         band, cause = card.taste.band, card.cause or card.origin
         in_band = band is not None and self._holds(band)
         key = (card.brief_id, card.slotted, card.rung, card.model, card.trigger, cause, in_band, status)

@@ -49,7 +49,8 @@ def grown(revision: int, now_ms: int) -> int:
     """
     if not revision:
         return now_ms
-    return revision + min(max(now_ms - (revision >> 10), 0), _GROWS_MS)
+    since_ms = now_ms - (revision >> 10)
+    return revision + min(since_ms, _GROWS_MS) if since_ms > 0 else revision
 
 
 class Neighbour(msgspec.Struct, frozen=True, gc=False, array_like=True):

@@ -4,8 +4,8 @@ It knows no Kafka, no Faust, no ONNX and no wall clock; those come in through fo
 tests run the same keeper. Everything runs on one thread; only between calls can anything interleave.
 """
 
-from collections import Counter, deque
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -92,7 +92,7 @@ class Keeper:
         self._catching_up: set[int] = set()
         self._repeated: set[str] = set()  # products of these whose newest event came again
         self._unsure: dict[str, set[str]] = {}
-        self._sweep: deque[str] = deque()
+        self._sweep: Iterator[tuple[str, str]] = iter(())
 
     # --- inputs ------------------------------------------------------------------------------------------------------
 
@@ -457,20 +457,21 @@ class Keeper:
                 self._backlog.passed(sku, behind)
 
     def _sweep_some(self, now_ms: int) -> None:
-        """Look at a few products for cards that nobody shows any more, and for copy that is to be sent anew."""
-        if not self._sweep:
-            self._sweep.extend(self._live)
-        budget = self.limits.sweep_per_turn
-        while self._sweep and budget > 0:
-            sku = self._sweep.popleft()
-            live = self._live.get(sku, {})
-            budget -= 1 + len(live)
-            expired = [key for key, card in live.items() if card.audience.shopper_id and card.valid_until_ms <= now_ms]
-            for key in expired:
-                if (sku, key) not in self._waiting:
-                    self._put_live(sku, key, None, ())
-            if any(card.slotted and is_due(card, now_ms, self.rules) for card in live.values()):
-                self._mark_behind(sku, [], again=False)
+        """Look at a few cards: whether nobody shows them any more, or, copy for everybody, they are to be sent anew."""
+        for _ in range(self.limits.sweep_per_turn):
+            place = next(self._sweep, None)
+            if place is None:
+                self._sweep = ((sku, key) for sku in list(self._live) for key in list(self._live.get(sku, ())))
+                return
+            sku, key = place
+            card = self._live.get(sku, {}).get(key)
+            if card is None:
+                continue
+            if not card.audience.shopper_id:
+                if card.slotted and is_due(card, now_ms, self.rules):
+                    self._mark_behind(sku, [], again=False)
+            elif card.valid_until_ms <= now_ms and place not in self._waiting:
+                self._put_live(sku, key, None, ())
 
     def _wake_later(self, sku: str, now_ms: int) -> None:
         shelf = self._store.shelf(sku, self._partition[sku])
