@@ -48,6 +48,13 @@ def test_the_prices_of_last_week_fade() -> None:
     assert found.middle < 6_000
 
 
+def test_a_band_begins_at_one_minor_unit() -> None:
+    """Of prices far apart its lower end came out as 0, and a board cannot say how far from nothing a price is (Hypothesis)."""
+    found = band(leaning(1, 1, 152), 0.5)
+    assert found is not None
+    assert (found.low_minor, found.middle > 0) == (1, True)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(

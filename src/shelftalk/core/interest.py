@@ -114,7 +114,8 @@ def band(leaning: Leaning, least: float) -> Band | None:
     if leaning.priced < least:
         return None
     half = max(math.sqrt(leaning.variance), _NARROWEST)
-    low, high = round(math.exp(leaning.mean - half)), round(math.exp(leaning.mean + half))
+    low = max(round(math.exp(leaning.mean - half)), 1)  # nothing is given away: of no price there is no logarithm
+    high = round(math.exp(leaning.mean + half))
     return Band(leaning.name, leaning.currency, low, high)
 
 
