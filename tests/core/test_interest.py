@@ -78,4 +78,5 @@ def test_whatever_comes_it_is_bounded_and_finite(seen: list[tuple[str, int, int 
             assert 0 <= kept.priced <= kept.weight + 1e-9
             assert kept.variance >= 0
             found = band(kept, 0.5)
-            assert found is None or 0 < found.low_minor <= found.high_minor < 10**13
+            # Mean and deviation of what lies between 0 and ln(10**12) are together at most (1 + sqrt(2)) / 2 of that.
+            assert found is None or 0 < found.low_minor <= found.high_minor < 10**15
