@@ -158,10 +158,13 @@ def guard(
         typer.Argument(exists=True, dir_okay=False, help="JSONL of cases instead of those that come with us."),
     ] = None,
     *,
-    wrong: Annotated[bool, typer.Option(help="Show each text that was judged wrongly.")] = True,
+    wrong: Annotated[
+        bool,
+        typer.Option(help="Show each text that was judged wrongly; held-out ones never: who reads them tunes on them."),
+    ] = True,
 ) -> None:
     """How many bad texts does the guard stop, and how many good ones does it let pass?"""
-    from shelftalk.evaluate.guarding import corpora_that_come, evaluate_guard, read_cases  # noqa: PLC0415
+    from shelftalk.evaluate.guarding import HELD_OUT, corpora_that_come, evaluate_guard, read_cases  # noqa: PLC0415
 
     corpora = {path.name: list(read_cases(path)) for path in files or ()} or corpora_that_come()
     scores = {name: evaluate_guard(cases) for name, cases in corpora.items()}
@@ -171,7 +174,7 @@ def guard(
             f"the expected reason), {score.passed} of {score.good} good ones passed (precision {score.precision:.1%}). "
             f"From a model, {score.reviewed} of the bad ones would be stopped"
         )
-        for case in score.wrong if wrong else ():
+        for case in score.wrong if wrong and not name.endswith(HELD_OUT) else ():
             given = "; ".join(case.reasons) or "nothing"
             typer.echo(f"  expected {case.expected}, {case.outcome} for {given}: {case.text}")
     typer.echo(json.dumps({name: score.figures() for name, score in scores.items()}))

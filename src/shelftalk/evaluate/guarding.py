@@ -22,6 +22,9 @@ from shelftalk.errors import ConfigError
 
 LANGUAGES = ("en", "zh")
 
+#: How names of corpora end whose texts nobody is shown.
+HELD_OUT = "held out"
+
 
 class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A text and its brief.
@@ -139,7 +142,7 @@ def held_out(language: str) -> list[Case]:
 def corpora_that_come() -> dict[str, list[Case]]:
     """All of them, by name."""
     tuned = {f"{tag}, tuned on": corpus(tag) for tag in LANGUAGES}
-    return tuned | {f"{tag}, held out": held_out(tag) for tag in LANGUAGES}
+    return tuned | {f"{tag}, {HELD_OUT}": held_out(tag) for tag in LANGUAGES}
 
 
 def _cases(name: str) -> list[Case]:
