@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         every_s=given.every,
         rate_per_s=given.rate,
         broker_stop_s=given.broker_stop,
+        thaws=given.thaws,
         generator=not given.phrasebook_only,
     )
     with ExitStack() as stack:
@@ -162,6 +163,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--broker-stop", type=float, default=30, help="seconds without a broker, once (default: %(default)s)"
     )
+    parser.add_argument("--thaws", action="store_true", help="only freezes that end while the broker restarts")
     parser.add_argument("--phrasebook-only", action="store_true", help="workers without a generator")
     parser.add_argument("--out", type=Path, help="keep logs, and the broker's data, here")
     return parser

@@ -64,6 +64,7 @@ class Options:
         session_s: of the consumer group: who is silent for so long is out.
         broker_stop_s: how long the broker is stopped, once; 0 for never.
         calm_s: how long it may take to come to rest.
+        thaws: nothing but workers that are frozen, and wake while the broker restarts.
         generator: whether the workers have one; else the phrasebook answers all.
     """
 
@@ -75,11 +76,35 @@ class Options:
     session_s: float = 6.0
     broker_stop_s: float = 30.0
     calm_s: float = 150.0
+    thaws: bool = False
     generator: bool = True
 
 
 def plan(options: Options) -> list[Planned]:
     """Draw the faults of a run."""
+    return _thaws(options) if options.thaws else _mixed(options)
+
+
+def _thaws(options: Options) -> list[Planned]:
+    """Again and again a worker is frozen for longer than its session, and wakes while the broker restarts.
+
+    A coordinator that is still reading its groups answers every heartbeat, of those that it has expelled, too.
+    """
+    rng = random.Random(f"thaws {options.seed}")
+    found, at_s, session_s = [], 8.0, options.session_s
+    while at_s < options.seconds - 4 * session_s:
+        slot, frozen_s = rng.randrange(options.workers), rng.uniform(1.1, 1.6) * session_s
+        found.append(Planned(at_s, Fault.FREEZE, slot, frozen_s))
+        found.append(Planned(at_s + rng.uniform(0.85 * session_s, frozen_s), Fault.BROKER_RESTART, 0))
+        if rng.random() < 0.5:
+            found.append(Planned(at_s - rng.uniform(0.1, 2.5), Fault.KILL, (slot + 1) % options.workers))
+        if rng.random() < 0.5:
+            found.append(Planned(at_s + rng.uniform(3, frozen_s + 3), Fault.CUT, slot))
+        at_s += 3.7 * session_s
+    return sorted(found, key=lambda planned: planned.at_s)
+
+
+def _mixed(options: Options) -> list[Planned]:
     length_s, session_s = options.seconds, options.session_s
     rng = random.Random(f"faults {options.seed}")
     lasts = {

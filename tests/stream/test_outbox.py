@@ -134,3 +134,37 @@ async def test_what_is_written_later_needs_no_flush(bootstrap: str) -> None:
     outbox.later(written.set)
     await asyncio.wait_for(written.wait(), 10)
     assert await outbox.close(10)
+
+
+async def test_what_is_dropped_is_not_sent_and_what_follows_is(bootstrap: str, topic: str) -> None:
+    """Whatever of it was on the wire: the producer goes on in order, and without a gap that would stop it."""
+    outbox = Outbox(Kafka(bootstrap_servers=bootstrap))
+    outbox.start()
+    await asyncio.wait_for(outbox.send(topic, "a", b"before", partition=0), 10)
+    outcomes: list[Outcome] = []
+    for _ in range(500):
+        outbox.post(topic, "a", b"dropped", partition=0, on_outcome=outcomes.append)
+    assert outbox.drop() == 500
+    receipts = [await asyncio.wait_for(outbox.send(topic, "a", b"after", partition=0), 30) for _ in range(3)]
+    assert await outbox.flush(10)
+    gone = [outcome for outcome in outcomes if isinstance(outcome, CancelledRequestError)]
+    arrived = [outcome.offset for outcome in outcomes if isinstance(outcome, Receipt)]
+    assert len(gone) + len(arrived) == 500
+    assert gone
+    offsets = [receipt.offset for receipt in receipts]
+    assert offsets == sorted(offsets)
+    assert max(arrived, default=0) < offsets[0]
+    assert outbox.drop() == 0
+    assert await outbox.close(10)
+
+
+async def test_what_is_dropped_fails_its_entry_at_once() -> None:
+    outbox = Outbox(Kafka(bootstrap_servers="127.0.0.1:9"))
+    outbox.start()
+    _, entry = opened()
+    outbox.post("t", b"k", b"v", entry=entry)
+    entry.done()
+    assert outbox.drop() == 1
+    assert await outbox.flush(5)
+    assert isinstance(entry.error, CancelledRequestError)
+    assert await outbox.close(1)

@@ -118,3 +118,26 @@ async def test_a_partition_is_ours_only_when_its_changelog_is_read_to_the_end(
     table, told = faust_table(monkeypatch, read=read, end=end, generation=generation)
     await table.on_recovery_completed({TP(TOPIC, 0)}, set())
     assert told == ([frozenset({0})] if ours else [])
+
+
+@pytest.mark.parametrize(
+    ("generation", "expelled", "kept"), [(5, False, True), (6, False, True), (7, False, False), (6, True, False)]
+)
+async def test_what_a_worker_keeps_it_keeps_while_nobody_else_can_have_had_it(
+    monkeypatch: pytest.MonkeyPatch, generation: int, *, expelled: bool, kept: bool
+) -> None:
+    """It may be given the same generation again. Where the group went on without it, its last writes were dropped."""
+
+    async def nothing(*_args: object) -> None: ...
+
+    monkeypatch.setattr(Table, "on_rebalance", nothing)
+    table, _ = faust_table(monkeypatch, read=7, end=7, generation=generation)
+    table.app.tables.recovery.active_offsets = {TP(TOPIC, 0): 7}
+    table.changelog_topic = SimpleNamespace(get_topic_name=lambda: TOPIC)
+    lost: list[Any] = []
+    table.owner.lost = lost.append  # type: ignore[assignment, method-assign]
+    if expelled:
+        table.expelled()
+    await table.on_rebalance({TP(TOPIC, 0)}, set(), set(), generation)
+    assert lost == [frozenset() if kept else frozenset({0})]
+    assert table.data.persisted_offset(TP(TOPIC, 0)) == (7 if kept else None)

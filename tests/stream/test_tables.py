@@ -168,3 +168,16 @@ def test_a_value_that_no_message_can_carry_stops_the_worker(rig: Rig) -> None:
     assert rig.outbox.written == [("b", 2)]
     assert len(entry.errors) == 1
     assert len(rig.fatal) == 1
+
+
+def test_who_was_expelled_writes_nothing_more_and_what_it_dropped_is_no_lost_write(rig: Rig) -> None:
+    posted, waiting = Account(), Account()
+    rig.table.put("a", Count(1), 0, posted)
+    rig.outbox.turn()
+    rig.table.put("b", Count(2), 0, waiting)
+    rig.table.expelled()
+    rig.outbox.settle(CancelledRequestError("purged"))
+    rig.outbox.turn()
+    assert rig.outbox.written == [("a", 1)]
+    assert [type(error) for error in (*posted.errors, *waiting.errors)] == [CancelledRequestError] * 2
+    assert (rig.fatal, rig.table.ready) == ([], frozenset())

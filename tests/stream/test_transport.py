@@ -1,6 +1,7 @@
 """The overrides of Faust's private methods, one by one: should Faust change under them, these fail first."""
 
 import asyncio
+import time
 import uuid
 from collections import deque
 from importlib.metadata import version
@@ -14,6 +15,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from shelftalk.core.ledger import Ledger
+from shelftalk.stream.lease import Lease
 from shelftalk.stream.settings import load
 from shelftalk.stream.topics import TopicAdmin, topic_specs
 from shelftalk.stream.transport import Consumer, ConsumerThread, Transport, fetch_only, forget_changelogs
@@ -27,13 +29,22 @@ class Rig:
     def __init__(self) -> None:
         self.ledger: Ledger[TP] = Ledger()
         self.consumer = Consumer.__new__(Consumer)
-        self.consumer.transport = SimpleNamespace(ledger=self.ledger, drain=self.drain)
+        self.lease = Lease(60)
+        self.lease.joined(1, time.monotonic())
+        self.lease.take(1)
+        self.expelled = 0
+        self.consumer.transport = SimpleNamespace(
+            ledger=self.ledger, drain=self.drain, lease=self.lease, on_expelled=self.on_expelled
+        )
+        self.coordinator = SimpleNamespace(member_id="me")
+        self.consumer._thread = SimpleNamespace(_ensure_consumer=lambda: SimpleNamespace(_coordinator=self.coordinator))
         self.flowing = True
         self.consumer.app = SimpleNamespace(
             tables=SimpleNamespace(changelog_topics={"changelog"}),
             flow_control=SimpleNamespace(is_active=lambda: self.flowing),
             consumer_generation_id=1,
             rebalancing=False,
+            should_stop=False,
         )
         self.consumer._acked, self.consumer._acked_index = {T: [1, 2]}, {T: {1, 2}}
         self.consumer.confirmed = {}
@@ -46,6 +57,10 @@ class Rig:
 
     async def drain(self) -> None:
         self.drained += 1
+
+    def on_expelled(self) -> None:
+        assert self.ledger.heads() == {}, "what fails now is nobody's matter"
+        self.expelled += 1
 
     def record(self, offset: int, topic: str = "t") -> Any:
         fields = {"timestamp_type": 0, "headers": (), "key": b"", "value": b"", "checksum": None}
@@ -71,6 +86,7 @@ def test_the_versions_are_those_it_was_written_for() -> None:
         (Consumer, "seek_wait"),
         (Consumer, "wait_empty"),
         (Consumer, "on_partitions_revoked"),
+        (Consumer, "on_partitions_assigned"),
         (Consumer, "_new_consumer_thread"),
         (Consumer, "_wait_next_records"),
         (ConsumerThread, "getmany"),
@@ -114,14 +130,14 @@ def test_an_ack_of_fausts_commits_nothing() -> None:
     assert rig.consumer._new_offset(T) is None
 
 
-def test_a_batch_ends_with_its_generation_and_with_the_flow() -> None:
+def test_a_batch_ends_with_its_term_and_with_the_flow() -> None:
     rig = Rig()
     batch = rig.consumer._to_message(T, [rig.record(0)]).value
     assert batch.current()
     rig.flowing = False
     assert not batch.current()
-    rig.flowing, rig.consumer.app.consumer_generation_id = True, 2
-    assert not batch.current()
+    rig.flowing, rig.consumer.terms = True, 1
+    assert not batch.current(), "also where the group gives us the same generation again"
 
 
 async def test_only_what_the_broker_took_counts_as_committed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,12 +164,45 @@ async def test_revoked_partitions_are_forgotten_after_the_last_commit(monkeypatc
 
     async def revoke(_self: Any, _revoked: Any) -> None:
         order.append(list(rig.ledger.heads()))
+        assert rig.lease.valid, "what is open may be finished"
 
     monkeypatch.setattr(driver.Consumer, "on_partitions_revoked", revoke)
     rig.consumer.confirmed[T] = 9
     await rig.consumer.on_partitions_revoked({T})
     assert order == [[T]]
     assert (rig.ledger.heads(), rig.consumer.confirmed) == ({}, {})
+    assert (rig.lease.valid, rig.consumer.terms, rig.expelled) == (False, 1, 0)
+
+
+async def test_who_was_expelled_forgets_before_it_drains(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig, order = Rig(), []
+    rig.ledger.expect(T, 0)
+    rig.coordinator.member_id = ""
+
+    async def revoke(_self: Any, _revoked: Any) -> None:
+        order.append((list(rig.ledger.heads()), rig.expelled))
+
+    monkeypatch.setattr(driver.Consumer, "on_partitions_revoked", revoke)
+    await rig.consumer.on_partitions_revoked({T})
+    assert order == [([], 1)]
+    await rig.consumer.on_partitions_revoked(set())
+    assert rig.expelled == 1, "who joins for the first time has lost nothing"
+
+
+async def test_the_lease_begins_when_the_partitions_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig()
+    rig.lease.joined(2, time.monotonic())
+
+    async def assign(_self: Any, _assigned: Any, _generation: int) -> None:
+        assert not rig.lease.valid, "what went elsewhere is still in memory"
+
+    monkeypatch.setattr(driver.Consumer, "on_partitions_assigned", assign)
+    rig.consumer.app.should_stop = True
+    await rig.consumer.on_partitions_assigned({T}, 2)
+    assert not rig.lease.valid
+    rig.consumer.app.should_stop = False
+    await rig.consumer.on_partitions_assigned({T}, 2)
+    assert rig.lease.valid
 
 
 async def test_nothing_is_fetched_with_an_empty_set_or_during_a_seek(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -170,6 +170,11 @@ class Producer:
             while lane.waiting:
                 self._arrive(lane).delivered()
 
+    def drop(self) -> None:
+        """Send nothing more of what waits; whose it was is nobody's matter any more."""
+        for lane in self._lanes.values():
+            lane.waiting.clear()
+
     def crash(self) -> None:
         """The process is killed. Of each lane some may have arrived, unconfirmed; the rest never will."""
         self._alive = False

@@ -49,7 +49,7 @@ class Fleet:
     def cut_one_off(self) -> None:
         """One worker is cut off or frozen: for less than its session, or for longer, and it comes back as a zombie."""
         rng = self._world.rng
-        owners = [worker for worker in self.workers if worker.partitions]
+        owners = [worker for worker in self.workers if worker.partitions and worker.settled]
         if not owners:
             return
         victim = rng.choice(owners)
@@ -72,10 +72,20 @@ class Fleet:
     def _haunt(self, zombie: Worker) -> None:
         """It goes on until a heartbeat is answered; what it had on the wire is out before it joins again."""
         zombie.back(expelled=True)
+        if self._world.rng.random() < 0.5:
+            zombie.answered_blindly()
 
         def learn() -> None:
             zombie.expelled()
-            self._world.after(500, lambda: self.workers.append(zombie))
+            self._world.after(self._world.rng.choice((5, 50)), join)
+
+        def join() -> None:
+            zombie.rejoin()
+            self._world.after(self._world.rng.choice((5, 100, 500)), welcome)
+
+        def welcome() -> None:
+            zombie.welcome()
+            self.workers.append(zombie)
 
         self._world.after(self._world.rng.choice((5, 50, 300)), learn)
 
@@ -87,12 +97,19 @@ class Fleet:
             self._give(partition)
 
     def rebalance(self) -> None:
-        """A partition moves in good order."""
-        owner = self._world.rng.choice(self.workers)
-        if owner.partitions:
-            partition = self._world.rng.choice(sorted(owner.partitions))
-            owner.revoke(partition)
-            self._give(partition)
+        """A partition moves in good order. Its next owner may know before the one who gave it up does."""
+        rng = self._world.rng
+        owner = rng.choice(self.workers)
+        if not owner.partitions:
+            return
+        partition = rng.choice(sorted(owner.partitions))
+        owner.revoke(partition)
+        heir = rng.choice(self.workers)
+        if heir is owner:
+            owner.release(partition)
+        else:
+            self._world.after(rng.choice((5, 100, 1_000)), lambda: owner.release(partition))
+        heir.assign(partition)
 
 
 class Weather:

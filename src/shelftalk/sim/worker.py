@@ -1,5 +1,6 @@
 """A simulated worker: react and the real keeper over the real ledger, with ports to the simulated broker and model."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ from shelftalk.sim.world import World
 from shelftalk.stream.account import Entry
 from shelftalk.stream.fence import Fence, Offer, encode_erasure, encode_offer
 from shelftalk.stream.keeper import Keeper, Limits, card_key
+from shelftalk.stream.lease import Lease
 from shelftalk.stream.letterbox import Letterbox
 from shelftalk.stream.react_handler import ReactHandler
 from shelftalk.stream.record import Record as KafkaRecord
@@ -50,12 +52,10 @@ class Cut(NamedTuple):
     """A worker without a network.
 
     Attributes:
-        lease_ends_ms: from then on its partitions may be another's.
         ends: how far it had fetched.
         frozen: whether it is stopped.
     """
 
-    lease_ends_ms: int
     ends: dict[TopicPartition, int]
     frozen: bool
 
@@ -87,6 +87,10 @@ class Outlet:
     def card(self, key: str, value: bytes | None, owed_by: Sequence[Entry]) -> None:
         """A card that passed the fence, or a tombstone."""
         self._producer.post("cards", key, value, owe(owed_by))
+
+    def forget(self) -> None:
+        """What was published may not have been delivered: as after a crash, it may come again."""
+        self._revisions.clear()
 
     def _producer_place(self, sku: str) -> int | None:
         return next((place for place, held in self._store.shelves.data.items() if sku in held), None)
@@ -153,6 +157,37 @@ class OpenFence(AuditedFence):
         self._outlet.card(f"{offer.shopper_id}|{offer.placement}", value, (entry,))
 
 
+class EndlessLease(Lease):
+    """The planted bug: it is never over."""
+
+    @property
+    def valid(self) -> bool:
+        """Whether nobody else can have our partitions."""
+        return True
+
+
+class TimedLease(Lease):
+    """The planted bug: it goes by the time alone, whatever generation is in memory."""
+
+    @property
+    def valid(self) -> bool:
+        """Whether nobody else can have our partitions."""
+        return self._clock() - self._heard_s < self._length_s
+
+
+class GullibleLease(Lease):
+    """The planted bug: any answer brings it back."""
+
+    def renew(self, generation: int, heard_s: float) -> bool:
+        """The group has heard of us."""
+        self.joined(generation, heard_s)
+        return True
+
+
+#: What is planted, by bug.
+LEASES: dict[Bug | None, type[Lease]] = {Bug.LEASE: EndlessLease, Bug.REJOIN: TimedLease, Bug.BLIND: GullibleLease}
+
+
 class Worker:
     """One process, from its start to its end.
 
@@ -185,12 +220,25 @@ class Worker:
         self._positions: dict[TopicPartition, int] = {}
         self._backlog: dict[int, int] = {}  # by partition that catches up: where its inventory ended when it was taken
         self._cut: Cut | None = None
+        self._letting_go: set[int] = set()  # given up, and still in memory
+        self._generation = 0
+        self._lease = self._leased(math.inf)
         self._turn()
 
+    def _leased(self, session_ms: float) -> Lease:
+        """A lease on what it has, as of now."""
+        lease = LEASES.get(self._setup.bug, Lease)(session_ms / 1_000, lambda: self._world.now_ms / 1_000)
+        lease.joined(self._generation, self._world.now_ms / 1_000)
+        lease.take(self._generation)
+        return lease
+
+    def _rejoin(self) -> None:
+        """The group counts it in again; what it has in memory is still of before."""
+        self._generation += 1
+        self._lease.joined(self._generation, self._world.now_ms / 1_000)
+
     def _has_lease(self) -> bool:
-        if self._cut is None:
-            return True
-        return not self._cut.frozen and (self._world.now_ms < self._cut.lease_ends_ms or self._setup.bug is Bug.LEASE)
+        return self._lease.valid and not (self._cut is not None and self._cut.frozen)
 
     def _is_alive(self) -> bool:
         return self.alive
@@ -203,6 +251,7 @@ class Worker:
     def assign(self, partition: int) -> None:
         """Take a partition: recover its state, read on from what was committed."""
         self._world.note("assign", f"{self.name} gets {partition}")
+        self.release(partition)
         self.partitions.add(partition)
         self.store.recover(partition, self._world.now_ms)
         for topic in CONSUMED:
@@ -219,44 +268,85 @@ class Worker:
                 self.keeper.caught_up(partition, self._world.now_ms)
 
     def revoke(self, partition: int) -> None:
-        """Give a partition up in good order: deliver what is under way, commit, let go."""
+        """Give a partition up in good order: deliver what is under way, and commit. It is in memory until `release`."""
         self._world.note("revoke", f"{self.name} gives {partition}")
         self.producer.flush()
         self._commit()
+        self._lease.give_up()
         places = [(topic, partition) for topic in CONSUMED]
         self.ledger.forget(places)
         self._setup.auditor.forget(places)
-        self.keeper.revoked(partition)
-        self.store.drop(partition)
         self.partitions.discard(partition)
         self._backlog.pop(partition, None)
         for place in places:
             self._positions.pop(place, None)
+        self._letting_go.add(partition)
+        self._rejoin()
+
+    def release(self, partition: int) -> None:
+        """The group's next generation is known: let go of what went elsewhere, and take what is left."""
+        if partition not in self._letting_go:
+            return
+        self.keeper.revoked(partition)
+        self.store.drop(partition)
+        self._letting_go.discard(partition)
+        if not self._letting_go:
+            self._lease.take(self._generation)
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is between no two generations."""
+        return not self._letting_go
 
     def cut_off(self, session_ms: int, *, frozen: bool) -> None:
         """It is without a network, or stopped altogether. While it has its lease it handles what was fetched, if it can."""
         self._world.note("frozen" if frozen else "cut off", f"{self.name} with {sorted(self.partitions)}")
         self.producer.cut()
         ends = {place: len(self._setup.broker.log(*place)) for place in self._positions}
-        self._cut = Cut(self._world.now_ms + session_ms * 9 // 10, ends, frozen)
+        self._cut = Cut(ends, frozen)
+        self._lease = self._leased(session_ms)  # as if its last heartbeat had just been answered
 
     def back(self, *, expelled: bool) -> None:
         """What was on the wire arrives. If the group went on without it, it does not know that yet."""
         self._world.note("back", f"{self.name}{', expelled' * expelled}")
         self.producer.back(late=expelled)
         self._cut = self._cut._replace(frozen=False) if expelled and self._cut is not None else None
+        if self._cut is None:
+            self._lease = self._leased(math.inf)
+
+    def answered_blindly(self) -> None:
+        """A coordinator that is still reading its groups answers its heartbeat: all is well."""
+        self._world.note("blind answer", self.name)
+        self._lease.renew(self._generation, self._world.now_ms / 1_000)
 
     def expelled(self) -> None:
         """The group's answer to its heartbeat: it has lost everything."""
         self._world.note("expelled", self.name)
-        self._cut = None
+        self._lease.end()
         self.ledger.forget([(topic, partition) for topic in CONSUMED for partition in self.partitions])
+        self._backlog.clear()
+        self._positions.clear()
+        if self._setup.bug is not Bug.REJOIN:
+            self._drop_all()
+            self.producer.drop()
+            self.outlet.forget()
+
+    def _drop_all(self) -> None:
         for partition in sorted(self.partitions):
             self.keeper.revoked(partition)
             self.store.drop(partition)
         self.partitions.clear()
-        self._backlog.clear()
-        self._positions.clear()
+
+    def rejoin(self) -> None:
+        """It is a member again, and is told so; its event loop has not seen it yet."""
+        self._world.note("rejoin", self.name)
+        self._rejoin()
+
+    def welcome(self) -> None:
+        """It has nothing of before any more, and may get partitions."""
+        self._drop_all()
+        self._cut = None
+        self._lease = self._leased(math.inf)
 
     def crash(self) -> None:
         """Kill -9."""
@@ -275,7 +365,7 @@ class Worker:
             self._world.after(rng.randint(5, 60), self._turn)
             return
         for _ in range(rng.randint(0, 6)):
-            if self.ledger.room:
+            if self.ledger.room and self._has_lease():
                 self._poll()
         if rng.random() < 0.9 and self._has_lease():  # now and then the loop is busy
             self._letters.empty(self._world.now_ms)
@@ -288,10 +378,10 @@ class Worker:
         self._world.after(rng.randint(5, 60), self._turn)
 
     def _end(self, place: TopicPartition) -> int:
-        """How far it can read; of what is handled without a lease nobody would know."""
+        """How far it can read."""
         if self._cut is None:
             return len(self._setup.broker.log(*place))
-        return self._cut.ends.get(place, 0) if self._has_lease() else 0
+        return self._cut.ends.get(place, 0)
 
     def _poll(self) -> None:
         ready = [

@@ -249,7 +249,12 @@ class Worker:
         self.intake = Intake(self.ledger, self.outbox, self.dead_letters, settings.retry, self.fatal, lease=self.lease)
         self.app = faust_app(settings)
         self.app.transport = Transport(
-            self.app, self.ledger, self._drain, self.lease, fetch_max_wait_ms=self.settings.kafka.fetch_max_wait_ms
+            self.app,
+            self.ledger,
+            self._drain,
+            self._expelled,
+            self.lease,
+            fetch_max_wait_ms=self.settings.kafka.fetch_max_wait_ms,
         )
         self._register(self)
 
@@ -349,6 +354,12 @@ class Worker:
         if not await self.outbox.flush(left) and not final:
             # Delivered later, these writes could overtake those of the next owner of the partitions.
             self.fatal(FatalError("outputs could not be delivered before partitions were taken away"))
+
+    def _expelled(self) -> None:
+        """Others have our partitions: nothing more is written of what we had, and all of it is recovered anew."""
+        for table in self._tables:
+            table.expelled()
+        log.warning("the group went on without us", dropped=self.outbox.drop())
 
     def _drain_left(self) -> float:
         until = self._drain_until

@@ -93,7 +93,7 @@ class DeadLetters:
 
     def _post(self, headers: Headers, value: bytes | None, key: bytes | None, entry: Entry) -> None:
         def settle(outcome: Outcome) -> None:
-            if isinstance(outcome, Receipt):
+            if isinstance(outcome, Receipt) or entry.forgotten:  # another worker has the event, and writes its own
                 entry.done()
             else:
                 self._refused(outcome, headers, value, key, entry)

@@ -47,6 +47,9 @@ _POLL_S: Final = 0.1
 #: How long delivery reports are collected before the event loop hears of them; nobody but commits waits for them.
 _COLLECT_S: Final = 0.005
 
+#: `Outbox.drop` took it back.
+_DROPPED: Final = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001
+
 #: The message itself is at fault, and will be however often it is sent.
 _BAD_MESSAGE: Final = frozenset(
     {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError._INVALID_ARG, KafkaError.INVALID_RECORD, KafkaError.INVALID_MSG_SIZE}  # noqa: SLF001
@@ -240,6 +243,18 @@ class Outbox:
             return False
         return True
 
+    def drop(self) -> int:
+        """Send nothing more of what was posted; its entries fail with `CancelledRequestError`. What is on the wire may arrive.
+
+        Returns:
+            How many messages had no outcome yet.
+        """
+        in_flight = self.counts.in_flight
+        if in_flight:
+            # In confluent-kafka 2.16.1 the flag has it the wrong way round: with True a later message was purged, too.
+            self._producer.purge(blocking=False)
+        return in_flight
+
     async def close(self, timeout_s: float) -> bool:
         """Flush, then end the thread.
 
@@ -353,4 +368,6 @@ def _error(error: KafkaError, topic: str) -> Exception:
     detail = f"{topic}: {error.str()}"
     if error.code() in _BAD_MESSAGE:
         return BadInputError("output_refused", detail)
+    if error.code() in _DROPPED:
+        return CancelledRequestError(detail)
     return DeliveryError(detail)

@@ -176,7 +176,7 @@ class _FaustTable(Table):
     def __init__(self, app: faust.App, *, owner: "StateTable[Any]", **kwargs: Any) -> None:
         self.owner = owner
         self.decode = owner.decode
-        self._generation = 0
+        self._generation: int | None = None
         super().__init__(app, **kwargs)
 
     def _new_store(self) -> _PartitionStore:
@@ -195,11 +195,11 @@ class _FaustTable(Table):
     ) -> None:
         """`revoked` are those that really go elsewhere, `newly_assigned` those that come from there.
 
-        Between two generations of the group that follow each other nobody else can have had what we keep. If one was missed
+        In one generation, or two that follow each other, nobody else can have had what we keep. If one was missed
         (we were frozen, or cut off), anybody can: then all of it is recovered from the beginning.
         """
         await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
-        missed = generation_id != self._generation + 1
+        missed = self._generation is None or generation_id - self._generation not in {0, 1}
         self._generation = generation_id
         name = self.changelog_topic.get_topic_name()
         gone = revoked | newly_assigned | (assigned if missed else set())
@@ -208,6 +208,10 @@ class _FaustTable(Table):
         for partition in lost:
             self.app.tables.recovery.active_offsets.pop(TP(name, partition), None)
         self.owner.lost(lost)
+
+    def expelled(self) -> None:
+        """Recover all anew, also where the next generation we are in is the very next one: our last writes were dropped."""
+        self._generation = None
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
         """Faust says so too early where a rebalance overtakes a recovery: what is read of it then is not all.
@@ -346,6 +350,11 @@ class StateTable(Generic[Value]):
         self._ready = partitions
         self._tell(self.on_recovered, partitions)
 
+    def expelled(self) -> None:
+        """The group went on without us: nothing that we have is worth anything, whoever gets it next."""
+        self._faust.expelled()
+        self.lost(self._ready)
+
     def lost(self, partitions: frozenset[int]) -> None:
         """Faust is about to recover; these start from nothing."""
         self._ready -= partitions
@@ -412,7 +421,7 @@ class StateTable(Generic[Value]):
                 outcome.partition in self._ready
             ):  # else a late write of a lost partition: it says nothing about what we hold
                 self._faust.data.set_persisted_offset(TP(outcome.topic, outcome.partition), outcome.offset)
-        else:
+        elif not isinstance(outcome, CancelledRequestError):  # else it was dropped, and so is what we hold
             self._on_fatal(
                 FatalError(f"table {self.name}: a write was lost, so memory is ahead of its changelog: {outcome}")
             )

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import faust
+from aiokafka.protocol.group import JoinGroupRequest
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
@@ -28,10 +29,12 @@ _PAUSE_S = 0.01
 #: How long a fetch waits for records during a rebalance: the seek at its end waits for the fetch.
 _BRIEFLY_S = 0.05
 
+UNKNOWN_MEMBER_ID = JoinGroupRequest.UNKNOWN_MEMBER_ID
+
 Drain = Callable[[], Awaitable[None]]
 
-#: Answers by which the coordinator says that it counts us in: no error, or only that the group is about to rebalance.
-_COUNTED_IN = frozenset({0, 27})
+#: Answers by which the group says that we are no member, or not of this generation, or that somebody else has our name.
+_EXPELLED = frozenset({22, 25, 82})  # ILLEGAL_GENERATION, UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -43,22 +46,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Faust hard-codes ``fetch_max_wait_ms=1500``: idle p50 latency was 376-845 ms, with 50 ms it is 10 ms."""
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = transport.fetch_max_wait_ms
-        self._renew_by_answers(consumer._client, transport.lease)
+        renew_by_answers(consumer._client, transport.lease, lambda: consumer._coordinator.request_rejoin())  # noqa: PLW0108  made later
         return consumer
-
-    def _renew_by_answers(self, client: Any, lease: Lease) -> None:
-        """The coordinator's session begins anew with each of our heartbeats, so the lease does from before it was sent."""
-        send = client.send
-
-        async def sending(node_id: Any, request: Any, **kwargs: Any) -> Any:
-            began_s = time.monotonic()
-            answer = await send(node_id, request, **kwargs)
-            of_the_group = type(answer).__name__.startswith(("HeartbeatResponse", "SyncGroupResponse"))
-            if of_the_group and answer.error_code in _COUNTED_IN:
-                lease.renew(began_s)
-            return answer
-
-        client.send = sending
 
     async def getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, list[Any]]:  # noqa: ASYNC109
         """Never fetch with an empty active set, with a set that changes under the fetch, or during a seek.
@@ -118,6 +107,36 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return committed
 
 
+def renew_by_answers(client: Any, lease: Lease, rejoin: Callable[[], None]) -> None:
+    """The coordinator's session begins anew with each of our heartbeats, so the lease does from before it was sent.
+
+    Not with one that is answered by REBALANCE_IN_PROGRESS: the group waits for us to join until its rebalance timeout is over, and
+    not for a session from now on.
+
+    Args:
+        client: aiokafka's; its `send` is wrapped.
+        lease: of the worker.
+        rejoin: called where the group answers a heartbeat, and the lease was over before it was sent.
+    """
+    send = client.send
+
+    async def sending(node_id: Any, request: Any, **kwargs: Any) -> Any:
+        began_s = time.monotonic()
+        answer = await send(node_id, request, **kwargs)
+        kind = type(answer).__name__.partition("Response")[0]
+        if kind not in {"Heartbeat", "SyncGroup"}:
+            return answer
+        if answer.error_code in _EXPELLED:
+            lease.end()
+        elif answer.error_code == 0 and kind == "SyncGroup":
+            lease.joined(request._generation_id, began_s)
+        elif answer.error_code == 0 and not lease.renew(request._generation_id, began_s):
+            rejoin()
+        return answer
+
+    client.send = sending
+
+
 def fetch_only(fetcher: Any, active: set[TP] | None) -> None:
     """Keep aiokafka from fetching partitions that are assigned and not read.
 
@@ -154,6 +173,7 @@ class Consumer(driver.Consumer):
 
     seeking = 0
     seeks = 0
+    terms = 0  # how often partitions were given up
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -208,10 +228,11 @@ class Consumer(driver.Consumer):
             expect = self.ledger.expect
             for each in record:
                 expect(where, each.offset)
-        last, generation, app = record[-1], self.app.consumer_generation_id, self.app
+        last, generation, app, term = record[-1], self.app.consumer_generation_id, self.app, self.terms
 
-        def current() -> bool:  # what Faust asks of each message before it hands it over
-            return app.flow_control.is_active() and app.consumer_generation_id == generation
+        # What Faust asks of each message before it hands it over, but that the group may also give us our generation again.
+        def current() -> bool:
+            return app.flow_control.is_active() and self.terms == term
 
         return ConsumerMessage(
             where.topic,
@@ -304,16 +325,33 @@ class Consumer(driver.Consumer):
         await self.transport.drain()
         await self.commit_and_end_transactions()
 
+    @property
+    def expelled(self) -> bool:
+        """Whether the group has gone on without us: aiokafka then forgets who it was there."""
+        return bool(self._thread._ensure_consumer()._coordinator.member_id == UNKNOWN_MEMBER_ID)
+
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Drain and commit, as Faust does, then forget: whoever gets these partitions starts at the committed offset.
 
         After an eager rebalance that may be this worker itself, so even kept partitions are read again from there.
-        Faust forgets what was acked *before* it commits for the last time; the ledger forgets after.
+        Faust forgets what was acked *before* it commits for the last time; the ledger forgets after. Where others have the
+        partitions already, there is nothing to drain or commit: what is under way would come after what they have written.
         """
+        if revoked and self.expelled:
+            self.ledger.forget(revoked)
+            self.transport.on_expelled()
         await super().on_partitions_revoked(revoked)
+        self.transport.lease.give_up()
+        self.terms += 1
         self.ledger.forget(revoked)
         for tp in revoked:
             self.confirmed.pop(tp, None)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Take the partitions, as Faust does: at its end the tables have dropped what went elsewhere."""
+        await super().on_partitions_assigned(assigned, generation_id)
+        if not self.app.should_stop:  # for then it has taken nothing
+            self.transport.lease.take(generation_id)
 
 
 def forget_changelogs(tables: Any, partitions: Mapping[TP, int]) -> None:
@@ -343,6 +381,7 @@ class Transport(driver.Transport):
         app: of Faust.
         ledger: decides what is committed.
         drain: waits, within a deadline of its own, until open entries are finished.
+        on_expelled: told that the group has gone on without us, before we join it anew.
         lease: renewed with each heartbeat that the group answers.
         fetch_max_wait_ms: see `ConsumerThread`.
     """
@@ -350,10 +389,18 @@ class Transport(driver.Transport):
     Consumer = Consumer
 
     def __init__(
-        self, app: faust.App, ledger: "Ledger[TP]", drain: Drain, lease: Lease, *, fetch_max_wait_ms: int = 50
+        self,
+        app: faust.App,
+        ledger: "Ledger[TP]",
+        drain: Drain,
+        on_expelled: Callable[[], None],
+        lease: Lease,
+        *,
+        fetch_max_wait_ms: int = 50,
     ) -> None:
         super().__init__(app.conf.broker_consumer, app)
         self.ledger = ledger
         self.lease = lease
         self.drain = drain
+        self.on_expelled = on_expelled
         self.fetch_max_wait_ms = fetch_max_wait_ms
