@@ -128,8 +128,8 @@ class Guesser:
     def __init__(self, *guesses: int) -> None:
         self.guesses = list(guesses)
 
-    def guess(self, _prompt: Any, _tokens: Any, most: int) -> list[int]:
-        return self.guesses[:most]
+    def guess(self, _prompt: Any, tokens: Any, most: int) -> list[int]:
+        return self.guesses[:most] if tokens else []
 
 
 def ahead(
@@ -147,6 +147,7 @@ def ahead(
 
     runner = FakeRunner()
     runner.verify = verify  # type: ignore[attr-defined]
+    runner.begin = lambda prompt, _guesses, masks: runner.prefill(0, [prompt], masks, 0)  # type: ignore[attr-defined]
     generator = Generator(cast("Runner", runner), FactLock(VOCABULARY), VOCABULARY, cast("Drafter", Guesser(*guesses)))
     scheduler = Scheduler(rows=1, queue_limit=1)
     job = make_job("k", 0, new_tokens=most)

@@ -47,7 +47,7 @@ def test_guessing_ahead_changes_no_text(model_of: Callable[[str], Path]) -> None
         assert second.steps - first.steps < first.steps, "what was written before is guessed"
 
 
-@pytest.mark.parametrize("kind", ["fp32", "w8a8", "genai"])
+@pytest.mark.parametrize("kind", ["fp32", "w8a8", "w8a8-kv8", "genai"])
 def test_late_joiners_and_leavers_change_nobodys_text(model_of: Callable[[str], Path], kind: str) -> None:
     requests = some_requests(16, seed=5)
     with Engine(model_of(kind), rows=1, threads=1) as engine:

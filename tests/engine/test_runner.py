@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,36 @@ def test_a_cached_head_stands_for_its_tokens(tiny_model: Path) -> None:
     assert (ids[0, :8] == plain_ids[0, :8]).all()
     with pytest.raises(ValueError, match="alone"):
         runner.prefill(1, [head + rest, head + rest], lock.rows([FREE] * 2), len(head))
+
+
+def test_a_prompt_with_guesses_after_one_that_began_alike_gives_the_bits_of_single_passes(
+    model_of: Callable[[str], Path],
+) -> None:
+    runner, lock = make_runner(model_of("w8a8-kv8"))
+    masks = lock.rows([lock.start(())] * 3)
+    prompt, guesses = [50, 60, 70, 80, 90], [61, 71]
+    singly = [runner.prefill(1, [prompt], masks[:1])]
+    runner.copy_row(1, 0)
+    for place, guess in enumerate(guesses):
+        singly.append(runner.decode([guess], [len(prompt) + place], masks[:1]))
+    for before in ([], [50, 60, 99, 98, 97, 96], prompt, [*prompt, 40]):
+        if before:
+            runner.begin(before, [], masks[:1])
+        values, ids = runner.begin(prompt, guesses, masks)
+        np.testing.assert_array_equal(values, np.concatenate([one for one, _ in singly]))
+        np.testing.assert_array_equal(ids, np.concatenate([other for _, other in singly]))
+
+
+def test_what_a_row_held_is_forgotten_when_another_text_comes(model_of: Callable[[str], Path]) -> None:
+    runner, lock = make_runner(model_of("w8a8-kv8"))
+    masks = lock.rows([lock.start(())])
+    prompt, other = [50, 60, 70, 80], [90, 91, 92, 93]
+    expected, _ = runner.begin(prompt, [], masks)
+    runner.prefill(0, [other], masks)
+    np.testing.assert_array_equal(runner.begin(prompt, [], masks)[0], expected)
+    runner.prefill(1, [other], masks)
+    runner.copy_row(1, 0)
+    np.testing.assert_array_equal(runner.begin(prompt, [], masks)[0], expected)
 
 
 def test_a_graph_with_an_unknown_input_is_refused(tmp_path: Path) -> None:

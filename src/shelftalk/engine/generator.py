@@ -63,7 +63,7 @@ class Generator:
     def text(self, job: Job) -> str:
         """The words of a finished job. A character or slot that the last token left unfinished is taken off."""
         if self._drafter is not None:
-            self._drafter.learn(job.tokens)
+            self._drafter.learn(job.prompt, job.tokens)
         data = self._vocabulary.text_bytes(job.tokens)
         return data[: len(data) - len(job.lock.tail)].decode().strip()
 
@@ -79,6 +79,8 @@ class Generator:
     def _prefill(self, group: Sequence[tuple[Job, int]]) -> dict[Job, Outcome]:
         jobs = [job for job, _ in group]
         first_row = group[0][1]
+        if self._drafter is not None and len(jobs) == 1 and first_row == 0 and not jobs[0].cached:
+            return self._run_ahead(jobs[0], self._drafter)
         try:
             masks = self._lock.rows([job.lock for job in jobs])
             values, ids = self._runner.prefill(first_row, [job.prompt for job in jobs], masks, jobs[0].cached)
@@ -88,7 +90,7 @@ class Generator:
 
     def _decode(self, jobs: Sequence[Job]) -> dict[Job, Outcome]:
         if self._drafter is not None and len(jobs) == 1:
-            return self._decode_ahead(jobs[0], self._drafter)
+            return self._run_ahead(jobs[0], self._drafter)
         try:
             masks = self._lock.rows([job.lock for job in jobs])
             tokens = [job.tokens[-1] for job in jobs]
@@ -97,8 +99,8 @@ class Generator:
             return self._all_failed(jobs, error)
         return self._choose(jobs, values, ids)
 
-    def _decode_ahead(self, job: Job, drafter: Drafter) -> dict[Job, Outcome]:
-        """Feed a lone row its newest token and some guesses, and keep what the model would have written one by one."""
+    def _run_ahead(self, job: Job, drafter: Drafter) -> dict[Job, Outcome]:
+        """Feed row 0 its prompt or its newest token, and some guesses; keep what the model would have written one by one."""
         left = job.request.max_new_tokens - len(job.tokens)
         guesses = drafter.guess(job.prompt, job.tokens, min(DEPTH, left - 1))
         states = [job.lock]
@@ -110,7 +112,9 @@ class Generator:
         guesses = guesses[: len(states) - 1]
         try:
             masks = self._lock.rows(states)
-            if guesses:
+            if not job.tokens:
+                values, ids = self._runner.begin(job.prompt, guesses, masks)
+            elif guesses:
                 values, ids = self._runner.verify([job.tokens[-1], *guesses], job.length, masks)
             else:
                 values, ids = self._runner.decode(job.tokens[-1:], [job.length], masks)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from shelftalk.engine.buckets import NO_GRAPH, Buckets, run_options
+from shelftalk.engine.drafter import DEPTH
 from shelftalk.engine.fact_lock import FactLock
 from shelftalk.engine.kv_cache import ELEMENTS, KVCache
 from shelftalk.engine.model_folder import ModelFolder
@@ -21,7 +22,8 @@ TOP_K = 32
 _OUR_INPUTS = {"seqlens_k", "total_sequence_length", "last_index", "mask_rows", "mask_index"}
 
 #: Where `try_out` compares `verify` with `decode`: a short text and one longer than a block of any attention kernel seen.
-_TRIED_LENGTHS, _TRIED_TOKENS, _STRIDE = (21, 150), 4, 7919
+#: As many tokens as a step that guesses ahead feeds at most.
+_TRIED_LENGTHS, _TRIED_TOKENS, _STRIDE = (21, 150), DEPTH + 1, 7919
 
 #: Of what goes in for each answer: rows and places.
 _RANK = 2
@@ -36,7 +38,8 @@ class Runner:
         rows: places in the batch.
         row_tokens: prompt and text together may have this many tokens.
         head: token ids whose keys and values are cached for every prompt that begins with them.
-        verifies: whether `verify` gives the bits that `decode` gives; `try_out` finds out.
+        verifies: whether a row gives the same bits in passes of several tokens, cut anywhere, as in whole prompts and single
+            tokens; `try_out` finds out.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Runner:
         self.row_tokens = min(row_tokens, folder.context_length)
         self.head: tuple[int, ...] = ()
         self.verifies = False
+        self._held: tuple[int, ...] = ()  # the prompt that row 0 begins with
         self._session = session
         self._lock = lock
         self._names = folder.names
@@ -105,7 +109,7 @@ class Runner:
             self.verifies = all(self._same_bits(length, last_id) for length in _TRIED_LENGTHS)
 
     def _same_bits(self, length: int, last_id: int) -> bool:
-        """Whether a few tokens after so many give the same in one pass as in one pass each."""
+        """Whether a few tokens after so many give the same in a pass each, in one, with the prompt, and with its second half."""
         length = min(length, self.row_tokens - _TRIED_TOKENS)
         if length < 1:
             return False
@@ -113,9 +117,10 @@ class Runner:
         masks = self._lock.rows([self._lock.start(())] * _TRIED_TOKENS)
         self.prefill(0, [text[:length]], masks[:1])
         singly = [self.decode([token], [length + place], masks[:1]) for place, token in enumerate(text[length:])]
-        values, ids = self.verify(text[length:], length, masks)
         return all(
             np.array_equal(values[place], one[0]) and np.array_equal(ids[place], other[0])
+            for start in (length, 0, length // 2)
+            for values, ids in [self.verify(text[start:], start, masks)]
             for place, (one, other) in enumerate(singly)
         )
 
@@ -127,6 +132,7 @@ class Runner:
 
     def copy_row(self, source: int, target: int) -> None:
         """Copy a row's keys and values."""
+        self._forget(target)
         self.cache.copy_row(source, target)
 
     def prefill(
@@ -150,6 +156,7 @@ class Runner:
             if len(prompts) != 1:
                 raise ValueError("a prompt with a cached head is prefilled alone")
             self.copy_row(self.rows, first)
+        self._forget(first)
         rest = [prompt[cached:] for prompt in prompts]
         ids = np.zeros((len(rest), max(map(len, rest))), np.int64)
         for row, tokens in enumerate(rest):
@@ -174,20 +181,38 @@ class Runner:
         return self._run(ids, 0, np.asarray(lengths, np.int64), masks, [0] * len(tokens))
 
     def verify(self, tokens: Sequence[int], length: int, masks: Int64s) -> tuple[Values, Ids]:
-        """Feed several tokens to row 0 in one pass and give the likeliest next ones after each.
+        """Feed several tokens to row 0 in one pass and give the likeliest next ones after each of the last A.
 
         What is written beyond the tokens that turn out right is overwritten before anything attends to it.
 
         Args:
-            tokens: the newest token of the row and S - 1 guesses.
+            tokens: what the cache lacks of the row, and A - 1 guesses.
             length: tokens that the row has in the cache.
-            masks: the fact lock's table row after each token, int64 ``[S]``.
+            masks: the fact lock's table row after each of the last tokens, int64 ``[A]``.
 
         Returns:
-            values ``[S, K]`` descending, with the masks added, and their tokens ``[S, K]``.
+            values ``[A, K]`` descending, with the masks added, and their tokens ``[A, K]``.
         """
         ids = np.asarray([tokens], np.int64)
-        return self._run(ids, 0, length, masks, range(len(tokens)))
+        return self._run(ids, 0, length, masks, range(len(tokens) - len(masks), len(tokens)))
+
+    def begin(self, prompt: Sequence[int], guesses: Sequence[int], masks: Int64s) -> tuple[Values, Ids]:
+        """Take a prompt into row 0 with guesses of its text's first tokens, as `verify`.
+
+        What the row still has of an earlier prompt that began alike is not computed again.
+        """
+        kept = 0
+        while kept < min(len(self._held), len(prompt) - 1) and self._held[kept] == prompt[kept]:
+            kept += 1
+        self._forget(0)  # unless all goes well
+        answers = self.verify([*prompt[kept:], *guesses], kept, masks)
+        self._held = tuple(prompt)
+        return answers
+
+    def _forget(self, row: int) -> None:
+        """Another text's tokens come into this row."""
+        if row == 0:
+            self._held = ()
 
     def _run(
         self, ids: Int64s, first: int, past: int | Int64s, masks: Int64s, last: Sequence[int]
