@@ -94,7 +94,6 @@ def _book(language: str) -> _Lines:
 
 
 @lru_cache(maxsize=16_384)
-@lru_cache(maxsize=1024)  # a storm asks for the same few again and again
 def phrase(brief: Brief) -> str:
     """A line for the brief, its volatile slots unfilled. Deterministic: the same brief gives the same line."""
     return next(phrases(brief))
