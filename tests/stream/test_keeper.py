@@ -400,6 +400,21 @@ class TestBudget:
         (phrased,) = (card for card in bench.tray.cards if card.shopper_id == "eve")
         assert phrased.provenance.rung is Rung.PHRASEBOOK
 
+    def test_a_worker_has_its_part_of_the_deployments_budget(self) -> None:
+        """By the partitions that it has; without any it has nothing to write about, either."""
+        rules = msgspec.structs.replace(self.RULES, texts_at_once=8)
+        bench = Bench(rules)
+        bench.keeper = Keeper(rules, Limits(), bench.store, bench.tray, bench.tray, partitions=4)
+        bench.keeper.recovered(0, NOW)
+        for number, sku in enumerate("abcd"):
+            bench.inventory(upserted(sku=sku, consumable=True))
+            bench.message(ask(key=sku, because=Angle.IN_CART, origin=origin(number)))
+        urgent = [effect for effect in bench.tray.wanted if effect.urgent]
+        assert len(bench.tray.wanted) == 2  # a quarter of eight
+        bench.keeper.recovered(1, NOW)
+        bench.message(ask(key="d", shopper_id="bea", because=Angle.IN_CART, origin=origin(9)))
+        assert len([effect for effect in bench.tray.wanted if effect.urgent]) == len(urgent) + 1
+
 
 class TestTime:
     def test_a_sale_that_ends_takes_its_cards_back(self) -> None:

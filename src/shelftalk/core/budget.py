@@ -5,12 +5,13 @@ class Budget:
     """A token bucket that events fill, and time a little. A text costs a token.
 
     Events say how much is going on: a shop with ten times the traffic may write ten times as much, and none more than its share.
-    Time lets a quiet shop write at all. Not persisted: a worker that starts has its whole allowance.
+    Time lets a quiet shop write at all. Seconds and savings are the whole deployment's: a worker has the part of them that it has
+    of all partitions, so that ten workers write no more than one. Nothing of it is persisted.
 
     Args:
         per_event: texts that an event pays for.
-        per_s: texts that a second pays for.
-        at_once: texts that can be saved up, and that there are in the beginning.
+        per_s: texts that a second pays for, in the whole deployment.
+        at_once: texts that can be saved up in the whole deployment, and that there are in the beginning.
     """
 
     #: This part is kept for shoppers who wait; copy for everybody has a phrase, and nobody waits for it.
@@ -18,12 +19,29 @@ class Budget:
 
     def __init__(self, per_event: float, per_s: float, at_once: int) -> None:
         self._per_event, self._per_ms, self._at_once = per_event, per_s / 1000, at_once
-        self._left = float(at_once)
+        self._left = 0.0
+        self._share = self._granted = 0.0
         self._paid_ms: int | None = None
+
+    def share(self, share: float) -> None:
+        """Have this part of the whole from now on; none in the beginning.
+
+        What a worker gives up takes its part of the savings along. What it takes brings savings only the first time that it has so
+        much: those of before went with whoever had it, and partitions that go to and fro earn nothing by it.
+
+        Args:
+            share: 0 to 1: partitions of ours among all.
+        """
+        if share < self._share and self._left > 0:
+            self._left *= share / self._share
+        elif share > self._granted:
+            self._left += (share - self._granted) * self._at_once
+            self._granted = share
+        self._share = share
 
     def event(self) -> None:
         """Something happened."""
-        self._left = min(self._left + self._per_event, self._at_once)
+        self._left = min(self._left + self._per_event, self._most)
 
     def spend(self, now_ms: int, *, urgent: bool) -> bool:
         """Pay for a text.
@@ -36,9 +54,10 @@ class Budget:
             Whether there was enough; if not, nothing is spent.
         """
         if self._paid_ms is not None:
-            self._left = min(self._left + max(now_ms - self._paid_ms, 0) * self._per_ms, self._at_once)
+            earned = max(now_ms - self._paid_ms, 0) * self._per_ms * self._share
+            self._left = min(self._left + earned, self._most)
         self._paid_ms = max(now_ms, self._paid_ms or 0)
-        if self._left < 1 + (0 if urgent else self._RESERVE * self._at_once):
+        if self._left < 1 + (0 if urgent else self._RESERVE * self._most):
             return False
         self._left -= 1
         return True
@@ -46,3 +65,8 @@ class Budget:
     def charge(self) -> None:
         """Take a token for what has to be paid whether there is enough or not: a text that the guard refused is tried again."""
         self._left -= 1
+
+    @property
+    def _most(self) -> float:
+        """What can be saved up: a text at least, however small the share."""
+        return max(self._share * self._at_once, 1.0)

@@ -26,8 +26,9 @@ class ShelfRules(msgspec.Struct, frozen=True):
         takes: wordings of a brief; which one a shopper reads, their pseudonym and the product decide. The first answers for all
             until another has been wanted `earned_at` times, too.
         texts_per_event: texts that an event pays for; where nothing is left, the phrasebook answers.
-        texts_per_s: texts that a second pays for beside, for each worker, so that a quiet shop has its words too.
-        texts_at_once: texts that can be saved up, and that each worker begins with.
+        texts_per_s: texts that a second pays for beside, so that a quiet shop has its words too.
+        texts_at_once: texts that can be saved up, and that there are in the beginning. Like `texts_per_s` it is the whole
+            deployment's: each worker has its part by the partitions that it has.
         max_attempts: generations per brief before the phrasebook has the last word.
         diversity: what remains of a product's rank for each one of its category and brand before it on the page.
         angles: weights of reasons to show a product that differ from `shelftalk.core.angles.WEIGHTS`.

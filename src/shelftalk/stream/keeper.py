@@ -69,9 +69,20 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Keeper:
-    """Keeps the shelves of the partitions that this worker has."""
+    """Keeps the shelves of the partitions that this worker has.
 
-    def __init__(self, rules: ShelfRules, limits: Limits, store: Store, outlet: Outlet, desk: Desk) -> None:
+    Args:
+        rules: how shelves decide.
+        limits: bounds.
+        store: the shelves' records.
+        outlet: where effects go.
+        desk: where words are written.
+        partitions: of the whole deployment, which shares one budget for words; 0 where this keeper is all there is.
+    """
+
+    def __init__(
+        self, rules: ShelfRules, limits: Limits, store: Store, outlet: Outlet, desk: Desk, *, partitions: int = 0
+    ) -> None:
         self.rules = rules
         self.limits = limits
         self.counts: Counter[str] = Counter()
@@ -84,6 +95,7 @@ class Keeper:
         self._wanting: dict[str, dict[str, None]] = {}  # by brief: the live cards, in order
         self._wishes: dict[str, int] = {}  # by brief that has to be earned; the latest last
         self._budget = Budget(rules.texts_per_event, rules.texts_per_s, rules.texts_at_once)
+        self._partitions = partitions
         self._unaffordable: list[Brief] = []
         self._writing: dict[str, tuple[str, int]] = {}  # by brief: the product, and since when
         self._alarms = Alarms()
@@ -93,6 +105,7 @@ class Keeper:
         self._repeated: set[str] = set()  # products of these whose newest event came again
         self._unsure: dict[str, set[str]] = {}
         self._sweep: Iterator[tuple[str, str]] = iter(())
+        self._share_budget()
 
     # --- inputs ------------------------------------------------------------------------------------------------------
 
@@ -234,6 +247,7 @@ class Keeper:
                 must bring no asks, until it calls `caught_up`.
         """
         self._taken_ms[partition] = now_ms
+        self._share_budget()
         if catching_up:
             self._catching_up.add(partition)
         found = list(self._store.live_cards(partition))
@@ -258,6 +272,9 @@ class Keeper:
             self._mark_behind(sku, [], again=sku in self._repeated)
             self._repeated.discard(sku)
 
+    def _share_budget(self) -> None:
+        self._budget.share(len(self._taken_ms) / self._partitions if self._partitions else 1.0)
+
     def is_catching_up(self, partition: int) -> bool:
         """Whether its asks must wait."""
         return partition in self._catching_up
@@ -266,6 +283,7 @@ class Keeper:
         """Let go of a partition."""
         self._catching_up.discard(partition)
         self._taken_ms.pop(partition, None)
+        self._share_budget()
         gone = {key for key, owner in self._partition.items() if owner == partition}
         for key in gone:
             del self._partition[key]

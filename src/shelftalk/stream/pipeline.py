@@ -62,7 +62,12 @@ class Pipeline:
             rules = msgspec.structs.replace(rules, variant=variant, languages=languages, written=written)
         self.desk = None if engine is None else EngineDesk(engine, DeskSettings())
         self.keeper = Keeper(
-            rules, Limits(deadline_ms=settings.deadlines.card_ms), self.store, outlet, self.desk or NoDesk()
+            rules,
+            Limits(deadline_ms=settings.deadlines.card_ms),
+            self.store,
+            outlet,
+            self.desk or NoDesk(),
+            partitions=settings.topics.partitions,
         )
         policy = settings.react_policy()
         self.react = ReactHandler(policy, self.store.profiles, self.store.erased, outlet, self.keeper.at_hand)
