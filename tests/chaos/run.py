@@ -213,7 +213,8 @@ class Run:
             time.sleep(0.2)
             lag = self.topics.lag(consumed)
             ends = [self.topics.ends(topic) for topic in (*consumed, *written)]
-            if lag != 0 or ends != before:
+            # Who takes partitions has something to say when it is done: seen with a worker that had just been woken.
+            if lag != 0 or ends != before or not all(slot.ready() for slot in self.fleet.slots):
                 since, before = time.monotonic(), ends
             elif time.monotonic() - since > 3:
                 return True

@@ -2,18 +2,24 @@
 
 import asyncio
 import socket
+import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from faust.types import TP
 
 from shelftalk.core.ledger import Entry
 from shelftalk.errors import BrokerError, ConfigError, FatalError
 from shelftalk.stream.app import State, Worker
 from shelftalk.stream.host import WorkerThread
+from shelftalk.stream.lease import Lease
 from shelftalk.stream.record import Record
 from shelftalk.stream.settings import Settings, load
+from shelftalk.stream.watchdog import StalledError
 from tests.stream.harness import Site
 from tests.stream.program import Count
 
@@ -102,3 +108,93 @@ async def test_what_register_raises_ends_the_worker(tmp_path: Path) -> None:
     with pytest.raises(FatalError, match="forgotten"):
         await asyncio.wait_for(worker.run(), 10)
     assert (worker.exit_code, worker.state, worker.started.is_set()) == (1, State.STOPPED, True)
+
+
+def settled(tmp_path: Path) -> Worker:
+    """A worker that says it is ready, without a broker."""
+    worker = Worker(nowhere(tmp_path), forward)
+    worker.state = State.RUNNING
+    worker.app = SimpleNamespace(
+        crashed=False,
+        rebalancing=False,
+        in_recovery=False,
+        assignor=SimpleNamespace(assigned_actives=lambda: {TP("t", 0)}),
+        tables=SimpleNamespace(actives_ready=True),
+    )
+    worker.lease = Lease(3600)
+    worker.lease.joined(1, time.monotonic())
+    worker.lease.take(1)
+    assert (worker.health.live, worker.health.ready) == (True, True)
+    return worker
+
+
+def starting(worker: Worker) -> None:
+    worker.state = State.STARTING
+
+
+def draining(worker: Worker) -> None:
+    worker.state = State.DRAINING
+
+
+def rebalancing(worker: Worker) -> None:
+    worker.app.rebalancing = True
+
+
+def recovering(worker: Worker) -> None:
+    worker.app.in_recovery = True
+
+
+def not_recovered(worker: Worker) -> None:
+    worker.app.tables.actives_ready = False
+
+
+def catching_up(worker: Worker) -> None:
+    worker.catching_up = lambda: 0
+
+
+def expelled(worker: Worker) -> None:
+    worker.lease.end()
+
+
+def between_two_generations(worker: Worker) -> None:
+    worker.lease.give_up()
+
+
+def without_a_broker(worker: Worker) -> None:
+    worker.watchdog = SimpleNamespace(looked_s=time.monotonic() - 60, standing=None, every_s=5.0)  # type: ignore[assignment]
+
+
+UNREADY = (starting, draining, rebalancing, recovering, not_recovered, catching_up, expelled, between_two_generations)
+
+
+@pytest.mark.parametrize("spoil", [*UNREADY, without_a_broker])
+def test_who_cannot_answer_is_not_ready_and_lives(tmp_path: Path, spoil: Callable[[Worker], None]) -> None:
+    worker = settled(tmp_path)
+    spoil(worker)
+    assert (worker.health.live, worker.health.ready) == (True, False)
+
+
+def stalled(worker: Worker) -> None:
+    worker.fatal(StalledError("no progress"))
+
+
+def crashed(worker: Worker) -> None:
+    worker.app.crashed = True
+
+
+def stopped(worker: Worker) -> None:
+    worker.state = State.STOPPED
+
+
+@pytest.mark.parametrize("end", [stalled, crashed, stopped])
+def test_who_must_stop_does_not_live(tmp_path: Path, end: Callable[[Worker], None]) -> None:
+    worker = settled(tmp_path)
+    end(worker)
+    assert (worker.health.live, worker.health.ready) == (False, False)
+
+
+@pytest.mark.parametrize("catching_up", [None, 7])
+def test_catching_up_is_progress_to_the_watchdog(tmp_path: Path, catching_up: int | None) -> None:
+    worker = settled(tmp_path)
+    worker.catching_up = lambda: catching_up
+    assert worker._recovered() == (-1 if catching_up is None else 7)

@@ -75,6 +75,7 @@ class Worker:
         on_drain: called on the event loop when the worker begins to stop, so that work that waits can be cut short.
         on_running: called on the event loop when it first has its partitions, state included.
         on_stopped: called on the event loop when everything is delivered or the deadline passed.
+        catching_up: how far those are who must read something before they answer; ``None`` when nobody must.
         error: what stopped it, if that was an error.
     """
 
@@ -95,6 +96,7 @@ class Worker:
         self.on_drain: list[Callable[[], None]] = []
         self.on_stopped: list[Callable[[], None]] = []
         self.on_running: list[Callable[[], None]] = []
+        self.catching_up: Callable[[], int | None] = lambda: None
         self.state = State.STARTING
         self.error: Exception | None = None
         self.web_port: int | None = None
@@ -174,13 +176,16 @@ class Worker:
         settled = app is not None and not app.rebalancing and not app.in_recovery and app.tables.actives_ready
         live = self.error is None and not crashed and self.state is not State.STOPPED
         broker_answers = self._broker_answers()
-        ready = live and self.state is State.RUNNING and settled and self.lease.valid and broker_answers
+        catching_up = self.catching_up() is not None
+        taking = self.state is State.RUNNING and settled and not catching_up
+        ready = live and taking and self.lease.valid and broker_answers
         detail = {
             "state": self.state.value,
             "ready": ready,
             "assigned": assigned,
             "rebalancing": app is not None and app.rebalancing,
             "recovering": app is not None and app.in_recovery,
+            "catching_up": catching_up,
             "in_group": self.lease.valid,
             "broker_answers": broker_answers,
             "lag": self.lag,
@@ -271,8 +276,11 @@ class Worker:
         return found or [TP(topic, n) for topic in self._consumed for n in range(self.settings.topics.partitions)]
 
     def _recovered(self) -> int:
-        """Grows while state is being recovered, which may take longer than any stall."""
-        return sum(table.read_to for table in self._tables) if self.app.in_recovery else -1
+        """Grows while state is being recovered, or what must be read before anything is answered: that may outlast any stall."""
+        if self.app.in_recovery:
+            return sum(table.read_to for table in self._tables)
+        progress = self.catching_up()
+        return -1 if progress is None else progress
 
     def _stalled(self, error: StalledError) -> None:
         """In the watchdog's thread: end, also if the event loop is what stands still."""

@@ -2,7 +2,10 @@
 
 A worker that is killed may have published cards from facts whose changelog never arrived. The next worker finds the older facts and
 will read the inventory events again, for their offsets were not committed; but asks that it answered before would go out with the
-older price. So asks wait, and the keeper publishes nothing (`Keeper.caught_up`), for the moment that this takes.
+older price. So asks wait, and the keeper publishes nothing (`Keeper.caught_up`), for as long as this takes: mostly a moment.
+
+It is never given up, for what came out then would be wrong. A worker that gets on with nothing is ended by the watchdog
+(`deadlines.stall_s`), as at any other work.
 """
 
 import asyncio
@@ -15,8 +18,14 @@ from faust.types import TP
 
 log = structlog.get_logger(__name__)
 
-#: After so long asks are answered all the same: a backlog that takes longer is an outage of its own, and shoppers wait.
-DEADLINE_S: Final = 10.0
+#: How long the broker may take to say where the inventory ends, before it is asked again.
+ANSWER_S: Final = 10.0
+
+#: How often it is said that this takes long.
+_TELL_S: Final = 10.0
+
+#: Before a broker that gave no answer is asked again.
+_RETRY_S: Final = 0.5
 
 _POLL_S: Final = 0.02
 
@@ -38,12 +47,16 @@ class CatchUp:
         topic: the inventory's.
         consumer: Faust's; asked for when it is needed, for it is made late.
         on_done: told of each partition, once a time that it is taken.
+
+    Attributes:
+        records: inventory records that were handled: it grows while this gets on.
     """
 
     def __init__(self, topic: str, consumer: Callable[[], Consumer], on_done: Callable[[int], None]) -> None:
         self._topic = topic
         self._consumer = consumer
         self._on_done = on_done
+        self.records = 0
         self._open: dict[int, asyncio.Event] = {}
         self._handled: dict[int, int] = {}  # by partition: the last offset
         self._tasks: set[asyncio.Task[None]] = set()
@@ -60,6 +73,7 @@ class CatchUp:
     def handled(self, partition: int, offset: int) -> None:
         """An inventory record was handled, whatever came of it."""
         self._handled[partition] = offset
+        self.records += 1
 
     def lost(self, partitions: Iterable[int]) -> None:
         """These went elsewhere; whoever waits for them need not any more."""
@@ -67,6 +81,11 @@ class CatchUp:
             opened = self._open.pop(partition, None)
             if opened is not None:
                 opened.set()
+
+    @property
+    def behind(self) -> list[int]:
+        """The partitions that have not caught up."""
+        return [partition for partition, opened in self._open.items() if not opened.is_set()]
 
     async def wait(self, partition: int) -> None:
         """Until it has caught up, or is lost."""
@@ -76,31 +95,41 @@ class CatchUp:
 
     async def _watch(self, partition: int, opened: asyncio.Event) -> None:
         began_s = time.monotonic()
-        try:
-            async with asyncio.timeout(DEADLINE_S):
-                await self._reach_end(TP(self._topic, partition), opened)
-        except TimeoutError:
-            log.warning("inventory is not read to its end yet; answering all the same", partition=partition)
-        except Exception as error:  # noqa: BLE001  the broker does not say where the end is: then there is nothing to wait for
-            log.warning(
-                "the inventory's end is not known; answering all the same", partition=partition, error=str(error)
-            )
+        place = TP(self._topic, partition)
+        end = await self._end_of(place, opened)
+        if end is not None:
+            await self._reach(place, end, opened)
         if self._open.get(partition) is opened:  # else it was lost meanwhile
             self._on_done(partition)
             opened.set()
             log.info("caught up", partition=partition, seconds=round(time.monotonic() - began_s, 2))
 
-    async def _reach_end(self, tp: TP, opened: asyncio.Event) -> None:
+    async def _end_of(self, place: TP, opened: asyncio.Event) -> int | None:
+        """Where the inventory ends now, asked for until the broker says it; ``None`` where the partition is lost meanwhile."""
+        while not opened.is_set():
+            try:
+                async with asyncio.timeout(ANSWER_S):
+                    return (await self._consumer().highwaters(place))[place]
+            except Exception as error:  # noqa: BLE001  whatever it is: nothing may be published before this is known
+                log.warning("the inventory's end is not known yet", partition=place.partition, error=str(error))
+            await asyncio.sleep(_RETRY_S)
+        return None
+
+    async def _reach(self, place: TP, end: int, opened: asyncio.Event) -> None:
         """Read on until the end is handled.
 
         The end may come without a last event: where there was nothing to read, or where that is a transaction's marker. Then what
         counts is that all was fetched, and what was fetched is handled. Seen under chaos, when a wait of 200 ms stood for the
         latter: six price changes waited for a busy event loop, and the price of before them was published.
         """
-        consumer = self._consumer()
-        end = (await consumer.highwaters(tp))[tp]
-        while not opened.is_set() and self._handled[tp.partition] < end - 1:
-            last = await consumer.handed_on(tp, end)
-            if last is not None and self._handled[tp.partition] >= last:
+        tell_s = time.monotonic() + _TELL_S
+        while not opened.is_set() and self._handled[place.partition] < end - 1:
+            last = await self._consumer().handed_on(place, end)
+            if last is not None and self._handled[place.partition] >= last:
                 return
+            if time.monotonic() >= tell_s:
+                tell_s += _TELL_S
+                log.info(
+                    "still catching up", partition=place.partition, handled=self._handled[place.partition], end=end
+                )
             await asyncio.sleep(_POLL_S)

@@ -75,6 +75,7 @@ class Pipeline:
         self.engine = engine
         self._held: frozenset[int] = frozenset()
         self._catch_up = CatchUp(settings.topics.name("inventory"), lambda: worker.app.consumer, self._caught_up)
+        worker.catching_up = lambda: self._catch_up.records if self._catch_up.behind else None
         self.store.live.on_recovered.append(self._recovered)
         self.store.live.on_lost.append(self._lost)
         worker.agent("react", "behaviour", self.behaviour)

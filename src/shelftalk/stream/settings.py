@@ -96,7 +96,8 @@ class Deadlines(Part):
         rebalance_drain_s: when partitions are taken away.
         delivery_s: for one output, retries included; then the worker stops rather than lose it.
         start_s: from start to the first assignment.
-        stall_s: a worker with lag that made no progress for so long ends, non-zero.
+        stall_s: a worker with lag that made no progress for so long ends, non-zero. Recovering state and catching up with the
+            inventory of a partition that was just taken may take longer, as long as they get on; nothing is answered before.
     """
 
     card_ms: int = Field(default=900, ge=1, le=60_000)
