@@ -43,7 +43,9 @@ def test_a_text_alone_is_the_text_in_any_batch(variant: str, tmp_path: Path) -> 
 
 
 @pytest.mark.model
-@pytest.mark.skipif(not built_models(), reason="no bigger model is built: run `shelftalk model build`")
+@pytest.mark.skipif(
+    not built_models(), reason="no bigger model is built: run `shelftalk model build smollm2-135m-line`"
+)
 @pytest.mark.parametrize("folder", built_models(), ids=lambda path: "/".join(path.parts[-2:]))
 def test_so_it_is_with_the_bigger_ones(folder: Path) -> None:
     try:

@@ -8,6 +8,7 @@ from shelftalk.commands.model import app
 from shelftalk.modelling.build import SMALL_MODEL, build
 from shelftalk.modelling.tiny import build_tiny, tiny_config, tiny_weights
 from shelftalk.resources import models_dir
+from shelftalk.stream.settings import Engine
 from tests.modelling.made import write_hugging_face
 
 runner = CliRunner()
@@ -39,7 +40,7 @@ def test_bench_ends_with_json(tmp_path: Path) -> None:
 
 def test_chat_writes_as_many_as_asked_for(tmp_path: Path) -> None:
     folder = build_tiny(tmp_path / "m")
-    said = runner.invoke(app, ["chat", "kettle", "holds heat", "900 ml", "--folder", str(folder), "--count", "2"])
+    said = runner.invoke(app, ["chat", "kettle", "holds heat", "900 ml", "--model", str(folder), "--count", "2"])
     assert said.exit_code == 0, said.output
     assert said.stdout.count(" tokens, ") == 2
 
@@ -47,13 +48,31 @@ def test_chat_writes_as_many_as_asked_for(tmp_path: Path) -> None:
 def test_chat_asks_the_small_model_as_the_worker_does(tmp_path: Path) -> None:
     folder = build(models_dir() / SMALL_MODEL, tmp_path)
     points = ["gooseneck spout", "holds its heat"]
-    said = runner.invoke(app, ["chat", "pour-over kettle", *points, "--folder", str(folder), "--count", "4"])
+    said = runner.invoke(app, ["chat", "pour-over kettle", *points, "--model", str(folder), "--count", "4"])
     assert said.exit_code == 0, said.output
     assert any(word in said.stdout for word in ("kettle", *points)), "its own slots for words were offered"
     assert "{w1}" not in said.stdout, "and are filled in"
 
 
+@pytest.mark.parametrize("command", ["chat", "bench", "check"])
+def test_who_names_no_model_gets_the_workers(command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SHELFTALK_CACHE", str(tmp_path))
+    options = {"chat": ["kettle", "--count", "1"], "bench": ["--rows", "1", "--requests", "2"], "check": []}[command]
+    done = runner.invoke(app, [command, *options])
+    assert done.exit_code == 0, done.output
+    default = Engine().model
+    assert [folder.name for folder in (tmp_path / "models").iterdir()] == [default]
+    help_text = runner.invoke(app, [command, "--help"]).output
+    assert default in help_text
+
+
+def test_an_unknown_model_to_build_is_refused() -> None:
+    refused = runner.invoke(app, ["build", "gpt"])
+    assert refused.exit_code == 2
+    assert "smollm2-135m-line" in refused.output
+
+
 def test_chat_about_nothing_is_refused(tmp_path: Path) -> None:
-    said = runner.invoke(app, ["chat", " ", "--folder", str(tmp_path)])
+    said = runner.invoke(app, ["chat", " ", "--model", str(tmp_path)])
     assert said.exit_code == 2
     assert "empty brief" in said.output

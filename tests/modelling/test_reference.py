@@ -22,7 +22,7 @@ TOP = {18580: 14.7370, 21720: 14.5069, 21651: 14.4178, 8170: 14.2396, 3468: 14.2
 def test_smollm2_is_what_transformers_says() -> None:
     path = cache_dir() / "smollm2-135m-instruct" / "SmolLM2-135M-Instruct.Q4_1.gguf"
     if not path.exists():
-        pytest.skip(f"{path} is not there: run `shelftalk model build`")
+        pytest.skip(f"{path} is not there: run `shelftalk model build smollm2-135m-line`")
     reader = open_gguf(path)
     tokenizer = make_tokenizer(load_tokenizer_json(path, reader))
     weights = load_weights(path, reader)

@@ -13,8 +13,15 @@ import typer
 from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone
 from shelftalk.core.prompt import DEFAULT_VARIANT as DEFAULT_PROMPT
 from shelftalk.core.prompt import text_of
+from shelftalk.modelling.build import (
+    DEFAULT_ADAPTER,
+    DEFAULT_MODEL,
+    SMALL_MODEL,
+    ensure_default_model,
+    ensure_small_model,
+    load_reference,
+)
 from shelftalk.modelling.build import build as build_model
-from shelftalk.modelling.build import ensure_default_model, load_reference
 from shelftalk.modelling.check import check as check_model
 from shelftalk.modelling.fetch import Progress
 from shelftalk.modelling.folder import Manifest
@@ -22,7 +29,11 @@ from shelftalk.modelling.variants import DEFAULT_VARIANT, VARIANTS
 
 app = typer.Typer(help="Build, check, time and try the model that writes.", no_args_is_help=True)
 
-_Folder = Annotated[Path | None, typer.Argument(help="A built folder; the default model if left out.")]
+#: Models that come with shelftalk, and what builds each in the cache.
+_SHIPPED = {SMALL_MODEL: ensure_small_model, DEFAULT_ADAPTER: ensure_default_model}
+
+_WHICH = f"A built folder, or {' or '.join(_SHIPPED)}. Left out: {DEFAULT_MODEL}, as a worker has it."
+_Model = Annotated[str, typer.Argument(help=_WHICH)]
 _Source = Annotated[Path | None, typer.Option(help="GGUF file or Hugging Face folder; SmolLM2-135M if left out.")]
 _Adapter = Annotated[Path | None, typer.Option(help="Folder of the adapter.")]
 
@@ -37,16 +48,21 @@ _BENCH_BRIEFS = (
 
 @app.command()
 def build(
+    name: Annotated[
+        str, typer.Argument(help=f"One that comes with shelftalk: {' or '.join(_SHIPPED)}. It goes into the cache.")
+    ] = DEFAULT_MODEL,
     *,
     source: _Source = None,
     out: Annotated[Path | None, typer.Option(help="Parent of the folders, one for each variant.")] = None,
     variant: Annotated[list[str] | None, typer.Option(help=f"Any of: {', '.join(VARIANTS)}; repeatable.")] = None,
     adapter: _Adapter = None,
 ) -> None:
-    """Make the ONNX model. Without options: the default model, into the cache."""
+    """Make an ONNX model: one that comes with shelftalk, or, with any option, of weights of your own."""
+    if name not in _SHIPPED:
+        raise typer.BadParameter(f"choose {' or '.join(_SHIPPED)}, or pass --source", param_hint="name")
     with _shown() as progress:
         if source is None and out is None and adapter is None and not variant:
-            folder = ensure_default_model(progress)
+            folder = _SHIPPED[name](progress)
         else:
             folder = build_model(source, out or Path("out/model"), variant or [DEFAULT_VARIANT], adapter, progress)
     manifest = Manifest.read(folder)
@@ -56,7 +72,7 @@ def build(
 
 @app.command()
 def check(
-    folder: _Folder = None,
+    model: _Model = DEFAULT_MODEL,
     *,
     source: _Source = None,
     adapter: _Adapter = None,
@@ -64,7 +80,7 @@ def check(
 ) -> None:
     """Compare hashes and logits, and prove that rows of a batch don't disturb each other; exit 1 if not."""
     with _shown() as progress:
-        folder = folder or ensure_default_model(progress)
+        folder = _folder_of(model, progress)
         progress("reading the reference weights", 0.0)
         reference = load_reference(folder, source, adapter) if logits else None
         progress("comparing", 0.5)
@@ -80,7 +96,7 @@ def check(
 
 @app.command()
 def bench(
-    folder: _Folder = None,
+    model: _Model = DEFAULT_MODEL,
     *,
     rows: Annotated[str, typer.Option(help="Numbers of texts at once.")] = "1,4,8,16",
     requests: Annotated[int, typer.Option(min=1, help="Texts for each number.")] = 48,
@@ -91,7 +107,7 @@ def bench(
     from shelftalk.engine import Engine  # noqa: PLC0415
 
     with _shown() as progress:
-        folder = folder or ensure_default_model(progress)
+        folder = _folder_of(model, progress)
     briefs = [_bench_brief(*settings, variant=_prompt_of(folder)) for settings in _BENCH_BRIEFS]
     figures: dict[str, dict[str, float]] = {}
     for count in (int(part) for part in rows.split(",")):
@@ -116,7 +132,7 @@ def chat(
     kind: Annotated[str, typer.Argument(help="The plain noun of the product, such as 'trail running shoes'.")],
     points: Annotated[list[str] | None, typer.Argument(help="Up to five selling points.")] = None,
     *,
-    folder: Annotated[Path | None, typer.Option(help="A built folder; the default model if left out.")] = None,
+    model: Annotated[str, typer.Option(help=_WHICH)] = DEFAULT_MODEL,
     channel: Annotated[Channel, typer.Option()] = Channel.CARD,
     angle: Annotated[Angle, typer.Option()] = Angle.INTRODUCE,
     anchor: Annotated[str | None, typer.Option(help="The other product of goes_with and like_viewed.")] = None,
@@ -133,7 +149,7 @@ def chat(
     if not kind.strip():
         raise typer.BadParameter("an empty brief: name the product", param_hint="kind")
     with _shown() as progress:
-        folder = folder or ensure_default_model(progress)
+        folder = _folder_of(model, progress)
     brief = Brief(
         sku="chat",
         kind=kind,
@@ -157,6 +173,11 @@ def chat(
             print(
                 f"{text_of(brief, completion.text)}{cut}   ({completion.new_tokens} tokens, {completion.total_ms:.0f} ms)"
             )
+
+
+def _folder_of(model: str, progress: Progress) -> Path:
+    """The folder of a model that is named, built where it is not yet."""
+    return _SHIPPED[model](progress) if model in _SHIPPED else Path(model)
 
 
 def _prompt_of(folder: Path) -> str:

@@ -188,8 +188,8 @@ def load_reference(
 
     Args:
         folder: a built folder.
-        source: as it was given to `build`.
-        adapter: as it was given to `build`; by default looked for among those that came with shelftalk.
+        source: as it was given to `build`; by default looked for among the models that came with shelftalk.
+        adapter: likewise.
         progress: told what is being done.
 
     Raises:
@@ -197,6 +197,9 @@ def load_reference(
         ModelFolderError: source or adapter are not those of the folder.
     """
     manifest = Manifest.read(folder)
+    whole = models_dir() / manifest.name
+    if source is None and (whole / "model.safetensors").exists():
+        source = whole
     origin = _origin(source)
     if origin.digest != manifest.base["hash"]:
         raise ModelFolderError(f"{folder} was built from {manifest.base['name']}, not {origin.name}: pass its --source")

@@ -13,9 +13,11 @@ import onnx
 
 from shelftalk.bench.engine import limit, report
 from shelftalk.bench.engine.clients import Course
+from shelftalk.bench.engine.console import run, say
 from shelftalk.bench.engine.ours import LEARNED
 from shelftalk.bench.engine.process import ContestantFailedError, Process
 from shelftalk.bench.engine.setup import Entry, Setup, set_up
+from shelftalk.bench.engine.workload import SIZE
 from shelftalk.engine.measure import measure_step
 from shelftalk.modelling.build import ensure_default_model
 
@@ -31,8 +33,8 @@ _MEASURED_ROWS = 16
 def main() -> None:
     """Set up, run all courses, print the tables and a line of JSON."""
     options = _options()
-    model = options.model or ensure_default_model(lambda message, share: _say(f"{message} ({share:.0%})"))
-    setup = set_up(model, options.python, options.threads, _say)
+    model = options.model or ensure_default_model(lambda message, share: say(f"{message} ({share:.0%})"))
+    setup = set_up(model, options.python, options.threads, say)
     entries = [entry for entry in setup.entries if not options.only or any(part in entry.name for part in options.only)]
     machine = limit.measure(options.threads)
     work = _work(model, setup.workload)
@@ -93,13 +95,13 @@ def _start(
     """A process for each contestant; those that can't run are noted by name."""
     running = {}
     for entry in entries:
-        _say(f"loading {entry.name}")
+        say(f"loading {entry.name}")
         python = Path(sys.executable) if entry.kind.startswith("ours") else options.python
         try:
             process = Process(python, entry.kind, entry.model, setup.workload, options.threads)
         except ContestantFailedError as error:
             setup.failures[entry.name] = str(error)
-            _say(f"{entry.name} can't run: {error}")
+            say(f"{entry.name} can't run: {error}")
             continue
         running[entry.name] = stack.enter_context(process)
     return running
@@ -110,6 +112,8 @@ def _level(
 ) -> dict[str, list[Course]]:
     """All rounds of one concurrency, the contestants in turn; the order turns too."""
     courses: dict[str, list[Course]] = {name: [] for name in running}
+    # No brief comes twice to an engine of ours, which would guess its text the second time; nor one that it has learned from.
+    apart = min(_BRIEFS_A_ROUND, (SIZE - (LEARNED if level == 1 else 0)) // options.rounds)
     for turn in range(options.rounds):
         names = list(running)
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
@@ -117,17 +121,16 @@ def _level(
                 if not turn:
                     running[name].prepare(level)
                 begun = time.perf_counter()
-                # No brief comes twice to an engine of ours, which would guess its text the second time.
-                course = running[name].course(level, options.seconds, turn * _BRIEFS_A_ROUND)
+                course = running[name].course(level, options.seconds, turn * apart)
             except ContestantFailedError as error:
                 setup.failures[name] = f"at {level}: {error}"
-                _say(f"{name} failed: {error}")
+                say(f"{name} failed: {error}")
                 running.pop(name).close()
                 courses.pop(name)
                 continue
             courses[name].append(course)
             rate = course.requests / course.seconds
-            _say(
+            say(
                 f"{level:3} at once, round {turn + 1} of {options.rounds}: {name} {rate:.2f} texts/s, "
                 f"{course.cpu_s / max(1, course.requests) * 1000:.0f} ms of CPU a text ({time.perf_counter() - begun:.0f} s)"
             )
@@ -167,12 +170,5 @@ def _summary(
     return summary
 
 
-def _say(message: str) -> None:
-    print(f"  {message}", file=sys.stderr, flush=True)
-
-
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run(main)

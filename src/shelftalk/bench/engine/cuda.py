@@ -8,7 +8,6 @@ how many texts a second with and without graphs. It needs CUDA and cuDNN (``pip 
 
 import argparse
 import json
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -17,13 +16,13 @@ from pathlib import Path
 import onnxruntime as ort
 
 from shelftalk.asking import request_for
+from shelftalk.bench.engine.console import run, say
 from shelftalk.bench.engine.workload import line_briefs
 from shelftalk.engine import Device, Engine, Priority, Request
 from shelftalk.engine.fact_lock import FactLock
 from shelftalk.engine.model_folder import open_model_folder
 from shelftalk.engine.runner import Runner
 from shelftalk.engine.session import Session, open_session
-from shelftalk.errors import ShelftalkError
 from shelftalk.modelling.build import DEFAULT_ADAPTER, build
 from shelftalk.modelling.fetch import cache_dir
 from shelftalk.resources import models_dir
@@ -38,18 +37,18 @@ def main() -> None:
     device = Device(options.device)
     requests = _requests(options.texts)
     placed = _placement(folder, device)
-    _say(f"nodes: {dict(placed)}")
+    say(f"nodes: {dict(placed)}")
     found: dict[str, object] = {"model": folder.name, "device": str(device), "nodes": dict(placed)}
     on_cpu, _ = _write(folder, requests[: options.compared], 16, Device.CPU)
     plain, _ = _write(folder, requests, 16, device, bucketed=False, cuda_graphs=False)
     found["same_as_cpu"] = _agreeing(on_cpu, plain)
-    _say(f"same as on the CPU: {found['same_as_cpu']:.0%} of {len(on_cpu)} texts")
+    say(f"same as on the CPU: {found['same_as_cpu']:.0%} of {len(on_cpu)} texts")
     for rows in options.rows:
         for name, bucketed, cuda_graphs in (("plain", False, False), ("padded", True, False), ("graphs", True, True)):
             texts, rate = _write(folder, requests, rows, device, bucketed=bucketed, cuda_graphs=cuda_graphs)
             found[f"{name}_{rows}"] = round(rate, 1)
             found[f"{name}_{rows}_same"] = _agreeing(plain, texts)
-            _say(f"{rows:3} rows, {name:6}: {rate:8.1f} texts/s, {_agreeing(plain, texts):.0%} the same")
+            say(f"{rows:3} rows, {name:6}: {rate:8.1f} texts/s, {_agreeing(plain, texts):.0%} the same")
     print(json.dumps(found))
 
 
@@ -115,14 +114,5 @@ def _agreeing(some: list[str], others: list[str]) -> float:
     return sum(one == other for one, other in pairs) / len(pairs)
 
 
-def _say(message: str) -> None:
-    print(f"  {message}", file=sys.stderr, flush=True)
-
-
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except ShelftalkError as error:
-        sys.exit(f"bench-cuda: {error}")
+    run(main)

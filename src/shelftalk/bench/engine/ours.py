@@ -8,8 +8,11 @@ from pathlib import Path
 from shelftalk.bench.engine.clients import Arrival, Clients, Wanted
 from shelftalk.engine import Completion, Device, Engine, Priority, Request
 
-#: Texts that it has written before it meets a lone caller: what a worker writes in its first seconds.
-LEARNED = 64
+#: Texts that it has written before it meets a lone caller: what a worker writes in its first quarter of a minute.
+LEARNED = 256
+
+#: Places in the batch, as a worker has them.
+_ROWS = 16
 
 
 class Ours:
@@ -32,7 +35,10 @@ class Ours:
         """See `Contestant`. For one caller it writes some texts first that no course asks for: its guesses learn from texts."""
         if self._engine is not None:
             self._engine.close()
-        self._engine = Engine(self._folder, device=Device.CPU, rows=concurrency, threads=self._threads)
+        rows = max(_ROWS, concurrency)
+        self._engine = Engine(
+            self._folder, device=Device.CPU, rows=rows, threads=self._threads, queue_limit=LEARNED + rows
+        )
         prompts = [f"<|im_start|>user\nwarm up {number}<|im_end|>\n" for number in range(concurrency)]
         asked = [Request(prompt, prompt, (), 8, Priority.SHOPPER, None) for prompt in prompts]
         if concurrency == 1:

@@ -12,8 +12,9 @@ from shelftalk.engine import Device, Engine
 from shelftalk.engine.model_folder import open_model_folder
 from shelftalk.train.lines import brief_for, load_products
 
-#: More than any course serves at the concurrencies of the benchmark, so that no prompt comes twice in a course of ours.
-SIZE = 384
+#: More than any course serves at the concurrencies of the benchmark, so that no prompt comes twice in a course of ours; for
+#: lone callers, whose courses are short, the last `ours.LEARNED` are those that come in none.
+SIZE = 512
 
 _SEED = 7
 _ROWS = 32
