@@ -36,3 +36,14 @@ def test_whatever_comes(points: list[str]) -> None:
         assert not set(point) & set("{}[]<>|\\`~^*#@=_\n\r\t")
         assert all(unicodedata.category(char)[0] != "C" for char in point)
     assert clean_points(cleaned) == cleaned
+
+
+def test_points_are_spelled_as_inside_a_sentence() -> None:
+    assert clean_points(("Dishwasher safe", "Holds 900 ml")) == ("dishwasher safe", "holds 900 ml")
+    assert clean_points(("british wool filling", "usb charging")) == ("British wool filling", "USB charging")
+    assert clean_points(("Italian Leather", "Solid Oak Legs")) == ("Italian leather", "solid oak legs")
+    # A capital that the others lack is a name's; letters that are spelled out stay so.
+    assert clean_points(("Kingfisher print", "folds flat")) == ("Kingfisher print", "folds flat")
+    assert clean_points(("HEPA filter", "LED light", "Two speeds")) == ("HEPA filter", "LED light", "two speeds")
+    assert clean_points(("Edelstahl, gebürstet", "Deckel")) == ("Edelstahl, gebürstet", "Deckel")
+    assert clean_points(("Kingfisher print",)) == ("Kingfisher print",)

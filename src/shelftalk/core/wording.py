@@ -8,6 +8,7 @@ from importlib import resources
 
 import orjson
 
+from shelftalk.core.casing import inside_a_sentence
 from shelftalk.core.guard import breach
 from shelftalk.core.labels import is_one_script, is_unseen
 
@@ -36,7 +37,8 @@ _BORROWED = str.maketrans("", "", "\u03bc\u03a9\u03c0\u00f8\u00d7")
 def clean_points(points: tuple[str, ...]) -> tuple[str, ...]:
     """The first few usable points. One with foreign signs, or too long to be a point, is left out rather than repaired."""
     cleaned = (_SPACE.sub(" ", unicodedata.normalize("NFKC", point)).strip(" .;,") for point in points)
-    return tuple(dict.fromkeys(point for point in cleaned if _usable(point)))[:MAX_POINTS]
+    usable = inside_a_sentence([point for point in cleaned if _usable(point)])
+    return tuple(dict.fromkeys(usable))[:MAX_POINTS]
 
 
 @lru_cache(maxsize=16_384)
