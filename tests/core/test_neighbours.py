@@ -97,30 +97,30 @@ class TestGathered:
         return tuple(Neighbour(sku, weight, 0.0, NOW) for sku, weight in weights)
 
     def test_what_several_products_of_the_session_met_comes_first(self) -> None:
-        first = gathered((), self.known(("a", 3.0), ("b", 2.0)), 1, NOW)
+        first = gathered((), [(self.known(("a", 3.0), ("b", 2.0)), 1)], NOW)
         assert [near.sku for near in first] == ["a", "b"]
-        both = gathered(first, self.known(("b", 1.0), ("c", 1.0)), 0, NOW)
+        both = gathered(first, [(self.known(("b", 1.0), ("c", 1.0)), 0)], NOW)
         assert [near.sku for near in both] == ["b", "c", "a"]
 
     def test_the_longer_ago_the_less_it_weighs(self) -> None:
-        weights = [gathered((), self.known(("a", 1.0)), age, NOW)[0].weight for age in range(4)]
+        weights = [gathered((), [(self.known(("a", 1.0)), age)], NOW)[0].weight for age in range(4)]
         assert weights == sorted(weights, reverse=True)
         assert weights[3] < weights[0] / 7
 
     def test_old_evidence_fades(self) -> None:
-        (old,) = gathered((), (Neighbour("a", 1.0, 0.0, NOW - NEIGHBOUR_HALF_LIFE_MS),), 0, NOW)
-        (new,) = gathered((), self.known(("a", 1.0)), 0, NOW)
+        (old,) = gathered((), [((Neighbour("a", 1.0, 0.0, NOW - NEIGHBOUR_HALF_LIFE_MS),), 0)], NOW)
+        (new,) = gathered((), [(self.known(("a", 1.0)), 0)], NOW)
         assert old.weight < new.weight
 
     def test_a_product_that_everybody_meets_does_not_drown_the_others(self) -> None:
         crowd = self.known(*((f"p{number:02}", 10.0) for number in range(60)))
-        found = gathered(gathered((), crowd, 1, NOW), self.known(("rare", 1.0)), 0, NOW)
+        found = gathered(gathered((), [(crowd, 1)], NOW), [(self.known(("rare", 1.0)), 0)], NOW)
         assert found[0].sku == "rare"
 
     def test_it_is_bounded(self) -> None:
         found: tuple[Near, ...] = ()
         for shelf_number in range(5):
-            found = gathered(found, self.known(*((f"{shelf_number}-{n}", 1.0 + n) for n in range(60))), 0, NOW)
+            found = gathered(found, [(self.known(*((f"{shelf_number}-{n}", 1.0 + n) for n in range(60))), 0)], NOW)
             assert len(found) <= MAX_FOUND
 
 

@@ -90,30 +90,34 @@ def note_visit(shelf: Shelf, message: CoVisited) -> Shelf:
 
 
 def gathered(
-    found: Iterable[Near], neighbours: Sequence[Neighbour], age: int, now_ms: int, *, together: float = 0.0
+    found: Iterable[Near], stops: Iterable[tuple[Sequence[Neighbour], int]], now_ms: int, *, together: float = 0.0
 ) -> tuple[Near, ...]:
-    """What an ask has found, with what this shelf adds; best first, at most `MAX_FOUND`.
+    """What an ask has found, with what shelves on its way add; best first, at most `MAX_FOUND`.
 
     Args:
         found: so far.
-        neighbours: of this shelf.
-        age: how many products ago the shopper was here; 0 is now.
+        stops: of each shelf, its neighbours, and how many products ago the shopper was there; 0 is now.
         now_ms: the time.
         together: how much more co-visits from carts and orders weigh.
     """
-    weights = {near.sku: near.weight for near in found}
-    kin = {near.sku: near.family for near in found}
-    kin.update([(one.sku, one.family) for one in neighbours if one.family])
-    # `decay`, written out: four shelves an event do this for up to sixty neighbours each, a third of all that the rules cost.
-    own = [
-        (one.sku, (one.weight + together * one.bought) * 0.5 ** (max(now_ms - one.at_ms, 0) / NEIGHBOUR_HALF_LIFE_MS))
-        for one in neighbours
-    ]
-    # By the root of the sum: a product that everybody meets must not drown what the others of the session say, but it knows more.
-    share = (age + 1.0) ** -_AGE_POWER / math.sqrt(1.0 + sum([weight for _, weight in own]))
+    weights, kin = {}, {}
+    for near in found:
+        weights[near.sku], kin[near.sku] = near.weight, near.family
     known = weights.get
-    for sku, weight in own:
-        weights[sku] = known(sku, 0.0) + weight * share
+    for neighbours, age in stops:
+        # `decay`, written out: four shelves an event do this for up to sixty neighbours each, a third of all that the rules cost.
+        own = [
+            (one.weight + together * one.bought)
+            * (0.5 ** ((now_ms - one.at_ms) / NEIGHBOUR_HALF_LIFE_MS) if one.at_ms < now_ms else 1.0)
+            for one in neighbours
+        ]
+        # By the root of the sum: a product that everybody meets must not drown what others of the session say, but it knows more.
+        share = (age + 1.0) ** -_AGE_POWER / math.sqrt(1.0 + sum(own))
+        for one, weight in zip(neighbours, own, strict=True):
+            sku = one.sku
+            weights[sku] = known(sku, 0.0) + weight * share
+            if one.family:
+                kin[sku] = one.family
     best = sorted([(-weight, sku) for sku, weight in weights.items()])[:MAX_FOUND]
     return tuple([Near(sku, -weight, kin.get(sku, 0)) for weight, sku in best])
 

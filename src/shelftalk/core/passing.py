@@ -1,5 +1,6 @@
 """Passing on: when this product is not the one to show, its shelf asks the next."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -57,7 +58,7 @@ def pass_on(state: ShelfState, ask: Ask, now_ms: int, rules: ShelfRules) -> Step
     step = Step()
     placements = [place for place in ask.placements if not superseded(step, state.live, ask, place)]
     together = _TOGETHER.get(ask.taste.intent, 0.0)
-    best = gathered(ask.found, state.shelf.neighbours, 0, now_ms, together=together)
+    best = gathered(ask.found, [(state.shelf.neighbours, 0)], now_ms, together=together)
     targets = _targets(state, onward, placements, best, rules)
     left = tuple(place for place in placements if place not in targets)
     passed = [
@@ -93,7 +94,7 @@ def gather(state: ShelfState, ask: Ask, now_ms: int) -> Step:
 
     Nothing is remembered of it here: should it come again after a crash, it goes the same way again.
     """
-    return Step(effects=[Send(_gathered(ask, state.shelf, now_ms))])
+    return Step(effects=[Send(_gathered(ask, [state.shelf], now_ms))])
 
 
 def gather_ahead(message: Message, at_hand: Callable[[str], Shelf | None], now_ms: int) -> Message:
@@ -107,14 +108,18 @@ def gather_ahead(message: Message, at_hand: Callable[[str], Shelf | None], now_m
         at_hand: a shelf of this worker, ``None`` for those of others.
         now_ms: the time.
     """
-    while isinstance(message, Ask) and message.via and (shelf := at_hand(message.key)) is not None:
-        message = _gathered(message, shelf, now_ms)
-    return message
+    if not isinstance(message, Ask) or not message.via:
+        return message
+    shelves = list(itertools.takewhile(bool, map(at_hand, (message.key, *message.via[:-1]))))
+    return _gathered(message, shelves, now_ms) if shelves else message
 
 
-def _gathered(ask: Ask, shelf: Shelf, now_ms: int) -> Ask:
-    found = gathered(ask.found, shelf.neighbours, len(ask.via), now_ms)
-    return msgspec.structs.replace(ask, key=ask.via[0], via=ask.via[1:], found=found)
+def _gathered(ask: Ask, shelves: Sequence[Shelf | None], now_ms: int) -> Ask:
+    """The ask after it has been at these shelves, the first ones of its way."""
+    ages = range(len(ask.via), 0, -1)
+    stops = [(shelf.neighbours, age) for shelf, age in zip(shelves, ages, strict=False) if shelf is not None]
+    key, *via = ask.via[len(shelves) - 1 :]
+    return msgspec.structs.replace(ask, key=key, via=tuple(via), found=gathered(ask.found, stops, now_ms))
 
 
 def superseded(step: Step, live: Mapping[str, LiveCard], ask: Ask, placement: str) -> bool:

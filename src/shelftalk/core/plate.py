@@ -35,6 +35,7 @@ class Plate:
 
     def __init__(self, card: Card, made_of: Ingredients | None = None) -> None:
         self.common, self.made_of = card, made_of
+        self._shared = False
 
     def card(self, audience: Audience, revision: int, valid_until_ms: int, origin: Origin) -> Card:
         """The card of an audience, as a value."""
@@ -61,6 +62,10 @@ class Plate:
             origin: the input that asked for it.
             aside: add what the fence is told, as the last field.
         """
+        if not self._shared:  # most are for one card only, and for that one they are not worth their making
+            self._shared = True
+            wire = encode_card(self.card(audience, revision, valid_until_ms, origin))
+            return wire[:-1] + self._aside if aside else wire
         shopper_id, placement = _encode(audience.shopper_id), _encode(audience.placement)
         own_id = card_id(self._identity % (shopper_id, placement, revision)).encode()
         if not audience.shopper_id:
@@ -70,9 +75,12 @@ class Plate:
 
     @cached_property
     def _wire_with_aside(self) -> bytes:
+        return self._wire[:-1] + self._aside.replace(b"%", b"%%")
+
+    @cached_property
+    def _aside(self) -> bytes:
         made_of = msgspec.UNSET if self.made_of is None else msgspec.Raw(_encode(self.made_of))
-        aside = _encode(Aside(opening(self.common.text), made_of))
-        return self._wire[:-1] + ASIDE + aside.replace(b"%", b"%%") + b"}"
+        return ASIDE + _encode(Aside(opening(self.common.text), made_of)) + b"}"
 
     @cached_property
     def outcome(self) -> str:
