@@ -252,7 +252,6 @@ class TestWaiting:
         bench.message(ask())
         bench.turn(899)
         assert not [card for card in bench.tray.cards if card.shopper_id]
-        assert bench.keeper.next_due_ms() == NOW + 900
         bench.turn(1)
         (phrase,) = [card for card in bench.tray.cards if card.shopper_id]
         assert phrase.provenance.rung is Rung.PHRASEBOOK
@@ -447,7 +446,6 @@ class TestPartitions:
         bench.ledger.forget(["inventory", "asks"])
         bench.keeper.revoked(0)
         assert set(bench.keeper.gauges().values()) == {0}
-        assert bench.keeper.next_due_ms() is None
         before = len(bench.tray.cards)
         bench.turn(120_000)
         bench.keeper.words(Words(bench.tray.wanted[-1].brief, GOOD), bench.now_ms)

@@ -47,7 +47,3 @@ class Alarms:
         self._wake_at = {sku: due_ms for sku, due_ms in self._wake_at.items() if sku not in gone}
         heapq.heapify(self._deadlines)
         heapq.heapify(self._wakes)
-
-    def next_ms(self) -> int | None:
-        """The next moment at which anything is due."""
-        return min((heap[0][0] for heap in (self._deadlines, self._wakes) if heap), default=None)

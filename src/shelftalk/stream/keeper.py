@@ -12,7 +12,6 @@ import msgspec
 from shelftalk.core import neighbours
 from shelftalk.core.board import on_board_ask
 from shelftalk.core.brief import Brief
-from shelftalk.core.budget import Budget
 from shelftalk.core.card import Audience
 from shelftalk.core.effects import Drop, Effect, Erase, Hold, Publish, Send, Step, Write
 from shelftalk.core.facts import Facts
@@ -40,10 +39,8 @@ from shelftalk.events.types import InventoryEvent
 from shelftalk.stream.account import Entry, Then, Together
 from shelftalk.stream.alarms import Alarms
 from shelftalk.stream.backlog import Backlog
+from shelftalk.stream.orders import Answer, Orders
 from shelftalk.stream.ports import Desk, Outlet, Store
-
-#: Briefs whose wishes are counted at one time.
-_WISHES = 100_000
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -92,12 +89,9 @@ class Keeper:
         self._partition: dict[str, int] = {}
         self._live: dict[str, dict[str, LiveCard]] = {}
         self._waiting: dict[tuple[str, str], list[Entry]] = {}
-        self._wanting: dict[str, dict[str, None]] = {}  # by brief: the live cards, in order
-        self._wishes: dict[str, int] = {}  # by brief that has to be earned; the latest last
-        self._budget = Budget(rules.texts_per_event, rules.texts_per_s, rules.texts_at_once)
+        self._orders = Orders(rules, limits.give_up_ms)
         self._partitions = partitions
         self._unaffordable: list[Brief] = []
-        self._writing: dict[str, tuple[str, int]] = {}  # by brief: the product, and since when
         self._alarms = Alarms()
         self._backlog = Backlog()
         self._taken_ms: dict[int, int] = {}  # by partition: asks from before may have been answered by another worker
@@ -112,7 +106,7 @@ class Keeper:
     def inventory(self, event: InventoryEvent, origin: Origin, entry: Entry, now_ms: int) -> None:
         """Take in an inventory event; its account is settled when every card it makes stale is refreshed."""
         sku = event.sku
-        self._budget.event()
+        self._orders.budget.event()
         self._partition[sku] = origin.partition
         state = self._state(sku)
         again = is_repeat(state.shelf.facts, origin)
@@ -152,7 +146,7 @@ class Keeper:
                 return
             case CoVisited() if board is None:
                 if message.visit:  # one for each event of a shopper, but for searches and orders
-                    self._budget.event()
+                    self._orders.budget.event()
                 step = on_co_visited(state, message)
             case _:
                 self.counts["misdirected"] += 1
@@ -177,19 +171,18 @@ class Keeper:
     def later(self, brief: Brief, now_ms: int) -> None:
         """The desk is too busy for a shopper to wait: the phrasebook answers now, and the words improve the card when they come."""
         live = self._live.get(brief.sku, {})
-        cards = [live[key] for key in self._wanting.get(brief.brief_id, ()) if key in live]
+        cards = [live[key] for key in self._orders.wanted_by(brief) if key in live]
         if brief.sku in self._partition:
             self.counts["too_busy"] += len(cards)
             self._apply(brief.sku, no_words(self._state(brief.sku), cards, brief, now_ms, self.rules), [], now_ms)
 
     def _answered(self, brief: Brief, now_ms: int, words: Words | None) -> None:
         sku = brief.sku
-        self._writing.pop(brief.brief_id, None)
+        wanted_by = self._orders.done(brief)
         if sku not in self._partition:  # revoked meanwhile: whoever has the partition now will ask again
-            self._wanting.pop(brief.brief_id, None)
             return
         live = self._live.get(sku, {})
-        keys = [key for key in self._wanting.pop(brief.brief_id, ()) if key in live]
+        keys = [key for key in wanted_by if key in live]
         cards = [live[key] for key in keys]
         state = self._state(sku)
         if words is None:
@@ -197,7 +190,7 @@ class Keeper:
         else:
             step = on_words(state, cards, words, now_ms, self.rules)
         if any(isinstance(effect, Write) for effect in step.effects):
-            self._wanting[brief.brief_id] = dict.fromkeys(keys)
+            self._orders.want(brief, keys)
         self._apply(sku, step, [], now_ms)
 
     def tick(self, now_ms: int) -> bool:
@@ -215,10 +208,7 @@ class Keeper:
             if sku in self._partition:
                 self._mark_behind(sku, [], again=False)
                 self._wake_later(sku, now_ms)
-        while self._writing and (oldest := next(iter(self._writing.items())))[1][1] + self.limits.give_up_ms <= now_ms:
-            del self._writing[oldest[0]]
-            self._wanting.pop(oldest[0], None)
-            self.counts["words_given_up"] += 1
+        self.counts["words_given_up"] += self._orders.give_up(now_ms)
         self._refresh_some(now_ms)
         self._sweep_some(now_ms)
         return bool(self._backlog)
@@ -226,10 +216,6 @@ class Keeper:
     def hurry(self, now_ms: int) -> None:
         """The worker is about to stop: whoever waits for the model is answered by the phrasebook now."""
         self._alarms.hurry(now_ms)
-
-    def next_due_ms(self) -> int | None:
-        """When `tick` has something to do next, by the clock alone."""
-        return self._alarms.next_ms()
 
     # --- partitions --------------------------------------------------------------------------------------------------
 
@@ -273,7 +259,7 @@ class Keeper:
             self._repeated.discard(sku)
 
     def _share_budget(self) -> None:
-        self._budget.share(len(self._taken_ms) / self._partitions if self._partitions else 1.0)
+        self._orders.budget.share(len(self._taken_ms) / self._partitions if self._partitions else 1.0)
 
     def is_catching_up(self, partition: int) -> bool:
         """Whether its asks must wait."""
@@ -293,10 +279,7 @@ class Keeper:
             self._unsure.pop(key, None)
         self._alarms.forget(gone)
         self._waiting = {key: entries for key, entries in self._waiting.items() if key[0] not in gone}
-        stale = [brief_id for brief_id, (sku, _) in self._writing.items() if sku in gone]
-        for brief_id in stale:
-            del self._writing[brief_id]
-            self._wanting.pop(brief_id, None)
+        self._orders.forget(gone)
 
     # --- applying a step ---------------------------------------------------------------------------------------------
 
@@ -322,9 +305,10 @@ class Keeper:
                 self._wait(sku, card, owed_by, now_ms)
         for effect in step.effects:
             if isinstance(effect, Write):
-                brief_id = effect.brief.brief_id
-                wanting = {key: None for key, card in step.live.items() if card and card.brief_id == brief_id}
-                self._wanting.setdefault(brief_id, {}).update(wanting)
+                brief = effect.brief
+                self._orders.want(
+                    brief, [key for key, card in step.live.items() if card and card.brief_id == brief.brief_id]
+                )
             self._do(effect, accounts, now_ms)
         if self._partition[sku] not in self._catching_up:
             self._keep_in_bounds(sku, accounts, now_ms)
@@ -339,7 +323,7 @@ class Keeper:
         while self._unaffordable:
             brief = self._unaffordable.pop()
             self.later(brief, now_ms)
-            self._wanting.pop(brief.brief_id, None)
+            self._orders.done(brief)
 
     def _keep(self, sku: str, step: Step, owed_by: Sequence[Entry]) -> None:
         partition = self._partition[sku]
@@ -407,15 +391,8 @@ class Keeper:
         match effect:
             case Publish():
                 self._publish(effect, owed_by)
-            case Write(brief=brief):
-                if effect.earn and not self._earned(brief.brief_id):
-                    self.counts["not_yet_earned"] += 1
-                elif brief.brief_id not in self._writing and not self._afford(effect, now_ms):
-                    self.counts["over_budget"] += 1
-                    self._unaffordable.append(brief)
-                elif brief.brief_id not in self._writing or effect.urgent:
-                    self._writing.setdefault(brief.brief_id, (brief.sku, now_ms))
-                    self._desk.write(effect)
+            case Write():
+                self._order(effect, now_ms)
             case Send(message=message):
                 self._outlet.send(gather_ahead(message, self.at_hand, now_ms), owed_by)
             case Hold():
@@ -432,19 +409,15 @@ class Keeper:
             self._unsure.get(effect.sku, set()).discard(effect.audience.key)
         self._outlet.publish(effect, owed_by)
 
-    def _afford(self, effect: Write, now_ms: int) -> bool:
-        if effect.attempt:
-            self._budget.charge()
-            return True
-        return self._budget.spend(now_ms, urgent=effect.urgent)
-
-    def _earned(self, brief_id: str) -> bool:
-        """Count a wish for a text, and say whether there were enough. The longest unwished for is forgotten."""
-        wishes = self._wishes.pop(brief_id, 0) + 1
-        self._wishes[brief_id] = wishes
-        if len(self._wishes) > _WISHES:
-            del self._wishes[next(iter(self._wishes))]
-        return wishes >= self.rules.earned_at
+    def _order(self, effect: Write, now_ms: int) -> None:
+        match self._orders.place(effect, now_ms):
+            case Answer.WRITE:
+                self._desk.write(effect)
+            case Answer.NOT_EARNED:
+                self.counts["not_yet_earned"] += 1
+            case Answer.UNAFFORDABLE:
+                self.counts["over_budget"] += 1
+                self._unaffordable.append(effect.brief)
 
     # --- refreshing --------------------------------------------------------------------------------------------------
 
@@ -505,7 +478,7 @@ class Keeper:
             "products": len(self._live),
             "live_cards": sum(map(len, self._live.values())),
             "waiting": len(self._waiting),
-            "writing": len(self._writing),
+            "writing": len(self._orders),
             "behind": len(self._backlog),
         }
 
