@@ -6,7 +6,7 @@ import msgspec
 
 from shelftalk.core.brief import Angle, Channel, Promotion
 from shelftalk.core.prompt import prompt_for
-from shelftalk.core.voices import VOICES, head, voice_for, voice_of
+from shelftalk.core.voices import VOICES, Wants, head, voice_for, voice_of
 from tests.core.making import brief
 
 
@@ -19,7 +19,8 @@ def test_the_first_two_words_make_a_voice_whatever_the_product() -> None:
 
 
 def test_products_are_spread_evenly_over_the_voices_that_people_used() -> None:
-    voices = Counter(voice_for(brief(sku=f"sku-{number}")) for number in range(4_000))
+    points = ("holds its heat", "hanging loop", "deep pockets")
+    voices = Counter(voice_for(brief(sku=f"sku-{number}", points=points)) for number in range(4_000))
     assert voices.keys() <= set(VOICES)
     assert len(voices) > 20
     assert max(voices.values()) < 2 * min(voices.values())
@@ -27,7 +28,8 @@ def test_products_are_spread_evenly_over_the_voices_that_people_used() -> None:
 
 def test_every_wording_and_every_try_has_a_voice_of_its_own() -> None:
     for sku in map(str, range(50)):
-        voices = {voice_for(brief(sku=sku, take=take), attempt) for take in range(3) for attempt in range(3)}
+        points = ("holds its heat", "hanging loop")
+        voices = {voice_for(brief(sku=sku, points=points, take=take), n) for take in range(3) for n in range(3)}
         assert len(voices) == 9, "a second try must not begin like the first one, nor like another wording"
 
 
@@ -51,3 +53,30 @@ def test_each_reason_and_promotion_has_voices() -> None:
 
 def test_a_language_without_frames_has_all_voices() -> None:
     assert len({voice_for(brief(sku=str(number), locale="fr")) for number in range(2_000)}) == len(VOICES)
+
+
+def test_a_frame_finds_what_it_wants_or_its_voice_is_not_asked() -> None:
+    folds = Wants.read("one - - wdoes")
+    assert str(folds) == "one - - wdoes"
+    assert folds.met_by(brief(kind="table", points=("oak legs", "folds flat")))
+    assert not folds.met_by(brief(kind="tables", points=("folds flat",)))
+    assert not folds.met_by(brief(kind="table", points=("oak legs",)))
+    two = Wants.read("* - - w* wthing|pack")
+    assert two.met_by(brief(points=("hanging loop", "oak legs")))
+    assert not two.met_by(brief(points=("hanging loop",))), "one point cannot be said twice"
+    assert not Wants.read("* - brand").met_by(brief())
+    assert Wants.read("* * -").met_by(brief(anchor="mug"))
+
+
+def test_wants_that_ask_for_more_are_covered() -> None:
+    little, much = Wants.read("* - - w*"), Wants.read("one * brand w* wdoes")
+    assert little.covers(much)
+    assert not much.covers(little)
+    assert Wants.read("* - - wthing|pack").covers(Wants.read("* - - wpack"))
+    assert not Wants.read("* - - wpack").covers(Wants.read("* - - wthing|pack"))
+
+
+def test_a_product_without_points_is_asked_for_texts_that_need_none() -> None:
+    bare = [voice_for(brief(sku=str(number))) for number in range(300)]
+    told = [voice_for(brief(sku=str(number), points=("holds its heat", "oak legs"))) for number in range(300)]
+    assert set(bare) < set(told)

@@ -37,7 +37,7 @@ def frames() -> tuple[Skeleton, ...]:
 
 
 def test_the_voices_of_today_are_written_down(frames: tuple[Skeleton, ...]) -> None:
-    before = msgspec.convert(stored("voices.json"), dict[str, dict[str, str]])
+    before = msgspec.convert(stored("voices.json"), dict[str, dict[str, dict[str, list[str]]]])
     now = voices(frames)
     assert now.keys() == before.keys() == set(LANGUAGES)
     for language, heads in now.items():

@@ -5,19 +5,24 @@ begin belongs to one of a few voices, a model is told in its prompt which one it
 another wording of the same, has another voice, evenly over all that people have written for such a brief. Nothing is
 remembered, so the same request still gives the same text, on whatever worker and in whatever order.
 
-``voices.json`` says which voices there are for a reason and a promotion; ``python -m shelftalk.train.frames`` writes it.
+``voices.json`` says which voices there are for a reason and a promotion, and what of a product their texts want: a voice that can
+only say "{name} folds flat" is none for a kettle. ``python -m shelftalk.train.frames`` writes it.
 """
 
 import hashlib
+import re
 import zlib
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
+from typing import NamedTuple, Self
 
 import msgspec
 import orjson
 
 from shelftalk.core.brief import Brief
 from shelftalk.core.frame import tokens
+from shelftalk.core.grammar import classes
 
 #: One letter each, which is one token or two to a model.
 VOICES = "abcdefghijklmnopqrstuvwxyzABCDEF"
@@ -35,9 +40,74 @@ def voice_of(slotted: str, language: str) -> str:
     return VOICES[zlib.crc32(" ".join(begins).encode()) % len(VOICES)]
 
 
+class Wants(NamedTuple):
+    """What a frame wants of a product, as words of `core.grammar`; ``*`` is anything.
+
+    Attributes:
+        kind: the class of its kind.
+        anchor: likewise; empty where the text names none.
+        brand: whether it names the brand.
+        points: of each point a letter, ``p`` with a digit and ``w`` without, and the classes that will do: ``("w", "thing|pack")``.
+    """
+
+    kind: str
+    anchor: str
+    brand: bool
+    points: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def read(cls, written: str) -> Self:
+        """From a row of ``voices.json``."""
+        kind, anchor, brand, *points = written.split(" ")
+        return cls(kind, anchor.strip("-"), brand == "brand", tuple((point[0], point[1:]) for point in points))
+
+    def __str__(self) -> str:
+        points = [letter + wanted for letter, wanted in sorted(self.points)]
+        return " ".join((self.kind, self.anchor or "-", "brand" if self.brand else "-", *points))
+
+    def met_by(self, brief: Brief) -> bool:
+        """Whether a product has all that."""
+        of = classes(brief)
+        has = [(slot[0], found) for slot, found in of.items() if _POINT.fullmatch(slot)]
+        return (
+            self.kind in {"*", of.get("kind", "")}
+            and self.anchor in {"", "*", of.get("anchor")}
+            and (brief.branded or not self.brand)
+            and _found(self.points, has)
+        )
+
+    def covers(self, other: Self) -> bool:
+        """Whether this is met wherever the other is."""
+        return (
+            self.kind in {"*", other.kind}
+            and self.anchor in {"", "*", other.anchor}
+            and (other.brand or not self.brand)
+            and _found(self.points, list(other.points))
+        )
+
+
+_POINT = re.compile(r"[pw]\d")
+
+
+def _found(wanted: Sequence[tuple[str, str]], has: list[tuple[str, str]]) -> bool:
+    """Whether each want finds something of its own; the choosiest is served first."""
+    for letter, classes_of in sorted(wanted, key=lambda want: (want[1] == "*", want[1].count("|"))):
+        fitting = (
+            one
+            for one in has
+            if one[0] == letter and (classes_of == "*" or set(one[1].split("|")) <= set(classes_of.split("|")))
+        )
+        found = next(fitting, None)
+        if found is None:
+            return False
+        has.remove(found)
+    return True
+
+
 def voice_for(brief: Brief, attempt: int = 0) -> str:
-    """The voice that a brief asks for: its hash decides, each wording and each further try has another one."""
-    among = _written(brief.language).get(head(brief), "") or VOICES
+    """The voice that a brief asks for, of those that it can fill: its hash decides, each wording and try has another one."""
+    voices = _written(brief.language).get(head(brief), {})
+    among = [voice for voice, wants in voices.items() if any(want.met_by(brief) for want in wants)] or VOICES
     base = msgspec.structs.replace(brief, take=0, variant="", model="")
     digest = hashlib.blake2b(msgspec.msgpack.encode(base), digest_size=4).digest()
     return among[(int.from_bytes(digest) + brief.take + _TRY * attempt) % len(among)]
@@ -49,7 +119,11 @@ def head(brief: Brief) -> str:
 
 
 @cache
-def _written(language: str) -> dict[str, str]:
-    """By `head`, the voices that people's frames have."""
-    stored: dict[str, dict[str, str]] = orjson.loads((resources.files("shelftalk.core") / "voices.json").read_bytes())
-    return stored.get(language, {})
+def _written(language: str) -> dict[str, dict[str, tuple[Wants, ...]]]:
+    """By `head`, the voices that people's frames have, and what each needs to be filled."""
+    raw = (resources.files("shelftalk.core") / "voices.json").read_bytes()
+    stored: dict[str, dict[str, dict[str, list[str]]]] = orjson.loads(raw)
+    return {
+        name: {voice: tuple(map(Wants.read, rows)) for voice, rows in voices.items()}
+        for name, voices in stored.get(language, {}).items()
+    }

@@ -13,7 +13,7 @@ import orjson
 
 from shelftalk.core.brief import Channel
 from shelftalk.core.fluency import Counts, Triple, triples
-from shelftalk.core.voices import voice_of
+from shelftalk.core.voices import Wants, voice_of
 from shelftalk.train.skeletons import Skeleton
 
 _SHORT = frozenset({Channel.CARD, Channel.AD})
@@ -60,16 +60,36 @@ def tables(skeletons: Sequence[Skeleton], languages: Iterable[str]) -> dict[str,
     return found
 
 
-def voices(skeletons: Iterable[Skeleton]) -> dict[str, dict[str, str]]:
-    """What ``voices.json`` holds: for each language and head of a brief, the voices of its frames."""
-    found: defaultdict[str, defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+def voices(skeletons: Iterable[Skeleton]) -> dict[str, dict[str, dict[str, list[str]]]]:
+    """What ``voices.json`` holds: for each language and head of a brief, the voices of its frames, and what each wants."""
+    found: defaultdict[str, defaultdict[str, defaultdict[str, set[Wants]]]] = defaultdict(
+        lambda: defaultdict(lambda: defaultdict(set))
+    )
     for one in skeletons:
         if one.channel in _SHORT:
-            found[one.language][f"{one.angle}/{one.promotion}"].add(voice_of(one.text, one.language))
+            voice = voice_of(one.text, one.language)
+            found[one.language][f"{one.angle}/{one.promotion}"][voice].add(_wants(one))
     return {
-        language: {name: "".join(sorted(letters)) for name, letters in sorted(heads.items())}
+        language: {
+            name: {voice: _fewest(wants) for voice, wants in sorted(of.items())} for name, of in sorted(heads.items())
+        }
         for language, heads in found.items()
     }
+
+
+def _wants(one: Skeleton) -> Wants:
+    points = tuple(sorted((slot[0], wanted) for slot, wanted in one.needs.items()))
+    anchor = (one.anchor or "") if "{anchor}" in one.text else ""
+    return Wants(one.kind, anchor, "{brand}" in one.text, points)
+
+
+def _fewest(wants: Iterable[Wants]) -> list[str]:
+    """Without those that ask for more than another one does."""
+    kept: list[Wants] = []
+    for one in sorted(wants, key=lambda want: (len(want.points), str(want))):
+        if not any(other.covers(one) for other in kept):
+            kept = [other for other in kept if not one.covers(other)] + [one]
+    return sorted(map(str, kept))
 
 
 def main() -> None:
@@ -79,7 +99,7 @@ def main() -> None:
     folder = Path(str(resources.files("shelftalk.core")))
     skeletons = gather().skeletons
     (folder / "fluency.json").write_bytes(orjson.dumps(tables(skeletons, LANGUAGES)) + b"\n")
-    (folder / "voices.json").write_bytes(orjson.dumps(voices(skeletons), option=orjson.OPT_INDENT_2) + b"\n")
+    (folder / "voices.json").write_bytes(orjson.dumps(voices(skeletons)) + b"\n")
 
 
 if __name__ == "__main__":
