@@ -44,6 +44,25 @@ def test_rungs_are_a_matter_of_time() -> None:
     assert digests(before) == digests(after)
 
 
+def test_what_the_card_beside_it_decided_is_no_change_of_text() -> None:
+    """Which of two cards stood on the page first is a matter of time; the other one was given other words."""
+    before = [said(1, rung="phrasebook", slotted="A lamp."), said(2, rung="phrasebook", slotted="Lit.", reworded=True)]
+    after = [
+        said(1, rung="phrasebook", slotted="A lamp."),
+        said(2, rung="phrasebook", slotted="Light, {name}.", reworded=True),
+        said(3, rung="phrasebook", slotted="Ah, light.", reworded=True),
+    ]
+    found = compare(before, after, same_sends=True)
+    assert found.same_text
+    assert found.reworded == (1, 2)
+    assert found.rungs == {"phrasebook": 1, "reworded": 1}
+    assert digests(before) == digests(after)
+    unmarked = [msgspec.structs.replace(card, reworded=False) for card in after]
+    assert not compare(
+        [*before[:1], msgspec.structs.replace(before[1], reworded=False)], unmarked[:2], same_sends=True
+    ).same_text
+
+
 def test_another_product_is_no_change_of_text() -> None:
     found = compare([said(1), said(4)], [said(1, sku="B", brief_id="b2"), said(5)], same_sends=True)
     assert (found.decisions_same, found.decisions_differ, found.unanswered) == (0, 1, 2)

@@ -65,7 +65,7 @@ class CardFacts(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     promotion: Promotion
 
 
-class Provenance(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class Provenance(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """How the card came to be.
 
     Attributes:
@@ -73,6 +73,7 @@ class Provenance(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         model: the generator of the words; ``"phrasebook"`` for hand-written ones.
         origin: the input that asked for the card.
         cause: the input that made it go out now; the origin itself, or the inventory event behind a refresh.
+        reworded: whether these are other words than its shelf's, which began like a card beside it.
     """
 
     rung: Rung
@@ -85,6 +86,7 @@ class Provenance(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     tone: Tone
     origin: Origin
     cause: Origin
+    reworded: bool = False
 
 
 class Card(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -45,7 +45,7 @@ def reworded(card: Card, made_of: Ingredients, page: AbstractSet[str], before: s
         text = fill(slotted, made_of.values)
         begins = opening(text)
         if begins == before if before is not None else begins not in page:
-            provenance = msgspec.structs.replace(card.provenance, rung=Rung.PHRASEBOOK, model=PHRASEBOOK)
+            provenance = msgspec.structs.replace(card.provenance, rung=Rung.PHRASEBOOK, model=PHRASEBOOK, reworded=True)
             return identified(
                 msgspec.structs.replace(card, text=text, slotted=slotted, ai_generated=False, provenance=provenance)
             )

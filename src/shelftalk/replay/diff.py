@@ -1,11 +1,13 @@
 """Two runs of one recording held against each other: what was decided, who answered, and which words were used.
 
 Latency differs from run to run, and with it which rung of the ladder is in time, and sometimes which product is the best at that
-moment. So three things are told apart, and only the last is a change of text:
+moment. So these are told apart, and only the last is a change of text:
 
 *Decisions.* For each event and placement: the product, the angle and the promotion of the first card. A different one is no matter
 of words.
 *Rungs.* Where the decision is the same: who answered. Cached here and phrasebook there is a matter of time.
+*Rewordings.* A card that would begin like the one beside it is given other words, and which one stood there first is a matter of
+time, too. Such cards say so themselves; they are counted, and their words are not held against anything.
 *Words.* By brief, which is all that decides the words: the texts, slots unfilled, of the model on one side and of the phrasebook on
 the other. Same recording, same model, same prompts: same briefs, same texts, whatever the timing. Where the two runs had different
 models or prompts, briefs differ by definition, and texts are held against each other by what a brief is about instead: product,
@@ -59,6 +61,7 @@ class TextDiff(msgspec.Struct, kw_only=True):
         decisions_same, decisions_differ: events and placements that both runs answered.
         unanswered: that only one answered.
         rungs: where the decision is the same, how often which rung became which.
+        reworded: cards of the two runs that were given other words because of the one beside them.
     """
 
     by: str
@@ -67,6 +70,7 @@ class TextDiff(msgspec.Struct, kw_only=True):
     decisions_differ: int
     unanswered: int
     rungs: dict[str, int]
+    reworded: tuple[int, int]
     written: Compared
     phrasebook: Compared
 
@@ -102,6 +106,7 @@ def compare(before: Sequence[Said], after: Sequence[Said], *, same_sends: bool) 
         decisions_differ=differ,
         unanswered=unanswered,
         rungs=dict(rungs.most_common()),
+        reworded=(sum(card.reworded for card in before), sum(card.reworded for card in after)),
         written=_compared(*written),
         phrasebook=_compared(*phrasebook),
     )
@@ -116,7 +121,8 @@ def _decisions(before: Sequence[Said], after: Sequence[Said]) -> tuple[int, int,
         a, b = first[place], second[place]
         if (a.sku, a.angle, a.promotion) == (b.sku, b.angle, b.promotion):
             same += 1
-            rungs[a.rung if a.rung == b.rung else f"{a.rung} → {b.rung}"] += 1
+            was, now = ("reworded" if card.reworded else card.rung for card in (a, b))
+            rungs[was if was == now else f"{was} → {now}"] += 1
     return same, len(both) - same, len(first.keys() ^ second.keys()), rungs
 
 
@@ -129,10 +135,12 @@ def _answers(said: Sequence[Said]) -> dict[tuple[int, str], Said]:
 
 
 def _by_kind(said: Iterable[Said], by: str) -> tuple[Texts, Texts]:
-    """Texts by brief: the model's, and the phrasebook's."""
+    """Texts by brief: the model's, and the phrasebook's. Those that the neighbour on the page decided are left out."""
     written: Texts = defaultdict(dict)
     phrasebook: Texts = defaultdict(dict)
     for card in said:
+        if card.reworded:
+            continue
         key: Hashable = card.brief_id
         if by == "question":
             key = (card.sku, card.channel, card.locale, card.angle, card.promotion, card.tone)

@@ -58,6 +58,8 @@ def lines(before: Result, after: Result, texts: TextDiff) -> list[str]:
         )
     if texts.rungs:
         said.append("answered: " + ", ".join(f"{rungs} {count:,}" for rungs, count in texts.rungs.items()))
+    if any(texts.reworded):
+        said.append(f"reworded: {_reworded(texts)}")
     said += [
         _counted("the model's words", texts.written, texts.by),
         _counted("the phrasebook's", texts.phrasebook, texts.by),
@@ -136,11 +138,19 @@ def _counts(texts: TextDiff) -> list[str]:
         ("Same product for the same reason", f"{texts.decisions_same:,} of {answered:,} placements"),
         ("Answered in one run only", f"{texts.unanswered:,} placements"),
         ("Who answered", ", ".join(f"{rungs} {count:,}" for rungs, count in texts.rungs.items()) or "-"),
+        ("Given other words", _reworded(texts)),
         ("The model's words", _counted("", texts.written, texts.by).lstrip(": ")),
         ("The phrasebook's words", _counted("", texts.phrasebook, texts.by).lstrip(": ")),
         ("Models", f"{', '.join(texts.models[0]) or 'none'}; {', '.join(texts.models[1]) or 'none'}"),
     ]
     return [f"<tr><td>{label}</td><td>{escape(value)}</td></tr>" for label, value in rows]
+
+
+def _reworded(texts: TextDiff) -> str:
+    before, after = texts.reworded
+    return (
+        f"{before:,} cards before and {after:,} after, beside one that began alike (a matter of time, so not compared)"
+    )
 
 
 def _counted(name: str, compared: Compared, by: str) -> str:

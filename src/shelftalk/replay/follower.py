@@ -241,4 +241,5 @@ def _said(card: dict[str, Any], seq: int, trigger: str) -> Said:
         variant=provenance["variant"],
         slotted=card["slotted"],
         text=card["text"],
+        reworded=provenance.get("reworded", False),
     )

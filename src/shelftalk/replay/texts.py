@@ -25,6 +25,7 @@ class Said(msgspec.Struct, frozen=True, array_like=True):
         promotion, angle, tone, channel, locale: what, beside the product, decides the words.
         rung: who answered: ``cached``, ``generated`` or ``phrasebook``.
         slotted: the text before its slots were filled.
+        reworded: whether it would have begun like a card beside it, and was given other words.
     """
 
     seq: int
@@ -43,11 +44,11 @@ class Said(msgspec.Struct, frozen=True, array_like=True):
     variant: str
     slotted: str
     text: str
+    reworded: bool = False
 
 
-_SCHEMA = pa.schema(
-    [pa.field("seq", pa.int64()), *(pa.field(name, pa.string()) for name in Said.__struct_fields__[1:])]
-)
+_NOT_TEXT = {"seq": pa.int64(), "reworded": pa.bool_()}
+_SCHEMA = pa.schema([pa.field(name, _NOT_TEXT.get(name, pa.string())) for name in Said.__struct_fields__])
 
 
 class TextsWriter:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from shelftalk.replay.capacity.fit import CPU_TERMS, Fit, Term, fit_cpu, fit_memory, least_squares
@@ -122,6 +123,17 @@ def test_workers_that_get_in_each_others_way_are_planned_for() -> None:
     assert planned(wanted, [ladder(1, 400.0), ladder(2, 600.0)], None)["workers"][0] == "67"  # each holds 75%
     # A machine that was full says nothing about workers on machines of their own.
     assert planned(wanted, [ladder(1, 400.0), ladder(2, 600.0, machine=0.97)], None)["workers"][0] == "50"
+
+
+def test_a_full_machine_is_named_with_who_filled_it() -> None:
+    """The rate that was held left something over, the next one did not: that is what ended the search."""
+    steps = [step(700.0, machine=0.97, cores=0.9), step(500.0, machine=0.8, cores=0.8)]
+    wide = msgspec.structs.replace(ladder(2, 500.0), steps=steps, machine_cores=2)
+    assert wide.full_of_what.startswith("this machine's 2 cores were 97% busy at 700/s, 0.9 by the workers and 1.0 by")
+    lines = {line.what: line.how for line in plan(Wanted(1_000, 10, 10), [ladder(1, 400.0), wide], steps, None, None)}
+    assert "says nothing about workers on machines of their own" in lines["2 workers hold"]
+    assert "assumed" in lines["workers"]
+    assert not ladder(2, 500.0).full_of_what
 
 
 def test_a_larger_state_makes_events_dearer_and_may_ask_for_more_memory_than_one_worker_has() -> None:

@@ -2,6 +2,7 @@
 
 import enum
 import math
+import os
 from collections.abc import Sequence
 
 import msgspec
@@ -69,11 +70,32 @@ class Ladder(msgspec.Struct, kw_only=True):
     capacity_per_s: float | None
     ended: str
     state: State | None = None
+    machine_cores: int = msgspec.field(default_factory=lambda: os.cpu_count() or 1)
 
     @property
     def full(self) -> bool:
-        """Whether the machine itself was full at what was held, so that it may be the machine's capacity."""
-        return any((step.machine or 0.0) > FULL for step in self.steps if step.rate_per_s == self.capacity_per_s)
+        """Whether it may be this machine's capacity: it was full at what was held, or at the next rate, which was not."""
+        return self._fullest() is not None
+
+    @property
+    def full_of_what(self) -> str:
+        """What filled the machine, in words; empty where it was not full."""
+        step = self._fullest()
+        if step is None or step.machine is None:
+            return ""
+        said = f"this machine's {self.machine_cores} cores were {step.machine:.0%} busy at {step.rate_per_s:,.0f}/s"
+        if step.cores is None:
+            return said
+        others = max(0.0, step.machine * self.machine_cores - step.cores)
+        whose = f"{step.cores:.1f} by the worker{'s' * (self.workers > 1)}"
+        return f"{said}, {whose} and {others:.1f} by the broker, the load and what else runs here"
+
+    def _fullest(self) -> Step | None:
+        limit = self.capacity_per_s or 0.0
+        above = [step.rate_per_s for step in self.steps if step.rate_per_s > limit]
+        asked = {limit, min(above, default=limit)}
+        tight = [step for step in self.steps if step.rate_per_s in asked and (step.machine or 0.0) > FULL]
+        return max(tight, key=lambda step: step.machine or 0.0, default=None)
 
     def at_capacity(self) -> Step | None:
         """The newest step at the rate that was found."""
@@ -137,8 +159,9 @@ def plan(
             _circumstances(alone),
         )
     ]
-    share, efficiency = _together(ladders, alone)
+    share, together = _together(ladders, alone)
     lines += share
+    efficiency = 1.0 if together is None else together
     held = [step for step in steps if step.outcome is Outcome.KEPT] or list(steps)
     costs = Costs(cpu, memory, alone.at_capacity())
     workers = _workers(wanted, each_per_s * efficiency * HEADROOM, costs)
@@ -147,6 +170,8 @@ def plan(
     why = f"{HEADROOM:.0%} of what a worker holds, as many times as it takes"
     if efficiency < 1:
         why += f", each holding {efficiency:.0%} of what it does alone"
+    if together is None:
+        why += "; that workers add up is assumed: none were measured together with cores to spare"
     partitions = _PARTITIONS_PER_WORKER * workers
     lines += [
         Line("workers", f"{workers:,}", Basis.EXTRAPOLATED, why),
@@ -167,15 +192,15 @@ def _circumstances(ladder: Ladder) -> str:
     step = ladder.at_capacity()
     if step is None:
         return ladder.ended
-    full = "; the machine was full, so it may hold more on a machine of its own" if ladder.full else ""
+    full = f"; {ladder.full_of_what}, so it may hold more on a machine of its own" if ladder.full else ""
     return (
         f"{ladder.workers} worker{'s' * (ladder.workers > 1)}, {ladder.partitions} partitions, {step.skus:,} SKUs, "
         f"{step.shoppers:,} shoppers{full}; {ladder.ended}"
     )
 
 
-def _together(ladders: Sequence[Ladder], alone: Ladder) -> tuple[list[Line], float]:
-    """What several workers hold, and the share of a worker's own capacity that each keeps among others."""
+def _together(ladders: Sequence[Ladder], alone: Ladder) -> tuple[list[Line], float | None]:
+    """What several workers hold, and the share of a worker's own capacity that each keeps among others, where that was seen."""
     lines, shares = [], []
     for each in ladders:
         if each.workers <= alone.workers or not each.capacity_per_s or not alone.capacity_per_s:
@@ -183,11 +208,11 @@ def _together(ladders: Sequence[Ladder], alone: Ladder) -> tuple[list[Line], flo
         times = each.capacity_per_s / alone.capacity_per_s
         how = f"{times:.2f} times what {alone.workers} hold{'s' * (alone.workers == 1)}; {each.ended}"
         if each.full:
-            how += "; the machine was full, so this says nothing about workers on machines of their own"
+            how += f"; {each.full_of_what}: this says nothing about workers on machines of their own"
         else:
             shares.append(times * alone.workers / each.workers)
         lines.append(Line(f"{each.workers} workers hold", f"{each.capacity_per_s:,.0f} events/s", Basis.MEASURED, how))
-    return lines, min(1.0, *shares) if shares else 1.0
+    return lines, min(1.0, *shares) if shares else None
 
 
 def _workers(wanted: Wanted, each_per_s: float, costs: Costs) -> int:

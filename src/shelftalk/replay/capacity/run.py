@@ -272,7 +272,7 @@ def holds(ladder: Ladder) -> str:
     if ladder.capacity_per_s is None:
         return f"no rate was held ({ladder.ended})"
     at_least = "at least " if "not searched higher" in ladder.ended else ""
-    full = "; the machine was full" if ladder.full else ""
+    full = f"; {ladder.full_of_what}" if ladder.full else ""
     return f"{at_least}{ladder.capacity_per_s:,.0f} records/s ({ladder.ended}{full})"
 
 
