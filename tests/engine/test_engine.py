@@ -5,10 +5,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnx
 import pytest
-from onnx import numpy_helper
 
 import shelftalk.engine.engine as engine_module
 from shelftalk.engine import Completion, Engine, Priority
@@ -21,7 +18,6 @@ from shelftalk.errors import (
     QueueFullError,
     StepFailedError,
 )
-from shelftalk.modelling.tiny import build_tiny
 from tests.engine.asking import ask, done, error_of
 from tests.engine.gate import PATIENCE_S, gated
 
@@ -178,22 +174,6 @@ def test_a_row_that_cannot_be_moved_fails(tiny_model: Path, monkeypatch: pytest.
         assert done(short)
         assert isinstance(error_of(long), StepFailedError)
         assert done(engine.submit(ask("c")))
-
-
-@pytest.fixture(scope="module")
-def nan_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every prompt with the word ``mug`` makes NaN."""
-    folder = build_tiny(tmp_path_factory.mktemp("nan") / "tiny")
-    model = onnx.load(folder / "model.onnx")
-    (table,) = [tensor for tensor in model.graph.initializer if tensor.name == "embedding"]
-    values = numpy_helper.to_array(table).copy()
-    with Engine(folder, rows=1, threads=1) as engine:
-        word = engine._encode(" mug")[-1]
-    values[word] = np.nan
-    table.CopyFrom(numpy_helper.from_array(values, table.name))
-    onnx.save(model, folder / "model.onnx")
-    (folder / "manifest.json").unlink()
-    return folder
 
 
 def test_a_nan_fails_its_own_row_and_poisons_nobody(nan_model: Path) -> None:

@@ -165,6 +165,45 @@ def test_guesses_count_as_far_as_they_come_true() -> None:
     assert ahead([B], [A, A])[0] == Tokens((A,), stop=False)
 
 
+def begun(guesses: list[int], answers: list[int], *, nan_at: int | None = None) -> tuple[Outcome, LockState, list[int]]:
+    """The first step of a lone row, guessed with its prompt: its outcome, the lock's state, and the guesses that were fed."""
+    fed: list[int] = []
+
+    def begin(_prompt: tuple[int, ...], guessed: list[int], masks: Any) -> tuple[Values, Ids]:
+        fed.extend(guessed)
+        values = np.zeros((len(masks), 1), np.float32)
+        if nan_at is not None:
+            values[nan_at] = np.nan
+        return values, np.array([[token] for token in answers[: len(masks)]], np.int64)
+
+    class Foreteller:
+        def guess(self, _prompt: Any, _tokens: Any, most: int) -> list[int]:
+            return guesses[:most]
+
+    runner = FakeRunner()
+    runner.begin = begin  # type: ignore[attr-defined]
+    generator = Generator(cast("Runner", runner), FactLock(VOCABULARY), VOCABULARY, cast("Drafter", Foreteller()))
+    job = make_job("k", 0, new_tokens=9)
+    scheduler = Scheduler(rows=1, queue_limit=1)
+    scheduler.add(job, Waiter(0, Priority.SHOPPER, None, 0.0))
+    return generator.run(scheduler.reserve(scheduler.plan(), 0))[job], job.lock, fed
+
+
+def test_a_text_may_begin_with_several_tokens() -> None:
+    assert begun([A, B], [A, B, A])[0] == Tokens((A, B, A), stop=False)
+    assert begun([B, A], [A, B, A])[0] == Tokens((A,), stop=False)
+    assert begun([], [A])[0] == Tokens((A,), stop=False)
+
+
+def test_an_end_is_never_guessed_for_a_text_that_has_not_begun() -> None:
+    assert begun([0, A], [A, A])[2] == []
+
+
+def test_a_nan_at_the_beginning_fails_and_behind_it_waits() -> None:
+    assert isinstance(begun([A], [A, A], nan_at=0)[0], Failure)
+    assert begun([A], [A, A], nan_at=1)[0] == Tokens((A,), stop=False)
+
+
 def test_nothing_is_written_after_an_end_that_was_guessed() -> None:
     assert ahead([A, 0, A], [A, 0, A, A])[0] == Tokens((A, 0), stop=True)
 

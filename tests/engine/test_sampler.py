@@ -11,7 +11,7 @@ VALUES = np.array([[3.0, 2.0, 1.0, 0.0]], np.float32)
 
 
 def chosen(values: np.ndarray = VALUES, **choice: object) -> int:
-    return choose(values.astype(np.float32), IDS, [Choice(**choice)])[0]  # type: ignore[arg-type]
+    return choose(values.astype(np.float32), IDS, [Choice(**choice)])[0][0]  # type: ignore[arg-type]
 
 
 def test_greedy_takes_the_likeliest() -> None:
@@ -72,4 +72,4 @@ def test_a_row_chooses_the_same_in_any_batch(logits: list[float], temperature: f
     choice = Choice(temperature=temperature, draw=draw, penalty=1.3, seen={12})
     batch = np.concatenate([VALUES, row, VALUES])
     ids = np.repeat(IDS, 3, axis=0)
-    assert choose(batch, ids, [Choice(), choice, Choice()])[1] == choose(row, IDS, [choice])[0]
+    assert choose(batch, ids, [Choice(), choice, Choice()])[0][1] == choose(row, IDS, [choice])[0][0]

@@ -55,8 +55,13 @@ class Buckets:
         self._sizes = bucket_sizes(rows)
         self._steps: dict[int, _Step] = {}
 
-    def decode(self, tokens: Sequence[int], lengths: Sequence[int], masks: npt.NDArray[np.int64]) -> tuple[Values, Ids]:
-        """As `Runner.decode`. Padding rows are free ones: each writes a token at its beginning, which a prefill overwrites."""
+    def decode(
+        self, tokens: Sequence[int], lengths: Sequence[int], masks: npt.NDArray[np.int64], *, stay: bool = False
+    ) -> tuple[Values, Ids]:
+        """As `Runner.decode`; answers that stay on the device have the padding rows too.
+
+        Padding rows are free ones: each writes a token at its beginning, which a prefill overwrites.
+        """
         count = len(tokens)
         size = next(size for size in self._sizes if size >= count)
         step = self._steps.get(size)
@@ -69,7 +74,10 @@ class Buckets:
             np.pad(masks, (0, spare), mode="edge")[:, None],
         )
         values, ids = step.run()
-        return values[:count], ids[:count]
+        if stay:
+            return values, ids
+        # Copies, also on a CPU: the next step writes into the same buffers.
+        return values.numpy()[:count, 0].copy(), ids.numpy()[:count, 0].copy()
 
 
 class _Step:
@@ -108,7 +116,6 @@ class _Step:
         self._seqlens.update_inplace(seqlens)
         self._mask_index.update_inplace(np.ascontiguousarray(masks))
 
-    def run(self) -> tuple[Values, Ids]:
+    def run(self) -> tuple[Any, Any]:
         self._session.run_with_iobinding(self._binding, self._options)
-        # Copies, also on a CPU: the next step writes into the same buffers.
-        return self._values.numpy()[:, 0].copy(), self._tokens.numpy()[:, 0].copy()
+        return self._values, self._tokens

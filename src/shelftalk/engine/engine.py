@@ -7,16 +7,17 @@ from functools import partial
 from pathlib import Path
 
 from shelftalk.engine import sampler
+from shelftalk.engine.chooser import DeviceChooser
 from shelftalk.engine.door import ThreadWithDoor, fail
 from shelftalk.engine.drafter import Drafter
 from shelftalk.engine.fact_lock import FactLock
-from shelftalk.engine.generator import Generator
+from shelftalk.engine.generator import Chooser, Generator
 from shelftalk.engine.huge_pages import use_huge_pages
 from shelftalk.engine.invariants import check_invariants
 from shelftalk.engine.job import Finished, Job, Waiter
 from shelftalk.engine.model_folder import open_model_folder
 from shelftalk.engine.request import Completion, Request
-from shelftalk.engine.runner import Runner
+from shelftalk.engine.runner import TOP_K, Runner
 from shelftalk.engine.scheduler import Scheduler, Turn
 from shelftalk.engine.session import Device, open_session
 from shelftalk.engine.stats import EngineStats
@@ -58,6 +59,7 @@ class Engine(ThreadWithDoor):
         ahead: bool = True,
         cuda_graphs: bool = True,
         bucketed: bool | None = None,
+        choose_on_device: bool | None = None,
         gpu_mem_limit_bytes: int | None = None,
     ) -> None:
         """Load a model and start.
@@ -74,6 +76,7 @@ class Engine(ThreadWithDoor):
             ahead: guess tokens ahead for a text that is written alone, where that gives the same bits.
             cuda_graphs: on a GPU, capture decode steps in CUDA graphs where every node runs there.
             bucketed: pad decode steps to a few sizes, as CUDA graphs need it; None does so on a GPU.
+            choose_on_device: choose tokens where the candidates are, so that only ids come back; None does so on a GPU.
             gpu_mem_limit_bytes: what ONNX Runtime's arena may take of the GPU.
 
         Raises:
@@ -98,7 +101,11 @@ class Engine(ThreadWithDoor):
         if session.device is Device.CPU and self._runner.cache.size_bytes > _HUGE_PAGES_PAY_BYTES:
             use_huge_pages()
         drafter = Drafter(model.vocabulary) if ahead and self._runner.verifies else None
-        self._generator = Generator(self._runner, lock, model.vocabulary, drafter)
+        chooser: Chooser = sampler.choose
+        if self._runner.ours and (session.device is Device.CUDA if choose_on_device is None else choose_on_device):
+            self._runner.answers_stay = True
+            chooser = DeviceChooser(session, TOP_K)
+        self._generator = Generator(self._runner, lock, model.vocabulary, drafter, chooser)
         self._scheduler = Scheduler(rows=rows, queue_limit=queue_limit)
         self._debug = debug
         self._numbers = itertools.count()

@@ -1,6 +1,7 @@
 """One turn on the model: from reserved jobs to each job's next token. No thread, no clock, no queue."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import structlog
 
@@ -14,6 +15,9 @@ from shelftalk.engine.vocabulary import Vocabulary
 from shelftalk.errors import StepFailedError
 
 _log = structlog.get_logger(__name__)
+
+#: The next tokens and the rows that none can be chosen for, from values, ids and one choice a row.
+Chooser = Callable[[Any, Any, Sequence[sampler.Choice]], tuple[list[int], dict[int, str]]]
 
 #: Prompts are prefilled together while padding stays below this part of the tokens computed.
 MAX_PADDING = 0.25
@@ -30,7 +34,14 @@ class Generator:
         confirmed: those of them that came true.
     """
 
-    def __init__(self, runner: Runner, lock: FactLock, vocabulary: Vocabulary, drafter: Drafter | None = None) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        lock: FactLock,
+        vocabulary: Vocabulary,
+        drafter: Drafter | None = None,
+        chooser: Chooser = sampler.choose,
+    ) -> None:
         """Set up.
 
         Args:
@@ -38,11 +49,13 @@ class Generator:
             lock: of the model's tokens.
             vocabulary: the model's tokens.
             drafter: guesses ahead for a row that is alone, which changes no text; None guesses nothing.
+            chooser: chooses tokens from what the runner gives.
         """
         self._runner = runner
         self._lock = lock
         self._vocabulary = vocabulary
         self._drafter = drafter
+        self._chooser = chooser
         self.drafted = 0
         self.confirmed = 0
 
@@ -121,8 +134,10 @@ class Generator:
         except Exception as error:  # noqa: BLE001 as above
             return self._all_failed([job], error)
         written: list[int] = []
-        for place in range(len(states)):
-            outcome = self._next(job, written, values[place : place + 1], ids[place : place + 1])
+        # A place counts only where all guesses before it came true, so its choice is made as if they had.
+        tokens, faults = self._chooser(values, ids, [_choice(job, guesses[:place]) for place in range(len(states))])
+        for place, token in enumerate(tokens):
+            outcome = self._take(job, token, faults.get(place, ""))
             if isinstance(outcome, Failure):
                 # What was confirmed before it stands; the next step comes to the same fault.
                 return {job: Tokens(tuple(written), stop=False) if written else outcome}
@@ -134,18 +149,11 @@ class Generator:
         return {job: Tokens(tuple(written), stop=written[-1] in self._vocabulary.end_ids)}
 
     def _choose(self, jobs: Sequence[Job], values: sampler.Values, ids: sampler.Ids) -> dict[Job, Outcome]:
-        faults = sampler.faults(values)
-        tokens = sampler.choose(values, ids, [_choice(job) for job in jobs])
+        tokens, faults = self._chooser(values, ids, [_choice(job) for job in jobs])
         return {
             job: self._take(job, token, f"{faults[row]} (row {row} of {len(jobs)})" if row in faults else "")
             for row, (job, token) in enumerate(zip(jobs, tokens, strict=True))
         }
-
-    def _next(self, job: Job, written: Sequence[int], values: sampler.Values, ids: sampler.Ids) -> Outcome:
-        """The token after those that this step wrote already."""
-        faults = sampler.faults(values)
-        (token,) = sampler.choose(values, ids, [_choice(job, written)])
-        return self._take(job, token, faults.get(0, ""))
 
     def _take(self, job: Job, token: int, fault: str) -> Outcome:
         """Let the lock follow the text."""

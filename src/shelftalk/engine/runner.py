@@ -38,8 +38,11 @@ class Runner:
         rows: places in the batch.
         row_tokens: prompt and text together may have this many tokens.
         head: token ids whose keys and values are cached for every prompt that begins with them.
+        ours: whether the graph is one of ours, which selects the likeliest tokens itself.
         verifies: whether a row gives the same bits in passes of several tokens, cut anywhere, as in whole prompts and single
             tokens; `try_out` finds out.
+        answers_stay: leave the answers on the device, as OrtValues ``[B, P, K]`` instead of arrays, for a `DeviceChooser`. Only
+            our graphs can; it is the engine that asks for it, after `try_out`.
     """
 
     def __init__(
@@ -69,14 +72,15 @@ class Runner:
         self.row_tokens = min(row_tokens, folder.context_length)
         self.head: tuple[int, ...] = ()
         self.verifies = False
+        self.answers_stay = False
         self._held: tuple[int, ...] = ()  # the prompt that row 0 begins with
         self._session = session
         self._lock = lock
         self._names = folder.names
         inputs = {tensor.name: tensor for tensor in session.ort.get_inputs()}
-        self._ours = set(inputs) >= _OUR_INPUTS
+        self.ours = set(inputs) >= _OUR_INPUTS
         self._positions = folder.names.position_ids in inputs
-        _check_graph(folder, inputs, {tensor.name: tensor for tensor in session.ort.get_outputs()}, ours=self._ours)
+        _check_graph(folder, inputs, {tensor.name: tensor for tensor in session.ort.get_outputs()}, ours=self.ours)
         # One more row than the batch has: it keeps the cached head.
         self.cache = KVCache(folder, session, rows=rows + 1, row_tokens=self.row_tokens)
         self._bindings: dict[tuple[int, int], Any] = {}
@@ -84,7 +88,7 @@ class Runner:
         # On a CPU the tensor is the table itself.
         self._masks = ort.OrtValue.ortvalue_from_numpy(lock.table, session.memory, 0)
         self._buckets = Buckets(session, self.cache, self._masks, folder.names.input_ids, rows)
-        self._bucketed = bucketed and self._ours
+        self._bucketed = bucketed and self.ours
         self._options = run_options(NO_GRAPH)
 
     def try_out(self, last_id: int) -> None:
@@ -105,7 +109,7 @@ class Runner:
         for fault in faults(values).values():
             raise ModelFolderError(f"the graph runs, but: {fault}")
         # Float caches: one query and several take different kernels, whose sums differ in the last bits.
-        if self._ours and self.cache.quantised:
+        if self.ours and self.cache.quantised:
             self.verifies = all(self._same_bits(length, last_id) for length in _TRIED_LENGTHS)
 
     def _same_bits(self, length: int, last_id: int) -> bool:
@@ -176,7 +180,7 @@ class Runner:
         """
         if self._bucketed:
             self._refresh_masks()
-            return self._buckets.decode(tokens, lengths, masks)
+            return self._buckets.decode(tokens, lengths, masks, stay=self.answers_stay)
         ids = np.asarray(tokens, np.int64).reshape(-1, 1)
         return self._run(ids, 0, np.asarray(lengths, np.int64), masks, [0] * len(tokens))
 
@@ -233,9 +237,9 @@ class Runner:
         if self._positions:
             feeds[self._names.position_ids] = (lengths - width)[:, None] + np.arange(width)
         binding = self._binding(first, batch)
-        if not self._ours:
+        if not self.ours:
             feeds[self._names.attention_mask] = (np.arange(lengths.max()) < lengths[:, None]).astype(np.int64)
-            logits = self._infer(binding, feeds, (self._names.logits,))[0]
+            logits = self._infer(binding, feeds, (self._names.logits,), "cpu")[0].numpy()
             at_last = logits[np.arange(batch), last_index].astype(np.float32)
             return select(at_last + self._lock.table[masks])
         feeds["seqlens_k"] = (lengths - 1).astype(np.int32)
@@ -244,20 +248,27 @@ class Runner:
         feeds["mask_index"] = masks.reshape(batch, -1)
         self._refresh_masks()
         binding.bind_ortvalue_input("mask_rows", self._masks)
-        values, tokens = self._infer(binding, feeds, ("topk_values", "topk_ids"))
-        return values.reshape(len(masks), -1), tokens.reshape(len(masks), -1)
+        memory = self._session.memory if self.answers_stay else "cpu"
+        values, tokens = self._infer(binding, feeds, ("topk_values", "topk_ids"), memory)
+        if self.answers_stay:
+            return values, tokens
+        return values.numpy().reshape(len(masks), -1), tokens.numpy().reshape(len(masks), -1)
 
     def _infer(
-        self, binding: Any, feeds: dict[str, npt.NDArray[Any]], outputs: tuple[str, ...]
-    ) -> list[npt.NDArray[Any]]:
-        """Run with these inputs. The caller's `feeds` keep the arrays alive: the binding only borrows their memory."""
+        self, binding: Any, feeds: dict[str, npt.NDArray[Any]], outputs: tuple[str, ...], memory: str
+    ) -> list[Any]:
+        """Run with these inputs; the outputs, as OrtValues in this memory.
+
+        The caller's `feeds` keep the arrays alive: the binding only borrows their memory.
+        """
         for name, array in feeds.items():
             binding.bind_cpu_input(name, array)
         for name in outputs:
-            binding.bind_output(name, "cpu")
+            binding.bind_output(name, memory)
         self._session.ort.run_with_iobinding(binding, self._options)
         # Outputs come in the order of their first binding: the cache first.
-        return [output.numpy() for output in binding.get_outputs()[-len(outputs) :]]
+        found: list[Any] = binding.get_outputs()[-len(outputs) :]
+        return found
 
     def _binding(self, first: int, count: int) -> Any:
         """The binding of these rows, made once: there are at most rows * (rows + 1) / 2 + 1 of them."""

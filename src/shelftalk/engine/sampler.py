@@ -51,19 +51,19 @@ def faults(values: Values) -> dict[int, str]:
     return found
 
 
-def choose(values: Values, ids: Ids, choices: Sequence[Choice]) -> list[int]:
-    """The next token of every row. Rows with `faults` get a token without meaning.
+def choose(values: Values, ids: Ids, choices: Sequence[Choice]) -> tuple[list[int], dict[int, str]]:
+    """The next token of every row, and the `faults`; rows with one get a token without meaning.
 
     Args:
         values: float32 ``[B, K]``, the likeliest logits with their masks added, descending.
         ids: int64 ``[B, K]``, their tokens.
-        choices: one a row.
+        choices: one for each of the first rows.
     """
     tokens: list[int] = ids[:, 0].tolist()
     for row, choice in enumerate(choices):
         if choice.temperature > 0 or choice.penalty != 1:
             tokens[row] = choose_one(values[row].tolist(), ids[row].tolist(), choice)
-    return tokens
+    return tokens[: len(choices)], faults(values[: len(choices)])
 
 
 def choose_one(values: Sequence[float], ids: Sequence[int], choice: Choice) -> int:
