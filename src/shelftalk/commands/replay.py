@@ -3,19 +3,27 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from shelftalk.errors import ConfigError
 
 if TYPE_CHECKING:
     from threading import Event
 
+    from rich.console import Console
+
     from shelftalk.replay.measure import Spread
+    from shelftalk.replay.site import Where
 
 app = typer.Typer()
+
+#: What a ramp is that was asked for and not said.
+_RAMP = "10s"
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
 
@@ -26,6 +34,42 @@ def seconds(text: str) -> float:
     if found is None:
         raise typer.BadParameter(f"{text!r} is no duration; write 90s, 5m or 250ms")
     return float(found[1]) * _UNITS_S[found[2]]
+
+
+# --- what `run` and `capacity` are both told ----------------------------------------------------------------------------
+
+_Recording = Annotated[Path, typer.Argument(help="A file, or a folder of parts.")]
+_Bootstrap = Annotated[
+    str | None,
+    typer.Option(
+        help="This Kafka: with --workers for workers of our own, without for those that run there; else an embedded broker."
+    ),
+]
+_Partitions = Annotated[int, typer.Option(min=1, help="Of the topics for workers started here.")]
+_Metrics = Annotated[list[str] | None, typer.Option(help="Where running workers show figures: http://.../metrics.")]
+_PhrasebookOnly = Annotated[bool, typer.Option(help="Start workers without a model.")]
+_Records = Annotated[int, typer.Option(min=1, help="Of the recording, at most.")]
+_Out = Annotated[Path | None, typer.Option(file_okay=False, help="Folder for what was found, and its page.")]
+_Rows = Annotated[bool, typer.Option("--rows", help="Plain lines, even on a terminal.")]
+
+
+def _where(
+    console: "Console",
+    bootstrap: str | None,
+    partitions: int,
+    metrics: list[str] | None,
+    *,
+    own: bool,
+    workers: int | None = None,
+    phrasebook_only: bool,
+    plain: bool,
+) -> "Where":
+    """The place, with a model for workers of our own."""
+    from shelftalk.demo.words import find_model  # noqa: PLC0415
+    from shelftalk.replay.site import Where  # noqa: PLC0415
+
+    model = find_model(console, plain=plain, phrasebook_only=phrasebook_only) if own else None
+    return Where(bootstrap=bootstrap, workers=workers, partitions=partitions, model=model, metrics=tuple(metrics or ()))
 
 
 def _say(line: str) -> None:
@@ -137,7 +181,7 @@ def import_(
 
 @app.command()
 def show(
-    recording: Annotated[Path, typer.Argument(help="A file, or a folder of parts.")],
+    recording: _Recording,
     records: Annotated[int, typer.Option(min=0, help="Print so many of its records, too.")] = 0,
 ) -> None:
     """Say what is in a recording."""
@@ -151,9 +195,22 @@ def show(
         typer.echo(f"{row.topic}[{row.partition}]@{row.offset} {row.timestamp_ms} {key} {value}")
 
 
-@app.command()
+class _RampAlone(TyperCommand):
+    """``--ramp`` may stand without a time, which Typer's options cannot."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """What was typed, with the time that was meant."""
+        told = [
+            part
+            for word, after in zip_longest(args, args[1:], fillvalue="--")
+            for part in ((word, _RAMP) if word == "--ramp" and after.startswith("--") else (word,))
+        ]
+        return super().parse_args(ctx, told)
+
+
+@app.command(cls=_RampAlone)
 def run(
-    recording: Annotated[Path, typer.Argument(help="A file, or a folder of parts.")],
+    recording: _Recording,
     *,
     speed: Annotated[float, typer.Option(min=0.001, help="Recorded seconds in one second.")] = 1.0,
     rate: Annotated[
@@ -165,7 +222,7 @@ def run(
     ] = None,
     loop: Annotated[bool, typer.Option(help="Begin again at the end.")] = False,
     ramp: Annotated[
-        float, typer.Option(parser=seconds, metavar="TIME", help="Grow to the full pace in so long.")
+        float, typer.Option(parser=seconds, metavar="[TIME]", help="Grow to the full pace in so long; 10s if not said.")
     ] = 0.0,
     users: Annotated[int | None, typer.Option(min=1, help="Each shopper comes so often, as another one each.")] = None,
     products: Annotated[int, typer.Option(min=1, help="Each product is there so often, as another one each.")] = 1,
@@ -177,19 +234,14 @@ def run(
         float, typer.Option(parser=seconds, metavar="TIME", help="Wait so long for what is open at the end.")
     ] = 60.0,
     slo: Annotated[str, typer.Option(help='Objectives such as "p99<300ms,lost=0"; exit code 1 if one is broken.')] = "",
-    out: Annotated[Path | None, typer.Option(file_okay=False, help="Folder for result, page and cards.")] = None,
-    bootstrap_servers: Annotated[
-        str | None,
-        typer.Option(help="Drive the workers that run on this Kafka; without it, a broker and a worker are started."),
-    ] = None,
+    out: _Out = None,
+    bootstrap_servers: _Bootstrap = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Start so many workers, on topics of their own.")] = None,
-    partitions: Annotated[int, typer.Option(min=1, help="Of the topics for workers started here.")] = 4,
-    metrics: Annotated[
-        list[str] | None, typer.Option(help="Where running workers show figures: http://.../metrics.")
-    ] = None,
-    phrasebook_only: Annotated[bool, typer.Option(help="Start workers without a model.")] = False,
-    records: Annotated[int, typer.Option(min=1, help="Play so many records of the recording at most.")] = 1_000_000,
-    rows: Annotated[bool, typer.Option("--rows", help="Plain lines, even on a terminal.")] = False,
+    partitions: _Partitions = 4,
+    metrics: _Metrics = None,
+    phrasebook_only: _PhrasebookOnly = False,
+    records: _Records = 1_000_000,
+    rows: _Rows = False,
 ) -> None:
     """Play a recording and measure what it causes; without a broker, everything is started here.
 
@@ -198,18 +250,14 @@ def run(
     """
     from rich.console import Console  # noqa: PLC0415
 
-    from shelftalk.demo.words import find_model  # noqa: PLC0415
     from shelftalk.replay.run import Options, run  # noqa: PLC0415
     from shelftalk.replay.schedule import Pace  # noqa: PLC0415
-    from shelftalk.replay.site import Where  # noqa: PLC0415
 
     console = Console(highlight=False)
     pace = Pace(speed=speed, rate_per_s=rate, seconds=for_, loop=loop, ramp_s=ramp, users=users, products=products)
     own = bootstrap_servers is None or workers is not None
-    model = find_model(console, plain=rows, phrasebook_only=phrasebook_only) if own else None
-    where = Where(
-        bootstrap=bootstrap_servers, workers=workers, partitions=partitions, model=model, metrics=tuple(metrics or ())
-    )
+    said = (console, bootstrap_servers, partitions, metrics)
+    where = _where(*said, own=own, workers=workers, phrasebook_only=phrasebook_only, plain=rows)
     options = Options(
         recording=recording,
         pace=pace,
@@ -228,7 +276,7 @@ def run(
 
 @app.command()
 def capacity(
-    recording: Annotated[Path, typer.Argument(help="A file, or a folder of parts.")],
+    recording: _Recording,
     *,
     slo: Annotated[str, typer.Option(help="What a rate must keep to be held.")] = "p99<1s,lost=0",
     workers: Annotated[
@@ -244,20 +292,13 @@ def capacity(
     plan_shoppers: Annotated[int, typer.Option(min=1, help="so many shoppers,")] = 20_000_000,
     plan_skus: Annotated[int, typer.Option(min=1, help="and so many products,")] = 100_000,
     plan_memory: Annotated[float, typer.Option(min=0.1, help="on workers of so many GB.")] = 8.0,
-    out: Annotated[Path | None, typer.Option(file_okay=False, help="Folder for result and page.")] = None,
-    bootstrap_servers: Annotated[
-        str | None,
-        typer.Option(
-            help="This Kafka: with --workers for workers of our own, without for those that run there; else an embedded broker."
-        ),
-    ] = None,
-    partitions: Annotated[int, typer.Option(min=1, help="Of the topics for workers started here.")] = 4,
-    metrics: Annotated[
-        list[str] | None, typer.Option(help="Where running workers show figures: http://.../metrics.")
-    ] = None,
-    phrasebook_only: Annotated[bool, typer.Option(help="Start workers without a model.")] = False,
-    records: Annotated[int, typer.Option(min=1, help="Of the recording, at most.")] = 1_000_000,
-    rows: Annotated[bool, typer.Option("--rows", help="Plain lines, even on a terminal.")] = False,
+    out: _Out = None,
+    bootstrap_servers: _Bootstrap = None,
+    partitions: _Partitions = 4,
+    metrics: _Metrics = None,
+    phrasebook_only: _PhrasebookOnly = False,
+    records: _Records = 1_000_000,
+    rows: _Rows = False,
 ) -> None:
     """Find the highest steady rate that keeps an objective, and plan for a larger shop by it.
 
@@ -266,15 +307,13 @@ def capacity(
     """
     from rich.console import Console  # noqa: PLC0415
 
-    from shelftalk.demo.words import find_model  # noqa: PLC0415
     from shelftalk.replay.capacity.plan import Wanted  # noqa: PLC0415
     from shelftalk.replay.capacity.run import Options, run  # noqa: PLC0415
-    from shelftalk.replay.site import Where  # noqa: PLC0415
 
     console = Console(highlight=False)
     numbers = _numbers(workers) if workers else () if bootstrap_servers else (1,)
-    model = find_model(console, plain=rows, phrasebook_only=phrasebook_only) if numbers else None
-    where = Where(bootstrap=bootstrap_servers, partitions=partitions, model=model, metrics=tuple(metrics or ()))
+    said = (console, bootstrap_servers, partitions, metrics)
+    where = _where(*said, own=bool(numbers), phrasebook_only=phrasebook_only, plain=rows)
     options = Options(
         recording=recording,
         where=where,
