@@ -26,6 +26,9 @@ FACTS = {
         ("kettle", ("runs for 30 hours", "whistles", "1.5 litres"), "teapot"),
         ("rain jacket", ("packs into its own pocket", "taped seams", "hood with a peak"), "umbrella"),
         ("storage boxes", ("leave room for a lid", "stack", "handles on both sides"), "label maker"),
+        ("desk lamp", ("brass arm", "folds flat", "weighted base"), "armchair"),
+        ("reading glasses", ("matching case", "folds flat", "scratch-resistant"), "bookend"),
+        ("dog towel", ("quick-drying", "hand pockets at each end", "60 cm wide"), "dog shampoo"),
     ],
     "zh": [
         ("水壶", ("容量900毫升", "壶口细长", "水开断电"), "茶杯"),
@@ -81,8 +84,9 @@ def make(
 )
 def test_every_line_passes_the_guard(cell: tuple[str, Channel, Angle, Promotion, tuple[str, ...]]) -> None:
     language, channel, angle, promotion, lines = cell
-    for kind, points, anchor in FACTS[language]:
-        for line in lines:
+    for line in lines:
+        said = 0
+        for kind, points, anchor in FACTS[language]:
             brief = make(
                 kind=kind,
                 points=points,
@@ -93,15 +97,22 @@ def test_every_line_passes_the_guard(cell: tuple[str, Channel, Angle, Promotion,
                 branded="{brand}" in line,
                 locale=language,
             )
-            text = _filled(line, _words(brief))
+            words = _words(brief)
+            if not set(re.findall(r"\[\w+\]", line)) <= words.keys():
+                continue
+            said += 1
+            text = _filled(line, words)
             assert "[" not in text
             assert judge(brief, text).outcome is Outcome.PASS, (line, judge(brief, text))
+        assert said, f"no product here can fill {line}"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_one_promotion_says_is_refused_under_another(language: str) -> None:
     """No false urgency and no stale offer: what is told of price or stock passes only while it is so."""
-    kind, points, anchor = FACTS[language][0]
+    kind, points, anchor = ("desk lamp", ("brass arm", "folds flat", "weighted base"), "armchair")
+    if language == "zh":
+        kind, points, anchor = FACTS[language][0]
     let_through = []
     for _, channel, angle, promotion, lines in cells(language):
         if promotion is Promotion.NONE or angle is Angle.PRICE_DROPPED:
@@ -116,7 +127,10 @@ def test_what_one_promotion_says_is_refused_under_another(language: str) -> None
                 promotion=Promotion.NONE,
                 locale=language,
             )
-            if judge(brief, _filled(line, _words(brief))).outcome is not Outcome.REJECT:
+            words = _words(brief)
+            if not set(re.findall(r"\[\w+\]", line)) <= words.keys():
+                continue
+            if judge(brief, _filled(line, words)).outcome is not Outcome.REJECT:
                 let_through.append(line)
     assert not let_through, let_through
 

@@ -49,6 +49,11 @@ _ADJECTIVE = re.compile(
     r"(?:[\w-]+ )?(?:safe|[\w-]*(?:proof|resistant|sized|sided|(?<!\bc)(?<!\bt)able|less)|[\w]+-free|non-\w+"
     r"|reversible|[a-z]+-[a-z]+ed|[a-z]+ scented|lidded|quilted|padded|insulated)$"
 )
+#: "Deep pockets and seals", "two locks": here a word that may be a verb is a noun; last in a point it mostly is.
+_BEHIND_A_NOUN = frozenset({"and", "or", "with", "on", "in", "for", ""})
+_PARTICIPLE = re.compile(r"\w+ed\b")
+#: What begins an object or the manner of doing, rather than says which thing is meant.
+_OBJECT = re.compile(r"(?:the|any|from|to|as|without|before|after|with a|together)\b")
 #: What goes with a verb as well as with a noun.
 _DIRECTION = re.compile(r"(?:on|off|in|out|up|down|over|under|onto|into|through|away|back|together|apart)\b")
 _MANY = re.compile(r"[^s\Wui]s$|[^s]ses$|scissors$|jeans$|ies$")
@@ -63,6 +68,11 @@ _CHINESE_CLASSES = (
 def _words() -> dict[str, frozenset[str]]:
     lists: dict[str, str] = orjson.loads((resources.files("shelftalk.core") / "grammar.en.json").read_bytes())
     return {name: frozenset(words.split()) for name, words in lists.items()}
+
+
+def verbs() -> frozenset[str]:
+    """Verbs that a point may begin with, as one thing does them: "folds"."""
+    return _words()["verbs"]
 
 
 @lru_cache(maxsize=16_384)
@@ -83,10 +93,10 @@ def point_class(point: str) -> str:
 def _phrase_class(point: str) -> str:
     """The class of a point that its first words do not tell."""
     head, _, rest = point.partition(" ")
-    verbs = _words()["verbs"]
-    joined = re.match(r"(?:and|or) ([\w-]+)", rest)
-    if head in verbs and not rest.startswith("of ") and (joined is None or joined[1] in verbs):
+    if _is_verb(head, rest):
         return "does"
+    if rest and (_PARTICIPLE.match(rest) is None) and _says_more(head, rest):
+        return "other"
     core = _TAIL.split(point, maxsplit=1)[0]
     if " " not in core and _DIRECTION.match(rest):
         return "other"  # "straps on without tools": a noun, or what it does
@@ -98,6 +108,47 @@ def _phrase_class(point: str) -> str:
     if _number(last) == "many":
         return "plural"
     return "thing" if last in _words()["count"] else "other"
+
+
+def _is_verb(head: str, rest: str) -> bool:
+    """Whether a point begins with what its thing does: "folds flat", not "measures marked inside" nor "rolls fit any dispenser"."""
+    joined = re.match(r"(?:and|or) ([\w-]+)", rest)
+    return (
+        head in verbs()
+        and not rest.startswith("of ")
+        and (joined is None or joined[1] in verbs())
+        and not _PARTICIPLE.match(rest)
+        and not _is_clause(head, rest)
+    )
+
+
+def _is_clause(head: str, rest: str) -> bool:
+    """Several things and what they do to something: "rolls fit any dispenser"."""
+    words = rest.split(" ")
+    return (
+        head.endswith("s")
+        and f"{words[0]}s" in verbs()
+        and words[1:2] in (["any"], ["the"], ["a"], ["most"], ["every"])
+    )
+
+
+def _says_more(head: str, rest: str) -> bool:
+    """Whether a point is a sentence of its own: "cover the forearm" of several, "lid doubles as a plate" of a part."""
+    if does_of_many(f"{head} {rest}"):
+        return True
+    words = [head, *rest.split(" "), ""]
+    if _is_clause(head, rest):
+        return True
+    return any(
+        words[at] in verbs() and words[at - 1] not in {"that", "which"} and words[at + 1] not in _BEHIND_A_NOUN
+        for at in range(1, len(words) - 1)
+    )
+
+
+def does_of_many(point: str) -> bool:
+    """Whether a point says what several things do: "cover the forearm"."""
+    head, _, rest = point.partition(" ")
+    return (f"{head}s" in verbs() or f"{head}es" in verbs()) and bool(_OBJECT.match(rest))
 
 
 def _number(noun: str) -> str:

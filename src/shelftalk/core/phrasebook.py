@@ -2,8 +2,18 @@
 
 Lines live in ``phrasebook.<language>.json`` beside this module: channel, angle, promotion, then tone (``any`` fits each), each a
 list of lines. Besides the volatile slots a line may use ``[kind]``, ``[anchor]`` and up to three selling points, ``[point]``,
-``[more]`` and ``[third]``, which are filled from the brief here. A shop's data may hold anything there, so only plain words are
-let through; lines that would need the others are passed over.
+``[more]`` and ``[third]``, which are filled from the brief here, and in English points as parts of a sentence:
+
+======================= ==========================================================================================
+``[akind]``             "a kettle", "running socks"
+``[thiskind]``          "this kettle", "these running socks"
+``[it]``                "it", "they"
+``[does]``, ``[also]``  the first and the second point that has a verb: "folds flat", "also has a hanging loop"
+``[both]``, ``[all]``   two or three of them: "folds flat and has a hanging loop"
+``[with]``              the first behind a noun: "with a hanging loop", "that folds flat"
+======================= ==========================================================================================
+
+A shop's data may hold anything, so only plain words are let through; lines that would need the others are passed over.
 """
 
 import hashlib
@@ -11,10 +21,11 @@ import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from importlib import resources
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
+from shelftalk.core import clause
 from shelftalk.core.brief import Angle, Brief, Promotion, point_slots, slots_for
 from shelftalk.core.render import slots_in
 
@@ -37,18 +48,25 @@ class _Line(msgspec.Struct, frozen=True):
 
     @property
     def weight(self) -> int:
-        """How often it stands in the draw: a line that says something about the product, or was written for the tone, oftener.
+        """How often it stands in the draw: one that says it in a sentence, or was written for the tone, oftener.
 
         How much it says does not count: else the few lines with three points would open every other post of a feed.
         """
-        return (3 if self.places & _TELLING else 1) + self.toned
+        return (3 if self.places & _SPOKEN else 2) + self.toned
+
+    @property
+    def tells(self) -> bool:
+        """Whether it says something about the product, beside name and price."""
+        return bool(self.places & _TELLING)
 
 
+_T = TypeVar("_T")
 _Lines: TypeAlias = dict[tuple[str, str, str], dict[str, tuple[_Line, ...]]]
 
 #: The places for selling points, in the order in which they are given out.
 _POINTS = ("[point]", "[more]", "[third]")
-_TELLING = frozenset({*_POINTS, "[anchor]"})
+_SPOKEN = frozenset({"[does]", "[also]", "[both]", "[all]", "[with]"})
+_TELLING = _SPOKEN | {*_POINTS, "[anchor]"}
 _PLACE = re.compile(r"\[[a-z]+\]")
 
 #: A noun or point that may stand inside a sentence: words and light punctuation, no digits (the guard's rule), no markup.
@@ -128,9 +146,16 @@ def _drawn(lines: list[_Line], brief: Brief, words: dict[str, str]) -> list[_Lin
     usable = [line for line in lines if line.slots <= allowed and line.places <= words.keys()]
     if brief.angle is Angle.YOUR_BRAND and brief.branded:
         usable = [line for line in usable if "brand" in line.slots] or usable
-    draw = [line for line in usable for _ in range(line.weight)]
-    start = _number(brief, "line") % len(draw) if draw else 0
-    return draw[start:] + draw[:start]
+    # What says nothing but name and price is for products of which there is nothing else to say.
+    draw = [line for line in usable if line.tells for _ in range(line.weight)]
+    rest = [line for line in usable if not line.tells]
+    return [*_turned(draw, _number(brief, "line")), *_turned(rest, _number(brief, "line"))]
+
+
+def _turned(items: list[_T], number: int) -> list[_T]:
+    """The same in the same order, begun elsewhere."""
+    start = number % len(items) if items else 0
+    return items[start:] + items[:start]
 
 
 def _words(brief: Brief) -> dict[str, str]:
@@ -150,12 +175,33 @@ def _words(brief: Brief) -> dict[str, str]:
         and not _other_language(point, brief.language)
     }
     sayable = [point for point, words_of_it in said.items() if words_of_it]
-    telling = [point for point in sayable if not _DULL.match(point)]
-    if telling:
-        first = _number(brief, "point") % len(telling)
-        telling = telling[first:] + telling[:first]
+    telling = _turned([point for point in sayable if not _DULL.match(point)], _number(brief, "point"))
     ordered = telling + [point for point in sayable if point not in telling]
-    return words | {place: said[point] for place, point in zip(_POINTS, ordered, strict=False)}
+    words |= {place: said[point] for place, point in zip(_POINTS, ordered, strict=False)}
+    if brief.language == "en" and "[kind]" in words:
+        words |= _clauses(words["[kind]"], [(point, said[point]) for point in ordered])
+    return words
+
+
+def _clauses(kind: str, points: list[tuple[str, str]]) -> dict[str, str]:
+    """What the places in sentences read as.
+
+    Args:
+        kind: what the product is.
+        points: each with what stands for it in the text, the most telling first.
+    """
+    many = clause.is_many(kind)
+    words = {"[akind]": clause.a_kind(kind), "[thiskind]": clause.this_kind(kind), "[it]": "they" if many else "it"}
+    spoken = [found for point, said in points if (found := clause.predicate(point, said, many=many))]
+    if len(spoken) > 1:
+        words["[also]"] = clause.also(spoken[1])
+    for count, place in ((1, "[does]"), (2, "[both]"), (3, "[all]")):
+        if len(spoken) >= count:
+            words[place] = clause.joined(spoken[:count])
+    first = next((point for point, said in points if clause.predicate(point, said, many=many)), "")
+    if behind := clause.modifier(first, dict(points).get(first, ""), many=many):
+        words["[with]"] = behind
+    return words
 
 
 def _plain(words: str, language: str) -> str:

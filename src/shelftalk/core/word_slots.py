@@ -41,6 +41,15 @@ def word_values(brief: Brief) -> dict[str, str]:
     return {slot: value for slot, value in values.items() if slot in WORD_SLOTS and _PLAIN.fullmatch(value)}
 
 
+def article(words: str) -> str:
+    """The indefinite article before these words: "an hour", "a unique", "an 8 mm drop"."""
+    return "an" if _VOWEL_SOUND.match(words) or _EIGHT.match(words) else "a"
+
+
+#: "Eight", "eleven", "eighteen", "eighty", "eighteen hundred", with what follows them.
+_EIGHT = re.compile(r"8|1[18](?:\d\d)?(?!\d|[.,]\d{3})")
+
+
 def offered_slots(brief: Brief) -> tuple[str, ...]:
     """Every slot that a generator with word slots may write for a brief."""
     return (*slots_for(brief), *word_values(brief))
@@ -62,7 +71,7 @@ def put_words(brief: Brief, text: str) -> str:
             out += match[0]
             continue
         if brief.language == "en":
-            out = _ARTICLE.sub(rf"\g<1>{'n' if _VOWEL_SOUND.match(value) else ''}\g<2>", out)
+            out = _ARTICLE.sub(rf"\g<1>{article(value)[1:]}\g<2>", out)
             if _SENTENCE_START.search(out):
                 value = value[0].upper() + value[1:]
         out += value

@@ -181,6 +181,8 @@ def _phrases(
     line: str, language: str, head: tuple[Channel, Angle, Promotion], tones: Sequence[Tone]
 ) -> Iterator[Skeleton]:
     channel, angle, promotion = head
+    if not set(_PLACE.findall(line)) <= _PLACES[0].keys():
+        return  # a point as part of a sentence: ``forms.json`` has such, with the grammar that each place wants
     anchor = "*" if "[anchor]" in line or angle in {Angle.GOES_WITH, Angle.LIKE_VIEWED} else None
     texts = dict.fromkeys(_PLACE.sub(functools.partial(_slot_of, places), line) for places in _PLACES)
     for text in texts:
