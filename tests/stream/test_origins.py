@@ -2,19 +2,22 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel, SecretStr
 
 from shelftalk import cli
 from shelftalk.commands.worker import to_toml
 from shelftalk.errors import ConfigError
 from shelftalk.stream.origins import origins
-from shelftalk.stream.settings import load
+from shelftalk.stream.settings import Settings, load
 from tests.stream.harness import ROOT
 
 CANARY = "canary-5f1c9e77"
@@ -74,6 +77,10 @@ BROKEN: list[dict[str, str]] = [
     {"SHELFTALK_KAFKA__BOOTSTRAP_SERVERS": f"kafka://ada:{CANARY}@kafka/x"},
     {"SHELFTALK_KAFKA__SASL_MECHANISM": "OAUTHBEARER"},
     {"SHELFTALK_KAFKA__SASL_MECHANISM": "OAUTHBEARER", "SHELFTALK_KAFKA__OAUTH_TOKEN_URL": f"https://a:{CANARY}@x/"},
+    {
+        "SHELFTALK_KAFKA__SASL_MECHANISM": "OAUTHBEARER",
+        "SHELFTALK_KAFKA__OAUTH_TOKEN_URL": f"http://localhost:9/token?key={CANARY}#{CANARY}",
+    },
     {"SHELFTALK_KAFKA__SESSION_TIMEOUT_S": "299"},
     {"SHELFTALK_KAFKA": f'{{"sasl_pasword": "{CANARY}"}}'},
     {"SHELFTALK_KAFKA": f'{{"sasl_password": "{CANARY}'},
@@ -110,6 +117,23 @@ def test_no_secret_is_printed(
         values = json.loads(printed.out)
         assert values["settings"]["web"]["token"] == "**********"  # noqa: S105
         assert values["origins"]["web.token"] == "environment SHELFTALK_WEB__TOKEN"
+
+
+def leaves(model: type[BaseModel], path: str = "SHELFTALK") -> Iterator[tuple[str, object]]:
+    """Every setting by its variable, with its type."""
+    for name, field in model.model_fields.items():
+        where = f"{path}_{name.upper()}" if path == "SHELFTALK" else f"{path}__{name.upper()}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from leaves(field.annotation, where)
+        else:
+            yield where, field.annotation
+
+
+def test_whatever_is_a_secret_is_typed_as_one_and_tried_here() -> None:
+    secret = {name for name, kind in leaves(Settings) if kind is SecretStr}
+    assert secret == {name for name, value in SECRETS.items() if CANARY in value}
+    sounds = {name for name, _ in leaves(Settings) if re.search("PASSWORD|SECRET|TOKEN|KEY|CREDENTIAL", name)}
+    assert sounds - secret == {"SHELFTALK_KAFKA__OAUTH_TOKEN_URL", "SHELFTALK_KAFKA__KEY_FILE"}
 
 
 @pytest.mark.parametrize("arguments", [["topics", "check"], ["worker", "--phrasebook-only"]])

@@ -38,6 +38,12 @@ class Token(NamedTuple):
     renew_at_s: float
 
 
+def shown(url: str) -> str:
+    """An endpoint for people's eyes: some take a key in the query, and nobody else is to read it."""
+    parts = urllib.parse.urlsplit(url)
+    return urllib.parse.urlunsplit(parts._replace(query="**********" if parts.query else "", fragment=""))
+
+
 class TokenSource:
     """Asks the token endpoint, and keeps the answer while it is fresh. Any thread may call it.
 
@@ -96,12 +102,14 @@ class TokenSource:
                 return _token(answer.read(_MOST_BYTES))
         except urllib.error.HTTPError as error:
             raise BrokerError(
-                f"kafka: {self._url} refuses a token to {self._client_id!r} (HTTP {error.code}); "
+                f"kafka: {shown(self._url)} refuses a token to {self._client_id!r} (HTTP {error.code}); "
                 "check kafka.sasl_username and kafka.sasl_password, which are the client's id and secret there"
             ) from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             reason = getattr(error, "reason", None) or f"{type(error).__name__} in its answer"
-            raise BrokerError(f"kafka: no token from {self._url}: {reason}; check kafka.oauth_token_url") from None
+            raise BrokerError(
+                f"kafka: no token from {shown(self._url)}: {reason}; check kafka.oauth_token_url"
+            ) from None
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

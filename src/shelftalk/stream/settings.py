@@ -25,6 +25,7 @@ from shelftalk.core.pseudonym import Pseudonyms
 from shelftalk.core.rules import ShelfRules
 from shelftalk.errors import ConfigError
 from shelftalk.stream.login import Kafka, Part
+from shelftalk.stream.oauth import shown
 
 CONFIG_VARIABLE = "SHELFTALK_CONFIG"
 
@@ -249,6 +250,7 @@ class Settings(BaseSettings):
     def masked(self) -> dict[str, Any]:
         """All of it for printing, secrets as ``**********``; of policy and rules what is in force, not only what differs."""
         values = self.model_dump(mode="json", by_alias=True)
+        values["kafka"]["oauth_token_url"] = shown(self.kafka.oauth_token_url)
         values["policy"] = msgspec.to_builtins(self.react_policy())
         rules = msgspec.to_builtins(convert(self.rules, ShelfRules))
         values["rules"] = {
