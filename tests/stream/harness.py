@@ -127,9 +127,9 @@ class Site:
         for key, value in events:
             raw = value if isinstance(value, bytes) else json.dumps(value).encode()
             self._producer.produce(self.topic(topic), raw, key, **where)
-        assert self._producer.flush(10) == 0
+        assert self._producer.flush(60) == 0
 
-    def read(self, topic: str, timeout_s: float = 20) -> Iterator[Message]:
+    def read(self, topic: str, timeout_s: float = 60) -> Iterator[Message]:
         """Every record of a topic from its beginning, as they come, until the deadline."""
         consumer = Consumer(self._consumer_config | {"group.id": uuid.uuid4().hex, "enable.auto.commit": False})
         deadline = time.monotonic() + timeout_s
@@ -146,7 +146,7 @@ class Site:
         finally:
             consumer.close()
 
-    def until(self, topic: str, enough: Callable[["Seen"], bool], timeout_s: float = 20) -> "Seen":
+    def until(self, topic: str, enough: Callable[["Seen"], bool], timeout_s: float = 60) -> "Seen":
         """Read until it is enough; fails the test at the deadline."""
         seen = Seen()
         for message in self.read(topic, timeout_s):

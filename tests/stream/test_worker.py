@@ -18,7 +18,7 @@ def all_of(count: int) -> Callable[[Seen], bool]:
 
 
 def running(worker: WorkerProcess) -> None:
-    wait_for(lambda: b'"running"' in worker.log.read_bytes(), 30, "the worker has partitions")
+    wait_for(lambda: b'"running"' in worker.log.read_bytes(), 60, "the worker has partitions")
 
 
 def test_out_of_order_work_is_not_lost_by_a_kill(site: Site) -> None:
@@ -35,7 +35,7 @@ def test_out_of_order_work_is_not_lost_by_a_kill(site: Site) -> None:
     site.start("sleeping", instance_id="w", MAX_SLEEP_S="0")
     seen = site.until("cards", all_of(60))
     assert len(seen.messages) <= 120
-    wait_for(lambda: site.committed("behaviour") == {0: 60}, 10, "all is committed")
+    wait_for(lambda: site.committed("behaviour") == {0: 60}, 30, "all is committed")
 
 
 def test_commits_advance_to_the_stuck_event_and_no_further(site: Site) -> None:
@@ -44,7 +44,7 @@ def test_commits_advance_to_the_stuck_event_and_no_further(site: Site) -> None:
     site.start("sleeping", instance_id="w")
     site.produce("behaviour", [("k", {"i": i, "sleep_s": 3600 if i == 7 else 0}) for i in range(30)])
     site.until("cards", all_of(29))
-    wait_for(lambda: site.committed("behaviour") == {0: 7}, 10, "committed up to the stuck event")
+    wait_for(lambda: site.committed("behaviour") == {0: 7}, 30, "committed up to the stuck event")
 
 
 def test_state_and_events_survive_kills(site: Site) -> None:
@@ -60,7 +60,7 @@ def test_state_and_events_survive_kills(site: Site) -> None:
         site.until("cards", lambda seen, halfway=halfway: len(seen.numbers) > halfway)  # type: ignore[misc]
         worker.kill()
     site.start("counting", instance_id="w")
-    seen = site.until("cards", all_of(total), 30)
+    seen = site.until("cards", all_of(total))
     assert seen.highest() == dict.fromkeys(KEYS, total // 25)
 
 
@@ -70,7 +70,7 @@ def test_deletes_survive_a_kill(site: Site) -> None:
     events = [("gone", {"i": 0}), ("kept", {"i": 1}), ("gone", {"i": 2, "delete": True})]
     site.produce("behaviour", events, partition=2)  # not where their keys' hash would put them
     site.until("cards", all_of(3))
-    wait_for(lambda: sum(site.committed("behaviour").values()) == 3, 10, "all is committed")
+    wait_for(lambda: sum(site.committed("behaviour").values()) == 3, 30, "all is committed")
     worker.kill()
     site.start("counting", instance_id="w")
     site.produce("behaviour", [("gone", {"i": 3}), ("kept", {"i": 4})], partition=2)
@@ -103,11 +103,11 @@ def move(site: Site) -> None:
     produce(500)
     running(second)
     produce(1000)
-    site.until("cards", lambda seen: len(seen.numbers) == 1500 and second.process.pid in seen.pids, 30)
+    site.until("cards", lambda seen: len(seen.numbers) == 1500 and second.process.pid in seen.pids)
     first.terminate()
     assert first.wait(30) == 0
     produce(1500)
-    seen = site.until("cards", all_of(2000), 30)
+    seen = site.until("cards", all_of(2000))
     assert seen.highest() == dict.fromkeys(KEYS, 2000 // 25)
 
 
@@ -118,7 +118,7 @@ def test_sigterm_finishes_what_is_in_flight_and_commits_it(site: Site) -> None:
     site.produce("behaviour", [("k", {"i": 0})])
     site.until("cards", all_of(1))
     site.produce("behaviour", [("k", {"i": i, "sleep_s": 1.0}) for i in range(1, 20)])
-    wait_for(lambda: site.committed("behaviour") == {0: 1}, 10, "the first is committed")
+    wait_for(lambda: site.committed("behaviour") == {0: 1}, 30, "the first is committed")
     worker.terminate()
     assert worker.wait(20) == 0
     committed = site.committed("behaviour")[0]
@@ -154,7 +154,7 @@ def test_what_handlers_raise_is_sorted(site: Site) -> None:
         *(json.dumps(event).encode() for event in events[1:4]),
     }
     assert {header[HEADER_PREFIX + "topic"].decode() for header in headers} == {site.topic("behaviour")}
-    wait_for(lambda: site.committed("behaviour") == {0: 7}, 10, "dead letters are committed")
+    wait_for(lambda: site.committed("behaviour") == {0: 7}, 30, "dead letters are committed")
     site.produce("behaviour", [("k", {"i": 6, "raise": "fatal"}), ("k", {"i": 7})])
     assert worker.wait(20) == 1
     assert site.committed("behaviour") == {0: 7}
