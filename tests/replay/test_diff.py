@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from shelftalk.replay.diff import compare, digests
+from shelftalk.replay.diff import Fate, compare, digests
 from shelftalk.replay.diff_report import _pieces, table, write_page
 from shelftalk.replay.texts import Said, TextsWriter, read_texts
 from tests.replay.test_measure import played, result
@@ -56,6 +56,7 @@ def test_what_the_card_beside_it_decided_is_no_change_of_text() -> None:
     assert found.same_text
     assert found.reworded == (1, 2)
     assert found.rungs == {"phrasebook": 1, "reworded": 1}
+    assert found.cards == {Fate.SAME: 1, Fate.REWORDED: 1}
     assert digests(before) == digests(after)
     unmarked = [msgspec.structs.replace(card, reworded=False) for card in after]
     assert not compare(
@@ -81,6 +82,21 @@ def test_other_words_for_the_same_brief_are_one() -> None:
 def test_a_text_that_only_the_longer_run_came_to_is_none() -> None:
     found = compare([said(1)], [said(1), said(2, slotted="Another attempt.")], same_sends=True)
     assert found.same_text
+    assert found.written.hash_before == found.written.hash_after
+
+
+def test_each_card_is_held_against_its_twin() -> None:
+    before = [said(1), said(2), said(3), said(4), said(5)]
+    after = [
+        said(1, rung="generated"),
+        said(2, text="Lamp: a good lamp!"),
+        said(3, rung="phrasebook", slotted="A lamp."),
+        said(4, slotted="{name}: a fine lamp."),
+        said(5, sku="B"),
+    ]
+    found = compare(before, after, same_sends=True)
+    assert found.cards == {Fate.SAME: 1, Fate.FACTS: 1, Fate.RUNG: 1, Fate.WORDS: 1}
+    assert found.decisions_differ == 1
 
 
 def test_models_are_compared_by_what_was_asked() -> None:

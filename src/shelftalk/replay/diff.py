@@ -14,8 +14,9 @@ models or prompts, briefs differ by definition, and texts are held against each 
 channel, locale, angle, promotion and tone.
 """
 
+import enum
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 
 import msgspec
@@ -23,6 +24,16 @@ import msgspec
 from shelftalk.replay.texts import Said
 
 Texts = dict[Hashable, dict[str, Said]]
+
+
+class Fate(enum.StrEnum):
+    """What became of one card in the other run, where the same product was shown for the same reason."""
+
+    SAME = "the same"
+    FACTS = "the same words with other facts"  # a price or stock that moved a little sooner or later
+    RUNG = "from another rung"
+    REWORDED = "reworded in either run"
+    WORDS = "in other words"  # the only one that is no matter of time
 
 
 class Changed(msgspec.Struct, frozen=True):
@@ -61,6 +72,7 @@ class TextDiff(msgspec.Struct, kw_only=True):
         decisions_same, decisions_differ: events and placements that both runs answered.
         unanswered: that only one answered.
         rungs: where the decision is the same, how often which rung became which.
+        cards: where the decision is the same, how many cards had which `Fate`.
         reworded: cards of the two runs that were given other words because of the one beside them.
     """
 
@@ -70,6 +82,7 @@ class TextDiff(msgspec.Struct, kw_only=True):
     decisions_differ: int
     unanswered: int
     rungs: dict[str, int]
+    cards: dict[str, int]
     reworded: tuple[int, int]
     written: Compared
     phrasebook: Compared
@@ -98,7 +111,9 @@ def compare(before: Sequence[Said], after: Sequence[Said], *, same_sends: bool) 
     by = "brief" if models[0] == models[1] or not (models[0] and models[1]) else "question"
     written = [_by_kind(said, by)[0] for said in (before, after)]
     phrasebook = [_by_kind(said, by)[1] for said in (before, after)]
-    same, differ, unanswered, rungs = _decisions(before, after) if same_sends else (0, 0, 0, Counter())
+    same, differ, unanswered, rungs, cards = (
+        _decisions(before, after) if same_sends else (0, 0, 0, Counter[str](), Counter[Fate]())
+    )
     return TextDiff(
         by=by,
         models=models,
@@ -106,16 +121,17 @@ def compare(before: Sequence[Said], after: Sequence[Said], *, same_sends: bool) 
         decisions_differ=differ,
         unanswered=unanswered,
         rungs=dict(rungs.most_common()),
+        cards={fate.value: count for fate, count in cards.most_common()},
         reworded=(sum(card.reworded for card in before), sum(card.reworded for card in after)),
         written=_compared(*written),
         phrasebook=_compared(*phrasebook),
     )
 
 
-def _decisions(before: Sequence[Said], after: Sequence[Said]) -> tuple[int, int, int, Counter[str]]:
+def _decisions(before: Sequence[Said], after: Sequence[Said]) -> tuple[int, int, int, Counter[str], Counter[Fate]]:
     first, second = _answers(before), _answers(after)
     both = first.keys() & second.keys()
-    rungs: Counter[str] = Counter()
+    rungs, cards = Counter[str](), Counter[Fate]()
     same = 0
     for place in both:
         a, b = first[place], second[place]
@@ -123,7 +139,18 @@ def _decisions(before: Sequence[Said], after: Sequence[Said]) -> tuple[int, int,
             same += 1
             was, now = ("reworded" if card.reworded else card.rung for card in (a, b))
             rungs[was if was == now else f"{was} → {now}"] += 1
-    return same, len(both) - same, len(first.keys() ^ second.keys()), rungs
+            cards[_fate(a, b)] += 1
+    return same, len(both) - same, len(first.keys() ^ second.keys()), rungs, cards
+
+
+def _fate(before: Said, after: Said) -> Fate:
+    if before.reworded or after.reworded:
+        return Fate.REWORDED
+    if (before.rung == "phrasebook") != (after.rung == "phrasebook"):
+        return Fate.RUNG
+    if before.slotted != after.slotted:
+        return Fate.WORDS
+    return Fate.SAME if before.text == after.text else Fate.FACTS
 
 
 def _answers(said: Sequence[Said]) -> dict[tuple[int, str], Said]:
@@ -150,25 +177,24 @@ def _by_kind(said: Iterable[Said], by: str) -> tuple[Texts, Texts]:
 
 def _compared(before: Texts, after: Texts) -> Compared:
     both = before.keys() & after.keys()
-    found = Compared(
-        only_before=len(before.keys() - both),
-        only_after=len(after.keys() - both),
-        hash_before=_digest(before, both),
-        hash_after=_digest(after, both),
-    )
+    found = Compared(only_before=len(before.keys() - both), only_after=len(after.keys() - both))
+    hashed: tuple[dict[Hashable, set[str]], dict[Hashable, set[str]]] = {}, {}
     for key in both:
         old, new = set(before[key]), set(after[key])
-        # A run that ended sooner may have seen one text of a brief where the other saw two.
+        # A brief has a few wordings, which shoppers share out; a run shows those of the shoppers to whom it came.
         if old <= new or new <= old:
             found.same += 1
+            hashed[0][key] = hashed[1][key] = old & new
         else:
+            hashed[0][key], hashed[1][key] = old, new
             about = next(iter(after[key].values()))
             found.changed.append(Changed(about, sorted(old), sorted(new)))
+    found.hash_before, found.hash_after = (_digest(texts, both) for texts in hashed)
     found.changed.sort(key=lambda changed: (changed.about.sku, changed.about.channel, changed.after))
     return found
 
 
-def _digest(texts: Texts, keys: Iterable[Hashable]) -> str:
+def _digest(texts: Mapping[Hashable, Iterable[str]], keys: Iterable[Hashable]) -> str:
     digest = blake2b(digest_size=12)
     for key in sorted(keys, key=str):
         digest.update(msgspec.json.encode((str(key), sorted(texts[key]))))

@@ -56,6 +56,8 @@ def lines(before: Result, after: Result, texts: TextDiff) -> list[str]:
             f"decisions: {texts.decisions_same:,} of {answered:,} placements show the same product for the same reason; "
             f"{texts.unanswered:,} were answered in one run only"
         )
+    if texts.cards:
+        said.append("of these: " + _cards(texts))
     if texts.rungs:
         said.append("answered: " + ", ".join(f"{rungs} {count:,}" for rungs, count in texts.rungs.items()))
     if any(texts.reworded):
@@ -136,6 +138,7 @@ def _counts(texts: TextDiff) -> list[str]:
     answered = texts.decisions_same + texts.decisions_differ
     rows = [
         ("Same product for the same reason", f"{texts.decisions_same:,} of {answered:,} placements"),
+        ("Of these", _cards(texts) or "-"),
         ("Answered in one run only", f"{texts.unanswered:,} placements"),
         ("Who answered", ", ".join(f"{rungs} {count:,}" for rungs, count in texts.rungs.items()) or "-"),
         ("Given other words", _reworded(texts)),
@@ -144,6 +147,10 @@ def _counts(texts: TextDiff) -> list[str]:
         ("Models", f"{', '.join(texts.models[0]) or 'none'}; {', '.join(texts.models[1]) or 'none'}"),
     ]
     return [f"<tr><td>{label}</td><td>{escape(value)}</td></tr>" for label, value in rows]
+
+
+def _cards(texts: TextDiff) -> str:
+    return ", ".join(f"{count:,} {fate}" for fate, count in texts.cards.items())
 
 
 def _reworded(texts: TextDiff) -> str:
