@@ -2,6 +2,10 @@
 
 import heapq
 from collections.abc import Container, Iterator
+from typing import Final
+
+#: Moments that were superseded and may lie among the others.
+_SPARE: Final = 1_000
 
 
 class Alarms:
@@ -21,6 +25,9 @@ class Alarms:
         if self._wake_at.get(sku) != due_ms:
             self._wake_at[sku] = due_ms
             heapq.heappush(self._wakes, (due_ms, sku))
+            if len(self._wakes) > 2 * len(self._wake_at) + _SPARE:  # a shop that says a new end of a sale every second
+                self._wakes = [(due_ms, sku) for sku, due_ms in self._wake_at.items()]
+                heapq.heapify(self._wakes)
 
     def overdue(self, now_ms: int) -> Iterator[tuple[str, str, int]]:
         """The cards that have waited long enough: product, audience, revision of the ask."""

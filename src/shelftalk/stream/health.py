@@ -8,7 +8,7 @@ are: they tell how much a shop sells.
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -16,6 +16,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from shelftalk.errors import ConfigError
 from shelftalk.stream.login import is_loopback
 from shelftalk.stream.settings import Web
+
+#: What a request that is being answered gets when the worker ends.
+_CLOSE_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,8 @@ class HealthServer:
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/health/live", self._live)
         app.router.add_get("/health/ready", self._ready)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        # Nobody who asks for long keeps a worker from ending.
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_CLOSE_S)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._settings.host, self._settings.port)
         try:
