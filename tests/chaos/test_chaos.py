@@ -148,3 +148,16 @@ def test_a_full_run_has_dozens_of_kills_and_every_kind_of_fault_and_poison() -> 
     kinds = {record.poison for record in inputs if record.poison}
     assert len(KINDS) == 20
     assert kinds == {poison.kind for poison in KINDS}
+
+
+def test_thaws_are_freezes_that_end_while_the_broker_restarts() -> None:
+    """It goes away before the frozen worker wakes, and after its session is over or nearly so."""
+    options = replace(SHORT, seconds=240, thaws=True)
+    planned = plan(options)
+    assert planned == plan(options) != plan(replace(options, seed=5))
+    frozen = [each for each in planned if each.fault is Fault.FREEZE]
+    restarts = [each.at_s for each in planned if each.fault is Fault.BROKER_RESTART]
+    assert len(frozen) == len(restarts) >= 8
+    for each, at_s in zip(frozen, restarts, strict=True):
+        assert each.at_s + 0.85 * options.session_s <= at_s <= each.at_s + each.lasts_s
+        assert each.lasts_s > options.session_s

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import faust
+import structlog
 from aiokafka.protocol.group import JoinGroupRequest
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -19,6 +20,8 @@ from faust.types.tuples import ConsumerMessage
 from shelftalk.core.ledger import Ledger
 from shelftalk.stream.batch import Batch, BatchScheduler
 from shelftalk.stream.lease import Lease
+
+log = structlog.get_logger(__name__)
 
 #: Faust logs through its services' class attribute; without this its "Starting..." would come under our name.
 _faust_logger = logging.getLogger("faust.transport")
@@ -131,6 +134,7 @@ def renew_by_answers(client: Any, lease: Lease, rejoin: Callable[[], None]) -> N
         elif answer.error_code == 0 and kind == "SyncGroup":
             lease.joined(request._generation_id, began_s)
         elif answer.error_code == 0 and not lease.renew(request._generation_id, began_s):
+            log.warning("the lease was over, so we join the group anew", generation=request._generation_id)
             rejoin()
         return answer
 
