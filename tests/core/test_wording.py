@@ -2,10 +2,11 @@
 
 import unicodedata
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shelftalk.core.wording import MAX_POINT_LENGTH, MAX_POINTS, clean_points
+from shelftalk.core.wording import MAX_POINT_LENGTH, MAX_POINTS, beside_name, clean_points
 
 
 def test_what_is_usable_stays_and_the_rest_is_left_out() -> None:
@@ -47,3 +48,17 @@ def test_points_are_spelled_as_inside_a_sentence() -> None:
     assert clean_points(("HEPA filter", "LED light", "Two speeds")) == ("HEPA filter", "LED light", "two speeds")
     assert clean_points(("Edelstahl, gebürstet", "Deckel")) == ("Edelstahl, gebürstet", "Deckel")
     assert clean_points(("Kingfisher print",)) == ("Kingfisher print",)
+
+
+@pytest.mark.parametrize(
+    ("name", "points", "left"),
+    [
+        ("Sandalwood Comb", ("sandalwood", "wide teeth"), ("wide teeth",)),
+        ("Stormglass Ink", ("glass", "made in Leeds"), ("glass", "made in Leeds")),
+        ("檀木宽齿梳", ("檀木", "宽齿", "可刻字"), ("可刻字",)),
+        ("Oak", ("oak",), ("oak",)),
+        ("Kettle 900 ml", ("900 ml", "steel"), ("900 ml", "steel")),
+    ],
+)
+def test_what_the_name_says_is_not_said_again(name: str, points: tuple[str, ...], left: tuple[str, ...]) -> None:
+    assert beside_name(points, name) == left

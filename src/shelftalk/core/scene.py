@@ -19,7 +19,7 @@ from shelftalk.core.render import fill, slot_values, slots_in
 from shelftalk.core.reword import Ingredients
 from shelftalk.core.rules import PHRASEBOOK, ShelfRules
 from shelftalk.core.state import LiveCard
-from shelftalk.core.wording import clean_kind, clean_points
+from shelftalk.core.wording import beside_name, clean_kind, clean_points
 
 #: What of a card decides its words, beside the facts; the last two are of its audience: whether it has one, and its wording.
 _Words: TypeAlias = tuple[Channel, Angle, str | None, Tone, str, bool, int]
@@ -56,10 +56,15 @@ class Reading:
         """As it may stand in a sentence."""
         return clean_kind(self.facts.kind)
 
+    @cached_property
+    def points(self) -> tuple[str, ...]:
+        """What may be said of the product beside its name."""
+        return beside_name(clean_points(self.facts.points), self.facts.name or "")
+
     def values(self, locale: str) -> dict[str, str]:
         """What each slot reads as; not to be changed."""
         if locale not in self._values:
-            self._values[locale] = slot_values(self.facts, clean_points(self.facts.points), locale)
+            self._values[locale] = slot_values(self.facts, self.points, locale)
         return self._values[locale]
 
     def text(self, slotted: str, locale: str) -> str | None:

@@ -42,6 +42,22 @@ def clean_points(points: tuple[str, ...]) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=16_384)
+def beside_name(points: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """The points that the name does not say already: "sandalwood" of a "Sandalwood Comb". All of them where it says each.
+
+    One with a digit stays, since points with digits are numbered.
+    """
+    said = name.casefold()
+    new = tuple(point for point in points if any(map(str.isdigit, point)) or not _holds(said, point.casefold()))
+    return new or points
+
+
+def _holds(name: str, point: str) -> bool:
+    """Whether a name has these words; Chinese ones stand together without a border."""
+    return point in name if _HAN.search(point) else bool(re.search(rf"\b{re.escape(point)}\b", name))
+
+
+@lru_cache(maxsize=16_384)
 def clean_kind(kind: str) -> str:
     """A kind that may stand in a prompt and a sentence; empty where it says more than what the thing is."""
     return kind if _is_readable(kind) and not _says_too_much(kind) else ""
