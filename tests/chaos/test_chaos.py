@@ -100,6 +100,20 @@ def not_asked(evidence: Evidence) -> Evidence:
     return replace(evidence, topics={**evidence.topics, **topics})
 
 
+def lost_card(evidence: Evidence) -> Evidence:
+    """The last one that is shown, with what a crash repeated of it."""
+
+    def place(record: Record) -> tuple[str | None, int]:
+        return record.key, json.loads(record.value or b'{"revision": -1}')["revision"]
+
+    records = evidence.topics["cards"]
+    lost = place([record for record in records if is_live(record)][-1])
+    return replace(
+        evidence,
+        topics={**evidence.topics, "cards": [record for record in records if place(record) != lost]},
+    )
+
+
 def behind(evidence: Evidence) -> Evidence:
     partition, offset = max(evidence.committed["inventory"].items())
     committed = {**evidence.committed, "inventory": {**evidence.committed["inventory"], partition: offset - 2}}
@@ -115,10 +129,7 @@ def behind(evidence: Evidence) -> Evidence:
         (altered("cards", is_live, dearer), "price"),
         (altered("table shelves", lambda record: record.value is not None, forgetful), "price_lost"),
         (altered("table profiles", lambda record: b"recent" in (record.value or b""), no_views), "behaviour_lost"),
-        (
-            without("cards", lambda records: max(at for at, record in enumerate(records) if is_live(record))),
-            "card_lost",
-        ),
+        (lost_card, "card_lost"),
         (not_asked, "not_asked"),
         (behind, "not_committed"),
     ],
