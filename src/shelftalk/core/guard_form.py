@@ -42,8 +42,11 @@ _ORDINARY_UNSPACED = re.compile(
 )
 
 
+_BEGINS_WITH_SIGN = re.compile(r"\s*[,.;:!?)，。；：！？、）」』》]")  # noqa: RUF001
+
+
 def misshapen(brief: Brief, text: str) -> list[str]:
-    """Length, characters, script, repetition, ending."""
+    """Length, characters, script, repetition, beginning and ending."""
     problems = []
     unspaced = brief.language in UNSPACED
     bare = SLOT.sub("", text)
@@ -71,6 +74,8 @@ def misshapen(brief: Brief, text: str) -> list[str]:
         problems.append("language: hardly Chinese")
     if not _ENDING.search(text):
         problems.append("ending: no full stop")
+    if _BEGINS_WITH_SIGN.match(text):
+        problems.append("beginning: with a sign")
     return problems
 
 

@@ -26,7 +26,7 @@ _TURN_MS: Final = 50
 
 
 #: The default model's way of being asked; its texts are simulated.
-_VARIANT: Final = "slots-v2"
+_VARIANT: Final = "slots-v3"
 _RULES: Final = ShelfRules(
     model="simulated",
     variant=_VARIANT,

@@ -38,7 +38,7 @@ class Written(NamedTuple):
     ms: float
 
 
-def example_brief(variant: str = "slots-v2") -> Brief:
+def example_brief(variant: str = "slots-v3") -> Brief:
     """A brief to try a model with."""
     return Brief(
         sku="example", kind="electric kettle", points=("gooseneck spout", "holds 900 ml"), channel=Channel.CARD,

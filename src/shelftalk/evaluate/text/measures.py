@@ -8,7 +8,7 @@ from typing import Any
 
 from shelftalk.core.brief import Brief, point_slots
 from shelftalk.core.guard_form import LENGTHS
-from shelftalk.core.render import SLOT
+from shelftalk.core.render import SLOT, fill, slots_in
 
 _WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*|\d+|[\u4e00-\u9fff]")  # noqa: RUF001
 
@@ -59,8 +59,8 @@ def example_values(brief: Brief) -> dict[str, str]:
 
 def shown(brief: Brief, text: str) -> str:
     """The text as a shopper reads it, with example values."""
-    values = example_values(brief)
-    return SLOT.sub(lambda match: values.get(match[1], match[0]), text)
+    unknown = {slot: f"{{{slot}}}" for slot in slots_in(text)}
+    return fill(text, unknown | example_values(brief))
 
 
 def tokens(text: str) -> list[str]:
