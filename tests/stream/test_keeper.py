@@ -13,7 +13,7 @@ from shelftalk.core.card import Card, Rung, Status
 from shelftalk.core.effects import Erase, Hold, Publish, Write
 from shelftalk.core.ledger import Entry as LedgerEntry
 from shelftalk.core.ledger import Ledger
-from shelftalk.core.messages import Ask, Bought, Message, Mode, Release, Seed
+from shelftalk.core.messages import Ask, Bought, CoVisited, Message, Mode, Near, Release, Seed
 from shelftalk.core.rules import ShelfRules
 from shelftalk.core.state import Board, Copybook, LiveCard, Shelf
 from shelftalk.core.words import Words
@@ -376,6 +376,24 @@ class TestBounds:
         assert lefts[-1] == 3
         # However many cards one product has, a turn looks at a few.
         assert all(before - after <= 7 for before, after in pairwise(lefts))
+
+    def test_of_skus_that_the_shop_never_spoke_of_nothing_is_kept(self) -> None:
+        """Whoever makes them up: neither by views nor, once their time is over, by asks."""
+        bench = Bench(NO_COPY, limits=Limits(sweep_per_turn=1_000))
+        bench.inventory(upserted())
+        for number in range(300):
+            sku = f"made-up-{number}"
+            bench.message(
+                CoVisited(key=sku, others=(Near("kettle-1", 1.0),), at_ms=NOW, event_id=f"e{number}", visit=True),
+                ask(key=sku, mode=Mode.NEXT, origin=origin(number), shopper_id=f"s{number}"),
+                Bought(key=sku, shopper_id="s0", placements=("next_1",), revision=1),
+            )
+        assert bench.keeper.counts["visit_unknown_sku"] == 300
+        assert set(bench.store.shelves) == {"kettle-1"}
+        for _ in range(3):
+            bench.turn(NO_COPY.card_ttl_ms)
+        assert bench.keeper.gauges()["keys"] == 1
+        assert bench.keeper.gauges()["live_cards"] == len(bench.store.live) == 0
 
     def test_a_released_product_leaves_nothing(self) -> None:
         bench = Bench()

@@ -120,7 +120,12 @@ def _copy_cards(facts: Facts, origin: Origin, rules: ShelfRules) -> Iterable[Liv
 
 
 def on_co_visited(state: ShelfState, message: CoVisited) -> Step:
-    """Count what it was met with; tell the board when the heat has moved by half."""
+    """Count what it was met with; tell the board when the heat has moved by half.
+
+    Of a product that the shop has never spoken of nothing is kept: whoever makes up SKUs must not make state grow.
+    """
+    if not state.shelf.facts.version:
+        return Step()
     shelf = note_visit(state.shelf, message)
     told, facts = shelf.told, shelf.facts
     step = Step(shelf=shelf)

@@ -127,6 +127,15 @@ class Keeper:
                 self._message(key, part, partition, entry, now_ms)
         else:
             self._message(key, message, partition, entry, now_ms)
+        self._forget_stranger(key)
+
+    def _forget_stranger(self, key: str) -> None:
+        """A key that nothing is kept of: there are as many as anybody makes up."""
+        if key in self._live:
+            return
+        partition, kept = self._partition[key], self._store.board if is_board(key) else self._store.shelf
+        if kept(key, partition) is None:
+            del self._partition[key]
 
     def _message(self, key: str, message: Message, partition: int, entry: Entry, now_ms: int) -> None:
         state = self._state(key)
@@ -145,9 +154,11 @@ class Keeper:
                     self._let_go(key, card, "bought", [entry], now_ms)
                 return
             case CoVisited() if board is None:
-                if message.visit:  # one for each event of a shopper, but for searches and orders
-                    self._orders.budget.event()
                 step = on_co_visited(state, message)
+                if step.shelf is None:
+                    self.counts["visit_unknown_sku"] += 1
+                elif message.visit:  # one for each event of a shopper, but for searches and orders
+                    self._orders.budget.event()
             case _:
                 self.counts["misdirected"] += 1
                 return
@@ -463,6 +474,7 @@ class Keeper:
                     self._mark_behind(sku, [], again=False)
             elif card.valid_until_ms <= now_ms and place not in self._waiting:
                 self._put_live(sku, key, None, ())
+                self._forget_stranger(sku)
 
     def _wake_later(self, sku: str, now_ms: int) -> None:
         shelf = self._store.shelf(sku, self._partition[sku])
@@ -475,6 +487,7 @@ class Keeper:
     def gauges(self) -> dict[str, int]:
         """Sizes of everything that is kept, for metrics and for tests of bounds."""
         return {
+            "keys": len(self._partition),
             "products": len(self._live),
             "live_cards": sum(map(len, self._live.values())),
             "waiting": len(self._waiting),
