@@ -35,6 +35,12 @@ def test_a_quarter_is_kept_for_shoppers_who_wait() -> None:
     assert sum(budget.spend(NOW, urgent=True) for _ in range(200)) == 25
 
 
+def test_half_is_kept_for_what_is_needed_now() -> None:
+    budget = whole(0.0, 0.0, 100)
+    assert sum(budget.spend(NOW, urgent=False, ahead=True) for _ in range(200)) == 50
+    assert sum(budget.spend(NOW, urgent=False) for _ in range(200)) == 25
+
+
 def test_a_second_try_is_paid_for_afterwards() -> None:
     budget = whole(1.0, 0.0, 1)
     budget.charge()

@@ -1,16 +1,19 @@
 """Words: judged, kept, and published only while they are true."""
 
+from itertools import product
+
 import msgspec
 import pytest
 
-from shelftalk.core.brief import Brief, Channel
+from shelftalk.core.brief import Angle, Brief, Channel, Promotion
 from shelftalk.core.card import Rung, Trigger
 from shelftalk.core.effects import Hold
+from shelftalk.core.facts import Facts
 from shelftalk.core.guard import Outcome, judge
 from shelftalk.core.prompt import channels_of
 from shelftalk.core.publish import brief_for
 from shelftalk.core.rules import PHRASEBOOK
-from shelftalk.core.shelf import no_words, on_ask, on_deadline, on_words, refresh
+from shelftalk.core.shelf import no_words, on_ask, on_deadline, on_inventory, on_words, refresh, warm_up
 from shelftalk.core.state import MAX_TEXTS, Copybook, LiveCard, ShelfState, Stage, Text
 from shelftalk.core.words import Words
 from tests.core.making import (
@@ -21,6 +24,7 @@ from tests.core.making import (
     asks,
     cards,
     folded,
+    origin,
     priced,
     shelf,
     stocked,
@@ -145,6 +149,32 @@ def test_the_copybook_is_bounded_and_the_oldest_go() -> None:
     assert list(book.with_text("3", Text("y", "m")).texts)[-1] == "3"
 
 
+def test_a_text_that_shoppers_are_shown_outlives_those_that_nobody_is() -> None:
+    book, writes = Copybook().with_text("kept", Text("x", "m")), 0
+    for number in range(10 * MAX_TEXTS):
+        book = book.with_text(str(number), Text("x", "m"))
+        used = book.used("kept")
+        writes += used is not book
+        book = used
+    assert "kept" in book.texts
+    assert "0" not in book.texts
+    assert writes <= 10 * MAX_TEXTS / (MAX_TEXTS // 2)
+    assert book.used("unheard of") is book
+
+
+def test_an_ask_that_is_answered_from_the_copybook_keeps_its_text() -> None:
+    state = shelf()
+    first = on_ask(state, ask(), NOW, RULES)
+    (brief,) = {write.brief for write in writes(first) if write.urgent}
+    book = Copybook().with_text(brief.brief_id, Text("{name}, {price}.", "m-1"))
+    assert on_ask(shelf(copybook=book), ask(), NOW, RULES).copybook is None
+    for number in range(MAX_TEXTS - 1):
+        book = book.with_text(str(number), Text("x", "m"))
+    step = on_ask(shelf(copybook=book), ask(), NOW, RULES)
+    assert step.copybook is not None
+    assert list(step.copybook.texts)[-1] == brief.brief_id
+
+
 @pytest.mark.parametrize("channel", Channel)
 def test_a_small_model_writes_only_where_it_writes_well(channel: Channel) -> None:
     rules = msgspec.structs.replace(RULES, written=channels_of("slots-v1"))
@@ -152,3 +182,34 @@ def test_a_small_model_writes_only_where_it_writes_well(channel: Channel) -> Non
     card = msgspec.structs.replace(live(state)[0], channel=channel)
     short = channel in {Channel.CARD, Channel.AD}
     assert brief_for(state.shelf.facts, card, NOW, rules).model == ("m-1" if short else PHRASEBOOK)
+
+
+class TestAhead:
+    def test_a_product_that_is_new_here_has_words_written_for_what_may_come(self) -> None:
+        step = on_inventory(shelf(Facts(sku="kettle-1")), upserted(), origin(0, "inventory"), RULES)
+        ahead = {(effect.brief.channel, effect.brief.promotion) for effect in writes(step) if effect.ahead}
+        assert ahead == set(product((Channel.CARD, *RULES.channels), RULES.ahead))
+        first = [effect.brief for effect in writes(step) if not effect.ahead]
+        assert [(brief.channel, brief.promotion) for brief in first] == [(Channel.CARD, Promotion.NONE)]
+        moved = on_inventory(with_facts(shelf(), priced(3_900)), stocked(39), origin(1, "inventory"), RULES)
+        assert not any(effect.ahead for effect in writes(moved))
+
+    def test_the_sale_that_comes_finds_them(self) -> None:
+        step = on_inventory(shelf(Facts(sku="kettle-1")), upserted(), origin(0, "inventory"), RULES)
+        book = Copybook()
+        for effect in writes(step):
+            book = book.with_text(effect.brief.brief_id, Text("{name}, {price}.", "m-1"))
+        sale = folded(upserted(), priced(3_000))
+        for card in on_ask(
+            shelf(sale, copybook=book), ask(because=Angle.INTRODUCE, seed=None), NOW, RULES
+        ).live.values():
+            assert card is not None
+            assert card.rung is Rung.CACHED
+
+    def test_what_is_there_is_not_written_again_when_a_worker_starts(self) -> None:
+        state = shelf()
+        wanted = writes(warm_up(state, NOW, RULES))
+        assert {effect.ahead for effect in wanted} == {True, False}
+        book = Copybook({effect.brief.brief_id: Text("x", "m-1") for effect in wanted})
+        assert warm_up(shelf(copybook=book), NOW, RULES).effects == []
+        assert warm_up(shelf(Facts(sku="kettle-1")), NOW, RULES).effects == []

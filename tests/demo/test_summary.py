@@ -87,6 +87,15 @@ def test_percentiles_and_shares() -> None:
     assert shares({"cached": 0}) == "none yet"
 
 
+def test_texts_are_counted_apart_once_the_copybook_is_warm() -> None:
+    figures = Tally().figures() | {"generations": 640, "generations_per_event": 0.5, "warm_after_s": None}
+    (cold,) = (line for line in lines(figures) if line.startswith("texts generated"))
+    assert cold.endswith("640, 0.500 an event, into a copybook that began empty")
+    figures |= {"warm_after_s": 21.5, "generations_warm": 12, "generations_per_event_warm": 0.012}
+    (warm,) = (line for line in lines(figures) if line.startswith("texts generated"))
+    assert warm.endswith("warm (nothing left to write) after 21.5 s, 12 since: 1.2% of the events")
+
+
 def test_the_summary_reads_even_when_nothing_happened() -> None:
     said = lines(Tally().figures())
     assert any(line.startswith("events in") for line in said)

@@ -417,6 +417,17 @@ class TestBudget:
         (phrased,) = (card for card in bench.tray.cards if card.shopper_id == "eve")
         assert phrased.provenance.rung is Rung.PHRASEBOOK
 
+    def test_a_worker_that_takes_over_writes_what_is_shown_most_and_has_no_words(self) -> None:
+        bench = Bench(NO_MODEL)
+        for sku in "abc":
+            bench.inventory(upserted(sku=sku))
+        bench.message(*(ask(key="b", shopper_id=f"s{number}", origin=origin(number)) for number in range(9)))
+        bench.turn()
+        anew = Bench(RULES, Limits(warm_up=1), bench.store)
+        anew.keeper.recovered(0, NOW)
+        assert {effect.brief.sku for effect in anew.tray.wanted} == {"b"}
+        assert any(effect.ahead for effect in anew.tray.wanted)
+
     def test_a_worker_has_its_part_of_the_deployments_budget(self) -> None:
         """By the partitions that it has; without any it has nothing to write about, either."""
         rules = msgspec.structs.replace(self.RULES, texts_at_once=8)

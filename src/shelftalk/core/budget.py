@@ -14,8 +14,9 @@ class Budget:
         at_once: texts that can be saved up in the whole deployment, and that there are in the beginning.
     """
 
-    #: This part is kept for shoppers who wait; copy for everybody has a phrase, and nobody waits for it.
-    _RESERVE = 0.25
+    #: These parts are kept: of what is written at leisure for shoppers who wait, since copy for everybody has a phrase and nobody
+    #: waits for it; of what is written ahead for both.
+    _FOR_SHOPPERS, _FOR_NOW = 0.25, 0.5
 
     def __init__(self, per_event: float, per_s: float, at_once: int) -> None:
         self._per_event, self._per_ms, self._at_once = per_event, per_s / 1000, at_once
@@ -43,12 +44,13 @@ class Budget:
         """Something happened."""
         self._left = min(self._left + self._per_event, self._most)
 
-    def spend(self, now_ms: int, *, urgent: bool) -> bool:
+    def spend(self, now_ms: int, *, urgent: bool, ahead: bool = False) -> bool:
         """Pay for a text.
 
         Args:
             now_ms: the time; a clock that goes back pays nothing.
             urgent: whether a shopper waits for it.
+            ahead: whether it is for a moment that may never come.
 
         Returns:
             Whether there was enough; if not, nothing is spent.
@@ -57,7 +59,8 @@ class Budget:
             earned = max(now_ms - self._paid_ms, 0) * self._per_ms * self._share
             self._left = min(self._left + earned, self._most)
         self._paid_ms = max(now_ms, self._paid_ms or 0)
-        if self._left < 1 + (0 if urgent else self._RESERVE * self._most):
+        kept = 0.0 if urgent else self._FOR_NOW if ahead else self._FOR_SHOPPERS
+        if self._left < 1 + kept * self._most:
             return False
         self._left -= 1
         return True

@@ -44,12 +44,14 @@ class Write(msgspec.Struct, frozen=True, gc=False):
         urgent: a shopper is waiting for it.
         attempt: 0 at first; another seed each time the guard rejected the words.
         earn: only if it is wanted often enough (`ShelfRules.earned_at`); meanwhile other words do.
+        ahead: for a moment that may come, when there is nothing better to do.
     """
 
     brief: Brief
     urgent: bool
     attempt: int = 0
     earn: bool = False
+    ahead: bool = False
 
 
 class Send(msgspec.Struct, frozen=True, gc=False):

@@ -186,7 +186,10 @@ def find_words(copybook: Copybook, part: Part, card: LiveCard, brief: Brief, *, 
     """From the copybook; else have them written, and answer with the phrasebook meanwhile unless the card may wait."""
     text = copybook.texts.get(brief.brief_id)
     if text is not None and text.model != PHRASEBOOK:
-        return publish(part, card, slotted=text.slotted, model=text.model, rung=Rung.CACHED, brief_id=brief.brief_id)
+        step = publish(part, card, slotted=text.slotted, model=text.model, rung=Rung.CACHED, brief_id=brief.brief_id)
+        if wait and (kept := copybook.used(brief.brief_id)) is not copybook:
+            step.copybook = kept
+        return step
     if text is not None or brief.model == PHRASEBOOK:  # what the model wrote for it was refused, or there is no model
         return publish(part, card, **phrased(brief))
     if brief.take or brief.particular:

@@ -4,7 +4,7 @@ import zlib
 
 import msgspec
 
-from shelftalk.core.brief import Angle, Channel, Tone
+from shelftalk.core.brief import Angle, Channel, Promotion, Tone
 from shelftalk.core.meaning import FactRules
 from shelftalk.core.prompt import DEFAULT_VARIANT
 
@@ -29,6 +29,8 @@ class ShelfRules(msgspec.Struct, frozen=True):
         texts_per_s: texts that a second pays for beside, so that a quiet shop has its words too.
         texts_at_once: texts that can be saved up, and that there are in the beginning. Like `texts_per_s` it is the whole
             deployment's: each worker has its part by the partitions that it has.
+        ahead: what may come of a product: words for it are written when the product is new here, as far as half of what is
+            saved up goes, so that a sale that begins finds its words.
         max_attempts: generations per brief before the phrasebook has the last word.
         diversity: what remains of a product's rank for each one of its category and brand before it on the page.
         angles: weights of reasons to show a product that differ from `shelftalk.core.angles.WEIGHTS`.
@@ -47,6 +49,7 @@ class ShelfRules(msgspec.Struct, frozen=True):
     takes: int = 3
     max_attempts: int = 3
     earned_at: int = 4
+    ahead: tuple[Promotion, ...] = (Promotion.SALE, Promotion.LOW_STOCK)
     texts_per_event: float = 0.005
     texts_per_s: float = 2.0
     texts_at_once: int = 2_000

@@ -47,6 +47,8 @@ def on_inventory(state: ShelfState, event: InventoryEvent, origin: Origin, rules
             step.live[card.audience.key] = card
     if facts.version > before.version:
         step.effects += _first_words(state, facts, origin, rules)
+    if not before.complete:
+        step.effects += _words_ahead(state, facts, origin, rules)
     if is_repeat(before, origin):  # what it said when it came first may not have been delivered
         heat = max(state.shelf.heat, UNSEEN_HEAT) if facts.sellable else 0.0
         step.effects.append(_heat(facts, heat, origin.occurred_at_ms))
@@ -58,13 +60,41 @@ def on_inventory(state: ShelfState, event: InventoryEvent, origin: Origin, rules
     return step
 
 
+def warm_up(state: ShelfState, now_ms: int, rules: ShelfRules) -> Step:
+    """What a product has no words for though most shoppers will need them: after a start, with another model say."""
+    facts = state.shelf.facts
+    if not facts.complete or facts.cause is None:
+        return Step()
+    origin = msgspec.structs.replace(facts.cause, occurred_at_ms=now_ms)
+    return Step(effects=[*_first_words(state, facts, origin, rules), *_words_ahead(state, facts, origin, rules)])
+
+
 def _first_words(state: ShelfState, facts: Facts, origin: Origin, rules: ShelfRules) -> Iterable[Write]:
     """Have the words written that most shoppers will need, before the first of them comes.
 
     Half of all cards present a product for no reason of the shopper's own; with these at hand they are answered at once.
     """
+    for card in _introductions(facts, origin, rules):
+        brief = brief_for(facts, card, origin.occurred_at_ms, rules)
+        wanted = brief.model != PHRASEBOOK and brief.promotion is not Promotion.SOLD_OUT
+        if wanted and brief.brief_id not in state.copybook.texts:
+            yield Write(brief, urgent=False)
+
+
+def _words_ahead(state: ShelfState, facts: Facts, origin: Origin, rules: ShelfRules) -> Iterable[Write]:
+    """And those that all will need should a sale begin or the stock run low."""
+    for promotion in rules.ahead:
+        for card in (*_introductions(facts, origin, rules), *_copy_cards(facts, origin, rules)):
+            brief = brief_for(facts, card, origin.occurred_at_ms, rules)
+            brief = msgspec.structs.replace(brief, promotion=promotion)
+            if brief.model != PHRASEBOOK and brief.brief_id not in state.copybook.texts:
+                yield Write(brief, urgent=False, ahead=True)
+
+
+def _introductions(facts: Facts, origin: Origin, rules: ShelfRules) -> Iterable[LiveCard]:
+    """A card that presents the product for itself, in each of its languages."""
     for locale in _locales(facts, rules):
-        card = LiveCard(
+        yield LiveCard(
             audience=Audience("", ""),
             stage=Stage.AWAITING,
             asked_revision=0,
@@ -74,10 +104,6 @@ def _first_words(state: ShelfState, facts: Facts, origin: Origin, rules: ShelfRu
             valid_until_ms=0,
             tone=rules.tone("", facts.sku),
         )
-        brief = brief_for(facts, card, origin.occurred_at_ms, rules)
-        wanted = brief.model != PHRASEBOOK and brief.promotion is not Promotion.SOLD_OUT
-        if wanted and brief.brief_id not in state.copybook.texts:
-            yield Write(brief, urgent=False)
 
 
 def _locales(facts: Facts, rules: ShelfRules) -> tuple[str, ...]:
@@ -156,4 +182,5 @@ __all__ = [
     "refresh_all",
     "renewed",
     "wake_at_ms",
+    "warm_up",
 ]

@@ -6,6 +6,7 @@ which would otherwise look through a million live cards time and again.
 
 import enum
 from collections.abc import Mapping
+from itertools import islice
 
 import msgspec
 
@@ -93,7 +94,7 @@ class Text(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 class Copybook(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """The texts of one product by brief id, oldest first; the oldest go when it is full."""
+    """The texts of one product by brief id; when it is full, those go first that shoppers have not been shown for longest."""
 
     texts: dict[str, Text] = {}
 
@@ -103,6 +104,17 @@ class Copybook(msgspec.Struct, frozen=True, gc=False, array_like=True):
         while len(texts) > MAX_TEXTS:
             del texts[next(iter(texts))]
         return Copybook(texts)
+
+    def used(self, brief_id: str) -> "Copybook":
+        """The copybook once a text was shown to a shopper: this very one, unless the text was among those that go next.
+
+        Exact order would cost a write an ask. A text that comes to the front when it is in the older half of a copybook more than
+        half full is never among the half that goes, and is written anew once in sixty others at most.
+        """
+        many = len(self.texts) - MAX_TEXTS // 2
+        if brief_id not in islice(self.texts, max(many, 0)):
+            return self
+        return self.with_text(brief_id, self.texts[brief_id])
 
 
 class Hot(msgspec.Struct, frozen=True, gc=False, array_like=True):

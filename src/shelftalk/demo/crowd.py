@@ -37,6 +37,9 @@ class Crowd:
         rate_per_s: events a second after the opening, on average.
         start_ms: when the shop opens, UTC milliseconds.
         closed_ms: for how long after that its doors stay closed at least, so that the first words are written.
+
+    Attributes:
+        doors_ms: when they open, after the start.
     """
 
     def __init__(
@@ -55,7 +58,7 @@ class Crowd:
         shoppers = Shoppers(self._stage, store, Dice(seed, "shoppers"), rate_per_s * BEHAVIOUR_SHARE)
         poisoner = Poisoner(self._stage, store, Dice(seed, "poison"), rate_per_s * POISON_SHARE)
         step_ms = max(MIN_STEP_MS, OPENING_MS / len(products))
-        doors_ms = max(DOORS_MS, closed_ms, step_ms * len(products) * DOORS_MS / OPENING_MS)
+        self.doors_ms = doors_ms = max(DOORS_MS, closed_ms, step_ms * len(products) * DOORS_MS / OPENING_MS)
         merchant.open(step_ms)
         self._stage.start(shoppers.arrivals(), doors_ms)
         self._stage.start(merchant.business(), doors_ms)

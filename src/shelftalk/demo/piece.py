@@ -44,6 +44,7 @@ class Piece:
     Attributes:
         about: what it is, in lines to read.
         seconds: how long it takes.
+        doors_s: when shoppers come, after the start: until then a worker can write what most of them will need. A log has no doors.
 
     Raises:
         ConfigError: a file cannot be read, or holds nothing to play.
@@ -56,6 +57,7 @@ class Piece:
         self._log: Log | None = None
         self.about: list[str] = []
         self.seconds = choice.seconds
+        self.doors_s: float | None = None
         if choice.catalog is not None:
             catalogue = load_catalogue(choice.catalog)
             self._products = catalogue.products
@@ -88,7 +90,9 @@ class Piece:
         searches = {} if choice.catalog is not None else load_searches()
         rate_per_s = choice.rate_per_s or DEFAULT_RATE_PER_S
         closed_ms = round(min(MAX_CLOSED_S, choice.seconds / 3) * 1000) if choice.writing else 0
-        return Crowd(self._products, searches, choice.seed, rate_per_s, start_ms, closed_ms=closed_ms)
+        crowd = Crowd(self._products, searches, choice.seed, rate_per_s, start_ms, closed_ms=closed_ms)
+        self.doors_s = crowd.doors_ms / 1000
+        return crowd
 
     def remarks(self) -> list[str]:
         """What is to be said about the input once it was played."""

@@ -49,6 +49,9 @@ START_IN_MS = 300
 _STREAMS = ("behaviour", "inventory", "cards", "copy", "review", "dead_letters")
 _STEP_S = 0.05
 
+#: What a worker has still to write.
+_TO_WRITE = ("shelftalk_desk_queued", "shelftalk_engine_queued", "shelftalk_engine_running")
+
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How to run.
@@ -67,6 +70,19 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     rows: bool = False
 
 
+class Warm(msgspec.Struct, frozen=True):
+    """When the copybook was warm for the first time: shoppers had come, and no text was left to write.
+
+    Attributes:
+        played_s: after the start.
+        generations: texts written until then, and the events likewise.
+    """
+
+    played_s: float
+    generations: int
+    events: int
+
+
 class Outcome(msgspec.Struct):
     """How the playing itself went."""
 
@@ -77,6 +93,7 @@ class Outcome(msgspec.Struct):
     stopped_cleanly: bool = False
     failure: str | None = None
     metrics: dict[str, float] = {}
+    warm: Warm | None = None
     uncommitted: int | None = None
 
 
@@ -94,6 +111,7 @@ class Demo:
         self._tally = Tally()
         self._feed = Feed()
         self._outcome = Outcome()
+        self._looked_s = 0.0  # when it was looked whether the copybook is warm, after the start
         self._plain = options.rows or not console.is_terminal
 
     def run(self) -> int:
@@ -199,7 +217,9 @@ class Demo:
         player.start()
         try:
             while player.is_alive() and self._healthy(player, worker, observer):
-                view.show(Progress("playing", time.monotonic() - began_s, piece.seconds))
+                played_s = time.monotonic() - began_s
+                self._look_whether_warm(piece, worker, played_s)
+                view.show(Progress("playing", played_s, piece.seconds))
                 time.sleep(_STEP_S)
         except KeyboardInterrupt:
             self._outcome.interrupted = True
@@ -211,6 +231,14 @@ class Demo:
         if self._outcome.interrupted:
             self._say("interrupted: ending with what there is")
         self._drain(worker, observer)
+
+    def _look_whether_warm(self, piece: Piece, worker: WorkerProcess, played_s: float) -> None:
+        """Once a second after the doors opened, until it is."""
+        if self._outcome.warm is not None or piece.doors_s is None or played_s < max(piece.doors_s, self._looked_s + 1):
+            return
+        self._looked_s, metrics = played_s, worker.metrics()
+        if metrics and not any(metrics.get(name, 0) for name in _TO_WRITE):
+            self._outcome.warm = Warm(played_s, _generations(metrics), self._tally.inputs)
 
     def _view(self) -> View:
         if self._plain:
@@ -270,10 +298,9 @@ class Demo:
         figures = self._tally.figures()
         sent = sum(player.sent.values()) if player is not None else 0
         poison = dict(player.poison) if player is not None else {}
-        generations = round(
-            outcome.metrics.get("shelftalk_engine_completed_total", figures["answered_all"]["generated"])
-        )
+        generations = _generations(outcome.metrics) or figures["answered_all"]["generated"]
         events = max(figures["events"], 1)
+        warm = outcome.warm or Warm(played_s=0.0, generations=0, events=0)
         figures |= {
             "seconds": self._options.choice.seconds,
             "sent": sent,
@@ -281,6 +308,11 @@ class Demo:
             "asks": _reactions(outcome.metrics) or None,
             "generations": generations,
             "generations_per_event": round(generations / events, 4),
+            "warm_after_s": round(warm.played_s, 1) if outcome.warm else None,
+            "generations_warm": generations - warm.generations,
+            "generations_per_event_warm": round(
+                (generations - warm.generations) / max(figures["events"] - warm.events, 1), 4
+            ),
             "poison_sent": poison,
             "poison_refused": sum(figures["dead_letters"].values()) == sum(poison.values()),
             "lost_events": _lost(sent, figures["events"], outcome.uncommitted),
@@ -338,6 +370,11 @@ def _interruptible() -> Iterator[None]:
 def _lost(sent: int, read_back: int, uncommitted: int | None) -> int | None:
     """Events that were sent and are not in the topics, or are there and were never finished."""
     return None if uncommitted is None else max(0, sent - read_back) + uncommitted
+
+
+def _generations(metrics: dict[str, float]) -> int:
+    """Texts that the engine has written."""
+    return round(metrics.get("shelftalk_engine_completed_total", 0))
 
 
 def _reactions(metrics: dict[str, float]) -> dict[str, int]:

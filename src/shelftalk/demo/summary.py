@@ -97,6 +97,11 @@ class Tally:
                 self.dead_letters[seen.headers.get("dead-letter-reason", "unknown")] += 1
         return None
 
+    @property
+    def inputs(self) -> int:
+        """Events so far."""
+        return self.records["behaviour"] + self.records["inventory"]
+
     def _card(self, seen: Seen) -> int | None:
         card = seen.value
         audience = (seen.topic, seen.key or "")
@@ -146,9 +151,8 @@ class Tally:
         unresolved, self._unresolved = self._unresolved, []
         for into, origin, at_ms in unresolved:
             self._latency(into, origin, at_ms)
-        inputs = self.records["behaviour"] + self.records["inventory"]
         return {
-            "events": inputs,
+            "events": self.inputs,
             "events_by_type": dict(self.events.most_common()),
             "cards": self.cards["cards"],
             "copy": self.cards["copy"],
@@ -194,10 +198,7 @@ def lines(figures: Figures) -> list[str]:
     ]
     extra: dict[str, tuple[str, Callable[[Any], str]]] = {
         "asks": ("what became of events", _top),
-        "generations": (
-            "texts generated",
-            lambda n: f"{n:,}, {figures['generations_per_event']:.3f} an event; the copybook began empty",
-        ),
+        "generations": ("texts generated", lambda n: _generated(n, figures)),
         "dead_letters": (
             "dead letters",
             lambda letters: f"{_top(letters)}; poison sent: {_top(figures.get('poison_sent', {}))}",
@@ -209,6 +210,16 @@ def lines(figures: Figures) -> list[str]:
     rows += [(label, str(say(figures[name]))) for name, (label, say) in extra.items() if figures.get(name) is not None]
     width = max(len(label) for label, _ in rows)
     return [f"{label:<{width}}  {value}" for label, value in rows]
+
+
+def _generated(generations: int, figures: Figures) -> str:
+    all_of_them = f"{generations:,}, {figures['generations_per_event']:.3f} an event, into a copybook that began empty"
+    if figures.get("warm_after_s") is None:
+        return all_of_them
+    return (
+        f"{all_of_them}; warm (nothing left to write) after {figures['warm_after_s']:g} s, {figures['generations_warm']:,} since: "
+        f"{figures['generations_per_event_warm']:.1%} of the events"
+    )
 
 
 def _refreshed(figures: Figures) -> str:

@@ -166,6 +166,7 @@ class Writer:
         self._each_ms = 1000 / texts_per_s
         self._urgent: dict[tuple[Brief, int], None] = {}
         self._leisure: dict[tuple[Brief, int], None] = {}
+        self._ahead: dict[tuple[Brief, int], None] = {}
         self._free_ms = 0.0
 
     def write(self, effect: Write) -> None:
@@ -173,19 +174,22 @@ class Writer:
         wish = (effect.brief, effect.attempt)
         if effect.urgent:
             self._leisure.pop(wish, None)
+            self._ahead.pop(wish, None)
             self._urgent[wish] = None
+        elif effect.ahead:
+            self._ahead[wish] = None
         elif wish not in self._urgent:
             self._leisure[wish] = None
 
     def written(self, now_ms: int) -> Iterator[Words]:
         """What is ready by now."""
         self._free_ms = self._free_ms or now_ms  # it begins with its first turn
-        while (self._urgent or self._leisure) and self._free_ms + self._each_ms <= now_ms:
+        while (self._urgent or self._leisure or self._ahead) and self._free_ms + self._each_ms <= now_ms:
             self._free_ms += self._each_ms
-            brief, attempt = (self._urgent or self._leisure).popitem()[0]
+            brief, attempt = (self._urgent or self._leisure or self._ahead).popitem()[0]
             self.generations += 1
             yield Words(brief, _text(brief), attempt)
-        if not (self._urgent or self._leisure):
+        if not (self._urgent or self._leisure or self._ahead):
             self._free_ms = now_ms
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import deque
 from concurrent.futures import Future
 
 import msgspec
@@ -47,8 +46,10 @@ class EngineDesk:
         self._settings = settings
         self._reader: Reader | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._for_cards: deque[Write] = deque()
-        self._for_all: deque[Write] = deque()
+        # What waits here, by the key of its request, the newest wish last.
+        self._for_cards: dict[str, Write] = {}
+        self._for_all: dict[str, Write] = {}
+        self._ahead: dict[str, Write] = {}
         self._in_background = 0
         self._urgent: set[str] = set()
 
@@ -58,6 +59,9 @@ class EngineDesk:
 
     def write(self, effect: Write) -> None:
         """Start writing at once if a shopper waits and there is room, else at leisure, the newest wish first."""
+        key = _key(effect)
+        for line in (self._for_cards, self._for_all, self._ahead):
+            line.pop(key, None)  # nothing is written twice
         if effect.urgent and (len(self._urgent) < self._settings.urgent or effect.brief.brief_id in self._urgent):
             self._urgent.add(effect.brief.brief_id)
             self._submit(effect)
@@ -65,11 +69,12 @@ class EngineDesk:
         if effect.urgent:
             self._call(self._later, effect.brief)
             effect = msgspec.structs.replace(effect, urgent=False)
-        line = self._for_cards if effect.brief.channel is Channel.CARD else self._for_all
+        at_leisure = self._for_cards if effect.brief.channel is Channel.CARD else self._for_all
+        line = self._ahead if effect.ahead else at_leisure
         if len(line) >= self._settings.background_limit:
-            line.popleft()
+            del line[next(iter(line))]
             self.shed += 1
-        line.append(effect)
+        line[key] = effect
         self._fill_background()
 
     def _later(self, brief: Brief) -> None:
@@ -78,21 +83,25 @@ class EngineDesk:
 
     def queued(self) -> int:
         """Background requests that wait here."""
-        return len(self._for_cards) + len(self._for_all)
+        return len(self._for_cards) + len(self._for_all) + len(self._ahead)
 
     def _fill_background(self) -> None:
-        """Cards before copy for everybody, which has a phrase meanwhile and nobody waiting; the newest wish first."""
-        while (self._for_cards or self._for_all) and self._in_background < self._settings.background:
+        """Cards before copy for everybody, which has a phrase meanwhile and nobody waiting; the newest wish first.
+
+        What may never be needed comes last, and of that the oldest wish first: whoever wishes begins with what matters most.
+        """
+        while self.queued() and self._in_background < self._settings.background:
             self._in_background += 1
-            self._submit((self._for_cards or self._for_all).pop())
+            line = self._for_cards or self._for_all
+            self._submit(line.popitem()[1] if line else self._ahead.pop(next(iter(self._ahead))))
 
     def _submit(self, effect: Write) -> None:
         brief = effect.brief
         request = request_for(
             brief,
-            f"{brief.brief_id}/{effect.attempt}",
+            _key(effect),
             attempt=effect.attempt,
-            priority=Priority.SHOPPER if effect.urgent else Priority.REFRESH,
+            priority=Priority.SHOPPER if effect.urgent else Priority.WARM_UP if effect.ahead else Priority.REFRESH,
             deadline_s=time.monotonic() + self._settings.give_up_ms / 1000 if effect.urgent else None,
             seed=int(brief.brief_id, 16) % 2**31 + effect.attempt,
             temperature=self._settings.temperature,
@@ -124,6 +133,10 @@ class EngineDesk:
                 written = text_of(effect.brief, completion.text.strip())
                 reader.words(Words(effect.brief, written, effect.attempt), now_ms)
         self._fill_background()
+
+
+def _key(effect: Write) -> str:
+    return f"{effect.brief.brief_id}/{effect.attempt}"
 
 
 def _outcome(done: "Future[Completion]") -> tuple[Completion | None, BaseException | None]:

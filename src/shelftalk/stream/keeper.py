@@ -6,6 +6,7 @@ tests run the same keeper. Everything runs on one thread; only between calls can
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from heapq import nlargest
 
 import msgspec
 
@@ -33,6 +34,7 @@ from shelftalk.core.shelf import (
     refresh_all,
     renewed,
     wake_at_ms,
+    warm_up,
 )
 from shelftalk.core.state import Board, Copybook, LiveCard, Shelf, ShelfState, Stage
 from shelftalk.events.types import InventoryEvent
@@ -52,6 +54,7 @@ class Limits(msgspec.Struct, frozen=True):
         refreshes_per_turn: cards refreshed before other work has a turn.
         refreshes_per_product: how many of them may be of one product while others wait.
         sweep_per_turn: live cards looked at for expiry in one turn.
+        warm_up: products of a partition that is taken over, those with the most live cards, that are looked at for words they lack.
         give_up_ms: after this a text that never came is asked for anew when it is next wanted.
         unsure_ms: what went out this long before a crash, or less, may not have been delivered.
     """
@@ -61,6 +64,7 @@ class Limits(msgspec.Struct, frozen=True):
     refreshes_per_turn: int = 200
     refreshes_per_product: int = 50
     sweep_per_turn: int = 20
+    warm_up: int = 1_000
     give_up_ms: int = 60_000
     unsure_ms: int = 60_000
 
@@ -263,7 +267,10 @@ class Keeper:
         self._look_at_all(partition, now_ms)
 
     def _look_at_all(self, partition: int, now_ms: int) -> None:
-        for sku in [sku for sku in self._live if self._partition[sku] == partition]:
+        ours = [sku for sku in self._live if self._partition[sku] == partition]
+        for sku in nlargest(self.limits.warm_up, ours, key=lambda sku: len(self._live[sku])):
+            self._apply(sku, warm_up(self._state(sku), now_ms, self.rules), [], now_ms)
+        for sku in ours:
             self._keep_in_bounds(sku, (), now_ms)
             self._wake_later(sku, now_ms)
             self._mark_behind(sku, [], again=sku in self._repeated)
@@ -427,7 +434,7 @@ class Keeper:
             case Answer.NOT_EARNED:
                 self.counts["not_yet_earned"] += 1
             case Answer.UNAFFORDABLE:
-                self.counts["over_budget"] += 1
+                self.counts["not_ahead" if effect.ahead else "over_budget"] += 1
                 self._unaffordable.append(effect.brief)
 
     # --- refreshing --------------------------------------------------------------------------------------------------

@@ -118,4 +118,4 @@ class Orders:
         if effect.attempt:
             self.budget.charge()
             return True
-        return self.budget.spend(now_ms, urgent=effect.urgent)
+        return self.budget.spend(now_ms, urgent=effect.urgent, ahead=effect.ahead)
