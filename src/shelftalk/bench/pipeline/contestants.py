@@ -22,7 +22,7 @@ QUIX_PYTHON = ROOT / ".venv-bench-pipeline/bin/python"
 
 Entrant = tuple[Course, Contestant]
 
-#: How long the worker lets a shopper wait for the model. Cards are of use for a second (`holding.DEADLINE_MS`), as seen from outside:
+#: How long the worker lets a shopper wait for the model. Cards are of use for a second (`holding.DEADLINE_MS`), seen from outside:
 #: what is left is for the way through Kafka, as somebody with that deadline would set it. The default leaves a tenth.
 CARD_MS = 800
 
