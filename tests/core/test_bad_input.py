@@ -6,12 +6,13 @@ import msgspec
 import pytest
 
 from shelftalk.core.brief import Promotion
+from shelftalk.core.effects import Step
 from shelftalk.core.facts import Facts
 from shelftalk.core.meaning import percent_off, prior_price_minor, promotion
-from shelftalk.core.messages import board_key
+from shelftalk.core.messages import CoVisited, board_key
 from shelftalk.core.policy import Policy
 from shelftalk.core.react import react
-from shelftalk.core.shelf import on_ask
+from shelftalk.core.shelf import on_ask, on_co_visited
 from shelftalk.errors import BadInputError
 from shelftalk.events.codec import MAX_CLOCK_SKEW_MS, decode_behaviour, decode_inventory, encode
 from shelftalk.events.types import PriceChanged, ProductViewed
@@ -77,6 +78,29 @@ def test_a_price_that_rose_has_no_was_price() -> None:
     facts = folded(upserted(price_minor=4_000), priced(5_000))
     assert (prior_price_minor(facts), percent_off(facts)) == (None, None)
     assert promotion(facts, NOW, NO_MODEL.facts) is Promotion.NONE
+
+
+def test_a_was_price_of_the_shops_own_is_not_believed() -> None:
+    """There is no such input: an event that carries one says it in vain, above the price or below it."""
+    fields = msgspec.json.decode(encode(priced(5_000)))
+    for said in (1, 4_999, 90_000):
+        event = decode_inventory(msgspec.json.encode(fields | {"was_price_minor": said}), NOW + 1)
+        facts = folded(upserted(price_minor=4_000), event)
+        assert (prior_price_minor(facts), percent_off(facts)) == (None, None)
+
+
+def test_of_a_sku_that_the_shop_never_spoke_of_no_shelf_keeps_anything() -> None:
+    profile = None
+    for number, sku in enumerate(("made-up", "made-up-too")):
+        event = ProductViewed(event_id=f"e{number}", occurred_at_ms=NOW + number, shopper_id="ada", sku=sku)
+        reaction = react(profile, event, origin(number), Policy())
+        profile = reaction.profile
+        visits = [message for message in reaction.messages if isinstance(message, CoVisited)]
+        assert visits
+        for visit in visits:
+            assert on_co_visited(shelf(Facts(sku=visit.key)), visit) == Step()
+    assert profile is not None
+    assert [seen.sku for seen in profile.recent] == ["made-up", "made-up-too"]
 
 
 def test_what_has_not_happened_yet_is_a_dead_letter_beyond_a_clocks_error() -> None:

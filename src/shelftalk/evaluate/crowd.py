@@ -133,6 +133,10 @@ def evaluate_crowd(*, seconds: int, rate_per_s: float, seed: int, texts_per_s: f
         seconds=seconds, window_s=window_s, rate_per_s=rate_per_s, seed=seed, texts_per_s=texts_per_s, on_window=say
     )
     warm = windows[-max(len(windows) // 3, 1) :]
+    share = sum(w.generations for w in warm) / max(sum(w.events for w in warm), 1)
+    print(
+        f"warm is the last {len(warm) * window_s} s, when what was saved up is spent: {share:.2%} of the events cost a text"
+    )
     return {
         "seconds": seconds,
         "events_per_s": rate_per_s,
@@ -140,5 +144,5 @@ def evaluate_crowd(*, seconds: int, rate_per_s: float, seed: int, texts_per_s: f
         "phrased_warm": round(sum(w.phrased for w in warm) / max(sum(w.cards for w in warm), 1), 4),
         "generations": sum(window.generations for window in windows),
         "generations_per_event": round(sum(w.generations for w in windows) / sum(w.events for w in windows), 5),
-        "generations_per_event_warm": round(sum(w.generations for w in warm) / sum(w.events for w in warm), 5),
+        "generations_per_event_warm": round(share, 5),
     }

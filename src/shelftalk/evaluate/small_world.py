@@ -241,9 +241,13 @@ class SmallWorld:
         """Time has passed: deadlines, refreshes, and what the model has written."""
         for words in self.writer.written(now_ms):
             self.keeper.words(words, now_ms)
-        while self.keeper.tick(now_ms):
-            self.settle(now_ms)
+        self.refresh(now_ms)
         self.settle(now_ms)
+
+    def refresh(self, now_ms: int) -> None:
+        """Every card that is behind is made anew; what goes out waits for `settle`."""
+        while self.keeper.tick(now_ms):
+            pass
 
     def settle(self, now_ms: int) -> None:
         """Hand on what waits."""

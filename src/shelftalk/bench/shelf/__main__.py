@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, TypeVar
 
-from shelftalk.bench.shelf.growth import cards, products, shoppers
+from shelftalk.bench.shelf.growth import cards, copies, products, shoppers
 from shelftalk.bench.shelf.texts import texts
 
 Found = TypeVar("Found")
@@ -38,10 +38,12 @@ def main(arguments: list[str] | None = None) -> int:
         "inventory_by_cards": cards(given.cards),
         "inventory_by_products": _alone(products, most, None),
         "inventory_by_products_on_disk": _alone(products, most, given.memory_rows),
+        **_alone(copies, min(most, 20_000)),
         **_alone(shoppers, given.shoppers, given.views),
     }
     if given.texts:
-        found |= texts(given.texts, found["inventory_by_cards"][-1]["us_per_card"])
+        row = found["inventory_by_cards"][-1]
+        found |= texts(given.texts, row["us_per_card"], row["us_per_card_fence"])
     print(json.dumps(found))
     return 0
 

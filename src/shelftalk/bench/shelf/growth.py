@@ -40,8 +40,12 @@ _COPIES: Final = 3
 
 
 def cards(most: int) -> list[dict[str, float]]:
-    """A price change of one product, as the cards that it feeds grow: to take it in, and for each card that it makes stale."""
-    print(f"{'live cards':>12}{'us an event':>14}{'us a card':>12}{'cards/s':>10}   a price change of one product")
+    """A price change of one product, as the cards that it feeds grow.
+
+    What it costs to take it in, and for each card that it makes stale: on the shelf (words, id, provenance, JSON), and at the
+    fence, which every card passes, whatever made it go out.
+    """
+    print(f"{'live cards':>12}{'us an event':>14}{'us a card':>12}{'at the fence':>14}   a price change of one product")
     rows = []
     for count in decades(1, most):
         shop = world(live_per_sku=most + 10)
@@ -49,20 +53,24 @@ def cards(most: int) -> list[dict[str, float]]:
         for shopper in range(count):
             shop.keeper.message(ask(shopper), 0, NOBODY, NOW_MS)
         shop.turn(NOW_MS)
-        events, refreshed = [], []
+        events, refreshed, passed = [], [], []
         for number in range(_ROUNDS if count < most else 2):
             value = priced(0, 3_999 - number, NOW_MS + number + 1)
             at_ms = NOW_MS + number + 1
             events.append(cpu_us(shop.take, "inventory", "sku-0", value, at_ms))
-            refreshed.append(cpu_us(shop.turn, at_ms) / (count + _COPIES))
+            refreshed.append(cpu_us(shop.refresh, at_ms) / (count + _COPIES))
+            passed.append(cpu_us(shop.settle, at_ms) / count)
         row = {
             "live_cards": count,
             "us_per_event": round(statistics.median(events), 1),
             "us_per_card": round(statistics.median(refreshed), 1),
+            "us_per_card_fence": round(statistics.median(passed), 1),
         }
         rows.append(row)
-        rate = 1e6 / row["us_per_card"]
-        print(f"{count:>12,}{row['us_per_event']:>14.1f}{row['us_per_card']:>12.1f}{rate:>10,.0f}", flush=True)
+        print(
+            f"{count:>12,}{row['us_per_event']:>14.1f}{row['us_per_card']:>12.1f}{row['us_per_card_fence']:>14.1f}",
+            flush=True,
+        )
     return rows
 
 
@@ -116,6 +124,24 @@ def _products(most: int, memory_rows: int | None, folder: Path) -> list[dict[str
         say("")
         print(f"{count:>12,}{row['us_per_event']:>14.1f}{row['bytes_in_memory']:>12,}{log:>12,.0f}", flush=True)
     return rows
+
+
+def copies(count: int) -> dict[str, int]:
+    """What a product's copy, ad and post hold in memory, each a live card: beside the product itself, and wherever its row is."""
+    held = []
+    for channels in (False, True):
+        gc.collect()
+        shop, empty = world(channels=channels), resident()
+        for number in range(count):
+            shop.take("inventory", f"sku-{number}", upserted(number), NOW_MS)
+            if number % 5_000 == 0:
+                shop.turn(NOW_MS)
+        shop.turn(NOW_MS)
+        gc.collect()
+        held.append(resident() - empty)
+    each = round((held[1] - held[0]) / count)
+    print(f"copy, ad and post of a product, live all three: {each:,} bytes in memory ({count:,} products)")
+    return {"copies_bytes_in_memory": each}
 
 
 def shoppers(count: int, most_views: int) -> dict[str, Any]:

@@ -10,17 +10,18 @@ from shelftalk.core.prompt import DEFAULT_VARIANT
 from shelftalk.errors import ShelftalkError
 
 
-def texts(count: int, render_us: float) -> dict[str, Any]:
+def texts(count: int, render_us: float, fence_us: float) -> dict[str, Any]:
     """Both models that come with shelftalk, all cores and rows busy.
 
     Args:
         count: texts of each.
-        render_us: what it costs to render a card anew and send it, in microseconds of CPU.
+        render_us: what it costs to render a card anew, ready to send, in microseconds of CPU.
+        fence_us: what it costs to pass it on at the fence.
     """
     from shelftalk.modelling.build import ensure_default_model, ensure_small_model  # noqa: PLC0415  slow to import
 
-    print(f"\na price re-render, card and all: {render_us:.1f} us of CPU")
-    found: dict[str, Any] = {"rerender_us": render_us, "texts": {}}
+    print(f"\na price re-render, card and all: {render_us:.1f} us of CPU; {fence_us:.1f} more at the fence")
+    found: dict[str, Any] = {"rerender_us": render_us, "fence_us": fence_us, "texts": {}}
     for name, ensure in (("shelftalk-mini", ensure_small_model), ("smollm2-135m-line", ensure_default_model)):
         try:
             folder = ensure(lambda message, _: say(message))
@@ -28,12 +29,16 @@ def texts(count: int, render_us: float) -> dict[str, Any]:
             print(f"{name}: not measured: {error}")
             continue
         cpu_ms, wall_ms = _measure(folder, count)
-        ratio = cpu_ms * 1000 / render_us
-        print(f"a text by {name}: {cpu_ms:.2f} ms of CPU, {wall_ms:.2f} of the clock: {ratio:,.0f} re-renders")
+        ratio, delivered = cpu_ms * 1000 / render_us, cpu_ms * 1000 / (render_us + fence_us)
+        print(
+            f"a text by {name}: {cpu_ms:.2f} ms of CPU, {wall_ms:.2f} of the clock: {ratio:,.0f} re-renders, "
+            f"{delivered:,.0f} with the fence"
+        )
         found["texts"][name] = {
             "cpu_ms": round(cpu_ms, 2),
             "wall_ms": round(wall_ms, 2),
             "to_rerender": round(ratio),
+            "to_rerender_and_fence": round(delivered),
         }
     return found
 
