@@ -318,3 +318,8 @@ def test_chinese_lines_leave_english_facts_out() -> None:
             )
         )
         assert not re.search(r"kettle|folds|teapot|\{p1\}", text)
+
+
+def test_no_sentence_says_a_word_of_the_kind_twice() -> None:
+    words = _words(make(kind="peat-free compost", points=("no peat", "resealable bag")))
+    assert words["[does]"] == "has a resealable bag"

@@ -104,7 +104,9 @@ def _phrase_class(point: str) -> str:
         return "like" if " and " not in point and "," not in point else "other"
     if "," in point or point.endswith(("included", "supplied")):
         return "other"
-    last = core.rpartition(" ")[2]
+    before, _, last = core.rpartition(" ")
+    if last in verbs() and " " in before:
+        return "other"  # "ink dry before a left hand arrives"
     if _number(last) == "many":
         return "plural"
     return "thing" if last in _words()["count"] else "other"
@@ -203,6 +205,8 @@ _POINT_PLACES: dict[str, tuple[tuple[re.Pattern[str], frozenset[str]], ...]] = {
         (re.compile(r"\{([pw]\d)\} \{(?:kind|noun|[pw]\d)\}"), frozenset({"like", "colour", "material"})),
         (re.compile(r"\b(?:an?|one|another) \{([pw]\d)\}(?! \{(?:kind|noun))", re.IGNORECASE), frozenset({"thing", "pack"})),
         (re.compile(r"\b(?:on|for|from) \{([pw]\d)\}", re.IGNORECASE), frozenset()),
+        (re.compile(r"\bpriced \{([pw]\d)\}"), frozenset()),
+        (re.compile(r"\b(?:this|these) \{([pw]\d)\}(?! \{(?:kind|noun))", re.IGNORECASE), frozenset()),
         (re.compile(r"\{([pw]\d)\} (?:are|have)\b"), frozenset({"plural"})),
         (re.compile(r"\{([pw]\d)\} (?:is|has)\b"), frozenset({"thing", "material"})),
         # What the point then does ("the {w1} stay put") fits one product.

@@ -81,6 +81,8 @@ _DULL = re.compile(
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _LATIN_WORD = re.compile(r"[A-Za-z]{4,}")
 
+_LONG_WORD = re.compile(r"[a-z]{4,}")
+
 #: A point with a digit goes in through its slot and may have any sign; only its length matters.
 _LONGEST_POINT = 60
 
@@ -179,7 +181,8 @@ def _words(brief: Brief) -> dict[str, str]:
     ordered = telling + [point for point in sayable if point not in telling]
     words |= {place: said[point] for place, point in zip(_POINTS, ordered, strict=False)}
     if brief.language == "en" and "[kind]" in words:
-        words |= _clauses(words["[kind]"], [(point, said[point]) for point in ordered])
+        kind = words["[kind]"]
+        words |= _clauses(kind, [(point, said[point]) for point in ordered if not _says_again(point, kind)])
     return words
 
 
@@ -202,6 +205,11 @@ def _clauses(kind: str, points: list[tuple[str, str]]) -> dict[str, str]:
     if behind := clause.modifier(first, dict(points).get(first, ""), many=many):
         words["[with]"] = behind
     return words
+
+
+def _says_again(point: str, kind: str) -> bool:
+    """Whether a sentence would say a word twice: "peat-free compost with no peat", "coffee beans with whole beans"."""
+    return not set(_LONG_WORD.findall(point.lower())).isdisjoint(_LONG_WORD.findall(kind.lower()))
 
 
 def _plain(words: str, language: str) -> str:
