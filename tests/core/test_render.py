@@ -41,3 +41,18 @@ def test_a_slot_without_a_value_is_an_error_and_never_an_empty_place() -> None:
 
 def test_slots_in_a_text() -> None:
     assert slots_in("{name}, {p1} and {p1}; {Not} {9} { price }") == {"name", "p1"}
+
+
+@pytest.mark.parametrize(
+    ("slotted", "values", "text"),
+    [
+        ("By hand: {name}.", {"name": "Guess Who?"}, "By hand: Guess Who?"),
+        ("{name}. It folds flat.", {"name": "Guess Who?"}, "Guess Who? It folds flat."),
+        ("New from {brand}.", {"brand": "Acme Inc."}, "New from Acme Inc."),
+        ("{brand}, {price}.", {"brand": "Acme Inc.", "price": "£9"}, "Acme Inc., £9."),
+        ("这款是{name}。", {"name": "你好！"}, "这款是你好！"),
+        ("{p1}. {name}.", {"p1": "runs 2 hours", "name": "iKettle"}, "Runs 2 hours. iKettle."),
+    ],
+)
+def test_a_name_with_a_stop_of_its_own_takes_no_second(slotted: str, values: dict[str, str], text: str) -> None:
+    assert fill(slotted, values) == text

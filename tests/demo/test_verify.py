@@ -368,3 +368,12 @@ def test_only_the_books_say_where_a_name_ends_that_stands_beside_an_amount() -> 
     wrong = slot_readings("记一笔：{name}{price}。", "记一笔：云团枕头¥135.15。", {"name": "秋被"})
     assert wrong is not None
     assert wrong["name"] != ["秋被"]
+
+
+def test_a_name_that_ends_in_a_stop_is_read_with_it() -> None:
+    assert slot_readings("Just in: {name}.", "Just in: Guess Who?", {"name": "Guess Who?"}) == {"name": ["Guess Who?"]}
+    assert slot_readings("{name}. {price}.", "Acme Inc. £9.", {"name": "Acme Inc."}) == {
+        "name": ["Acme Inc."],
+        "price": ["£9"],
+    }
+    assert slot_readings("Just in: {name}.", "Just in: Kettle", {"name": "Kettle"}) is None

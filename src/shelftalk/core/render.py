@@ -41,6 +41,7 @@ def fill(text: str, values: dict[str, str]) -> str:
     """The text with its slots filled.
 
     A point that begins a sentence, such as "runs cold", gets a capital; names and brands are written as their makers do ("iPhone").
+    A name with a stop of its own ("Guess Who?", "Acme Inc.") takes no second one.
 
     Raises:
         KeyError: the text has a slot without a value; the guard and the promotion keep that from happening.
@@ -48,12 +49,16 @@ def fill(text: str, values: dict[str, str]) -> str:
 
     def value(match: re.Match[str]) -> str:
         said = values[match["slot"]]
-        return match["before"] + (
-            said[:1].upper() + said[1:] if match["point"] and match["begins"] is not None else said
-        )
+        if match["point"] and match["begins"] is not None:
+            said = said[:1].upper() + said[1:]
+        stop = "" if said.endswith(STOPS) else match["stop"]
+        return f"{match['before']}{said}{stop}"
 
     return _PLACED.sub(value, text)
 
 
-#: A slot, whether it begins a sentence, and whether it is a point's.
-_PLACED = re.compile(r"(?P<before>(?P<begins>^|(?<=[.?!]) )?)\{(?P<slot>(?P<point>p\d)|[a-z_]+\d?)\}")
+#: What ends a sentence, in a name as well.
+STOPS = (".", "!", "?", "\u2026", "。", "！", "？")  # noqa: RUF001
+
+#: A slot, whether it begins a sentence, whether it is a point's, and the full stop behind it.
+_PLACED = re.compile(r"(?P<before>(?P<begins>^|(?<=[.?!]) )?)\{(?P<slot>(?P<point>p\d)|[a-z_]+\d?)\}(?P<stop>[.。]?)")

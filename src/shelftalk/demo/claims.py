@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from shelftalk.core.render import STOPS
+
 #: Signs of currencies, longest first. A bare dollar or yen sign fits several.
 _SIGNS = {
     "US$": {"USD"},
@@ -95,6 +97,13 @@ _AMOUNT_READING = r"(\D{0,8}\d.*?)"
 _AMOUNTS = frozenset({"price", "was_price", "percent_off"})
 
 
+def _between(words: str, *, behind: bool) -> str:
+    """The pattern of the words between slots. Behind a name with a stop of its own, theirs is not written."""
+    if behind and words[:1] in {".", "。"}:
+        return rf"(?:{re.escape(words[0])}|(?<=[{re.escape(''.join(STOPS))}])){re.escape(words[1:])}"
+    return re.escape(words)
+
+
 def slot_readings(slotted: str, text: str, known: Mapping[str, str]) -> dict[str, list[str]] | None:
     """What stands in the text where the slotted form has its slots, or ``None`` where the two do not fit together.
 
@@ -105,14 +114,15 @@ def slot_readings(slotted: str, text: str, known: Mapping[str, str]) -> dict[str
         text: as the shopper reads it.
         known: what names should read; read so where that fits, for nothing else says where one ends ("{name}{price}").
     """
-    pattern, names, at = "", [], 0
+    names: list[str] = []
+    pattern, at = "", 0
     for match in SLOT.finditer(slotted):
         expected = f"(?i:{re.escape(known[match[1]])})|" if match[1] in known else ""
         reading = _AMOUNT_READING if match[1] in _AMOUNTS else f"({expected}.+?)"
-        pattern += re.escape(slotted[at : match.start()]) + reading
+        pattern += _between(slotted[at : match.start()], behind=bool(names)) + reading
         names.append(match[1])
         at = match.end()
-    pattern += re.escape(slotted[at:])
+    pattern += _between(slotted[at:], behind=bool(names))
     fits = re.fullmatch(pattern, text, re.DOTALL) or re.fullmatch(pattern, text[:1].lower() + text[1:], re.DOTALL)
     if fits is None:
         return None
