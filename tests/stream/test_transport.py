@@ -140,6 +140,43 @@ def test_a_batch_ends_with_its_term_and_with_the_flow() -> None:
     assert not batch.current(), "also where the group gives us the same generation again"
 
 
+async def test_the_rest_of_a_fetch_that_partitions_were_given_up_under_is_of_no_assignment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It came first in the next one, and offset 0 after it: the ledger stopped the worker."""
+    rig, fetching, arrive = Rig(), asyncio.Event(), asyncio.Event()
+
+    async def getmany(_active: set[TP] | None, _timeout: float) -> Any:
+        fetching.set()
+        await arrive.wait()
+        return {T: [rig.record(0)]}
+
+    async def nothing(_self: Any, _revoked: Any) -> None: ...
+
+    monkeypatch.setattr(driver.Consumer, "on_partitions_revoked", nothing)
+    monkeypatch.setattr(Consumer, "flow_active", True)
+    rig.consumer._getmany = getmany
+    rig.consumer._get_active_partitions = lambda: {T}
+    arrive.set()
+    records, _ = await rig.consumer._wait_next_records(1.0)
+    assert list(records) == [T]
+    assert rig.consumer._to_message(T, records[T]).value.current()
+    await rig.consumer.on_partitions_revoked({T})
+    rest = rig.consumer._to_message(T, [rig.record(147)])
+    assert not rest.value.current()
+    assert rig.ledger.heads() == {}
+    arrive.clear()
+    fetching.clear()
+    waiting = asyncio.ensure_future(rig.consumer._wait_next_records(1.0))
+    await fetching.wait()
+    await rig.consumer.on_partitions_revoked({T})
+    arrive.set()
+    assert await waiting == ({}, {T})
+    rig.consumer.fetch_term = rig.consumer.terms
+    rig.consumer._to_message(T, [rig.record(0)])
+    assert rig.ledger.heads()[T].offset == 0
+
+
 async def test_only_what_the_broker_took_counts_as_committed(monkeypatch: pytest.MonkeyPatch) -> None:
     rig, answers = Rig(), [False, True]
 

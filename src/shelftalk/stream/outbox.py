@@ -343,16 +343,20 @@ class _Delivery:
 
 def producer_config(kafka: Kafka, delivery_timeout_s: float) -> dict[str, Any]:
     """Options of the worker's producer."""
-    return confluent_config(kafka) | {
-        "enable.idempotence": True,  # no duplicates or reordering by retries within one run
-        "partitioner": "murmur2_random",  # the same partition as Java's and Faust's producers give a key
-        "linger.ms": LINGER_MS,
-        "compression.type": "lz4",
-        "message.timeout.ms": int(delivery_timeout_s * 1000),
-        "queue.buffering.max.messages": HARD_LIMIT,
-        "message.max.bytes": MAX_MESSAGE_BYTES,
-        "allow.auto.create.topics": False,
-    }
+    return (
+        confluent_config(kafka)
+        | {
+            "enable.idempotence": True,  # no duplicates or reordering by retries within one run
+            "partitioner": "murmur2_random",  # the same partition as Java's and Faust's producers give a key
+            "linger.ms": LINGER_MS,
+            "compression.type": "lz4",
+            "reconnect.backoff.max.ms": 1000,  # not 10 s: partitions that go wait for what is under way, and for no longer than 5
+            "message.timeout.ms": int(delivery_timeout_s * 1000),
+            "queue.buffering.max.messages": HARD_LIMIT,
+            "message.max.bytes": MAX_MESSAGE_BYTES,
+            "allow.auto.create.topics": False,
+        }
+    )
 
 
 def _resolve(future: "asyncio.Future[Receipt]", outcome: Outcome) -> None:
