@@ -233,7 +233,10 @@ class Auditor:
 
     def _appended_card(self, record: Record, card: Card) -> None:
         where = f"{record.key}@{record.offset} of {card.sku}"
-        content = msgspec.json.encode(msgspec.structs.replace(card, published_at_ms=0, valid_until_ms=0))
+        # A crash may bring the words of the shelf that were other words before: how they came about is no part of what is said.
+        provenance = msgspec.structs.replace(card.provenance, reworded=False)
+        same_words = msgspec.structs.replace(card, published_at_ms=0, valid_until_ms=0, provenance=provenance)
+        content = msgspec.json.encode(same_words)
         same = self._by_id.setdefault(card.card_id, content)
         self.require(same == content, "id", f"{where}: {card.card_id} says {content!r} and said {same!r}")
         if card.status is Status.LIVE:
