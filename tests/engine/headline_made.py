@@ -22,6 +22,8 @@ def weights(seed: int = 0) -> dict[str, np.ndarray]:
     columns = len(IDS)
     shapes = {
         "condition.words.weight": (VOCAB, WIDTH),
+        "condition.behind.weight": (WIDTH, WIDTH),
+        "condition.behind.bias": (WIDTH,),
         "condition.layer.weight": (WIDTH, WIDTH),
         "condition.layer.bias": (WIDTH,),
         "start.weight": (HIDDEN, WIDTH + LATENT),
@@ -49,7 +51,7 @@ def source(folder: Path, seed: int = 0, noise: float = 0.0) -> Path:
         "name": "tiny-vae",
         "family": "vae",
         "licence": "Apache-2.0",
-        "prompt_variant": "slots-v1",
+        "prompt_variant": "slots-v3",
         "steps": STEPS,
         "latent": LATENT,
         "end": END,

@@ -52,8 +52,10 @@ def by_hand(prompt: list[int], latent: np.ndarray, mask: np.ndarray, noise: np.n
         y: np.ndarray = 1 / (1 + np.exp(-x))
         return y
 
-    mean = w["condition.words.weight"][prompt].mean(0)
-    context = np.concatenate([np.tanh(w["condition.layer.weight"] @ mean + w["condition.layer.bias"]), latent])
+    spoken = w["condition.words.weight"][prompt]
+    behind = np.vstack([spoken[1:], np.zeros(WIDTH)]) @ w["condition.behind.weight"].T + w["condition.behind.bias"]
+    told = np.tanh(spoken + behind).sum(0) / np.sqrt(len(prompt))
+    context = np.concatenate([np.tanh(w["condition.layer.weight"] @ told + w["condition.layer.bias"]), latent])
     hidden = np.tanh(w["start.weight"] @ context + w["start.bias"])
     column, columns = len(IDS), []
     for step in range(STEPS):
@@ -173,7 +175,7 @@ def test_each_folder_opens_its_own_runtime(folder: Path, tmp_path: Path) -> None
     assert is_headline_folder(folder)
     writer = open_writer(folder)
     assert isinstance(writer, HeadlineEngine)
-    assert writer.prompt_variant == "slots-v1"
+    assert writer.prompt_variant == "slots-v3"
     writer.close()
     other = open_writer(build_tiny(tmp_path / "tiny"))
     assert isinstance(other, Engine)

@@ -175,5 +175,5 @@ def test_every_model_that_comes_whole_is_built(tmp_path: Path, monkeypatch: pyte
     assert "shelftalk-mini" in built
     for name, folder in built.items():
         writer = open_writer(folder)
-        assert writer.prompt_variant == ("slots-v3" if name == "shelftalk-mini" else "slots-v1"), name
+        assert writer.prompt_variant == "slots-v3", name
         writer.close()

@@ -64,9 +64,7 @@ def corpus(
     from rich.console import Console  # noqa: PLC0415  --help must not wait
     from rich.table import Table  # noqa: PLC0415
 
-    from shelftalk.core.brief import Channel  # noqa: PLC0415
     from shelftalk.train.corpus import as_json, build_corpus  # noqa: PLC0415
-    from shelftalk.train.lines import LOCALES, cells  # noqa: PLC0415
 
     built = build_corpus(data, held_out)
     table = Table("set", "licence", "products", "lines", "pairs", "dropped, most first", title="corpus")
@@ -77,18 +75,7 @@ def corpus(
             report.name, licence + report.licence[:40], f"{report.kept_products} of {report.products}",
             str(report.candidates), str(report.pairs), reasons,
         )  # fmt: skip
-    written = {language: cells(language) for language in LOCALES}
-    by_hand = Table(
-        "language", "channel", "lines", "cells without a line", title="hand-written lines, by channel, angle, promotion"
-    )
-    for language, counted in written.items():
-        for channel in Channel:
-            of_it = {
-                f"{angle}/{promotion}": count for (on, angle, promotion), count in counted.items() if on is channel
-            }
-            empty = [cell for cell, count in of_it.items() if not count]
-            by_hand.add_row(language, channel, str(sum(of_it.values())), ", ".join(empty) or "none")
-    Console(width=170).print(table, by_hand)
+    Console(width=170).print(table)
     out.mkdir(parents=True, exist_ok=True)
     for name, pairs in (("training", built.training), ("held-out", built.held_out)):
         with (out / f"{name}.jsonl").open("wb") as file:
@@ -97,15 +84,8 @@ def corpus(
                     msgspec.json.encode({"brief": msgspec.structs.asdict(pair.brief), "text": pair.text}) + b"\n"
                 )
     figures = as_json(built)
-    figures["hand_written"] = {
-        language: {"/".join(cell): count for cell, count in counted.items()} for language, counted in written.items()
-    }
     (out / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=1) + b"\n")
-    print(
-        msgspec.json.encode(
-            {key: value for key, value in figures.items() if key not in {"sets", "hand_written"}}
-        ).decode()
-    )
+    print(msgspec.json.encode({key: value for key, value in figures.items() if key != "sets"}).decode())
 
 
 @app.command()
@@ -192,6 +172,9 @@ def headline(
     ),
     data: Annotated[Path | None, typer.Option(help="Catalogues whose products are lent to the lines.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Begin with this model's decoder; a GAN then needs no warm-up to speak of.")
+    ] = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="Seconds: proves the path, not the words.")] = False,
 ) -> None:
     """Train a headline model: a conditional VAE or a conditional GAN."""
@@ -208,10 +191,12 @@ def headline(
     recipe = HeadlineRecipe.smoke(kind) if smoke else HeadlineRecipe(kind)
     if steps is not None:
         recipe = dataclasses.replace(recipe, fit=dataclasses.replace(recipe.fit, steps=steps))
+    if start is not None:
+        recipe = dataclasses.replace(recipe, task=dataclasses.replace(recipe.task, warm_steps=recipe.fit.steps // 3))
     material = gather(spread(build_corpus(data).goods, most=4) if data else ())
     tokenizer_json = read_json(tokenizer or models_dir() / SMALL_MODEL / "tokenizer.json")
     folder = work / ("smoke" if smoke else "full") / family
-    fitted, ids, figures = train_headline(recipe, material, tokenizer_json, folder, _report)
+    fitted, ids, figures = train_headline(recipe, material, tokenizer_json, folder, _report, start)
     out = out or Path("out") / f"shelftalk-{family}"
     write_headline(out, recipe, fitted, ids, tokenizer_json, figures)
     print(f"wrote {out}: held-out loss {figures['held_out_loss']}")
@@ -231,7 +216,16 @@ def train_all(
     mini(out=out / "mini", work=out / "work/mini", data=data, steps=None, start=None, smoke=smoke)
     tokenizer = out / "mini/tokenizer.json"
     for family in ("vae", "gan"):
-        headline(family, tokenizer=tokenizer, out=out / family, work=out / "work", data=data, steps=None, smoke=smoke)
+        headline(
+            family,
+            tokenizer=tokenizer,
+            out=out / family,
+            work=out / "work",
+            data=data,
+            steps=None,
+            start=None,
+            smoke=smoke,
+        )
     line_model(base=None, out=out / "line", work=out / "work/line", start=None, smoke=smoke, samples=4)
     _try_out(build(out / "mini", out / "onnx/mini"))
     _try_out(build(None, out / "onnx/line", adapter=out / "line"))

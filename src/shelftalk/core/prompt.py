@@ -3,7 +3,7 @@
 Only what a shopper could read on the product page reaches the model: never an identity, never free text of a shopper.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 from shelftalk.core.brief import Brief, Channel, point_slots, slots_for
@@ -26,8 +26,8 @@ class Variant(NamedTuple):
         languages: what models of this kind are trained to write.
         channels: where they write well enough to be printed; a small model's posts and descriptions fall apart half way.
         temperature: of sampling: where most texts pass within three tries, and few sound alike (`evaluate text`).
-        framed: whether such a model has learned from frames alone, so that leaving them is leaving the language (`core.fluency`).
-        voiced: whether the prompt says in which voice (`core.voices`).
+        framed: whether such a model has learned from frames alone, so that leaving them is leaving the language (`core.fluency`),
+            and a prompt says in which voice to begin (`core.voices`).
     """
 
     prompt: Callable[[Brief, str], str]
@@ -37,7 +37,6 @@ class Variant(NamedTuple):
     channels: frozenset[Channel]
     temperature: float
     framed: bool
-    voiced: bool = False
 
 
 def _line_v1(brief: Brief, _voice: str) -> str:
@@ -50,46 +49,32 @@ def _line_v1(brief: Brief, _voice: str) -> str:
     return f"<|im_start|>user\n{head}\n{brief.kind}\n{points or '-'}<|im_end|>\n<|im_start|>assistant\n"
 
 
-def _slots_v1(brief: Brief, _voice: str) -> str:
-    """The form of the models that write word slots: each word of the brief beside the slot that stands for it."""
-    return _of_slots(brief, {**point_slots(brief.points), **word_values(brief)})
-
-
 def _slots_v3(brief: Brief, voice: str) -> str:
-    """No words at all, only their grammar (`core.grammar`): what fits a place is decided by nothing else; and the voice."""
-    of = {**classes(brief), "noun": ""}
-    offered = (*point_slots(brief.points), *word_values(brief))
-    return _of_slots(brief, {slot: of[slot] for slot in offered}, f" {voice}" if voice else "")
+    """The form of the small models: a voice, and no words at all, only their grammar (`core.grammar`), which decides what fits.
 
-
-def _slots_v2(brief: Brief, _voice: str) -> str:
-    """The same without a voice."""
-    return _slots_v3(brief, "")
-
-
-def _of_slots(brief: Brief, said: Mapping[str, str], voice: str = "") -> str:
-    """What decides the words, then a line for each slot and what is said of it; the noun is the kind's, and says nothing new."""
+    What decides the words, then a line for each slot and what is said of it; the noun is the kind's, and says nothing new.
+    """
+    of = classes(brief)
+    offered = (slot for slot in (*point_slots(brief.points), *word_values(brief)) if slot != "noun")
     brand = " branded" if brief.branded else ""
-    words = "".join(f"\n{{{slot}}} {value}".rstrip() for slot, value in said.items() if slot != "noun")
+    words = "".join(f"\n{{{slot}}} {of[slot]}".rstrip() for slot in offered)
     head = f"{brief.language} {brief.channel} {brief.angle} {brief.promotion} {brief.tone}".replace("_", "")
-    return f"<|im_start|>{head}{brand}{voice}{words}<|im_start|>"
-
-
-def _of_word_slots(prompt: Callable[[Brief, str], str], *, voiced: bool = False) -> Variant:
-    """A small model that writes slots for words, too."""
-    cards_and_ads = frozenset({Channel.CARD, Channel.AD})
-    return Variant(
-        prompt, offered_slots, put_words, frozenset({"en", "zh"}), cards_and_ads, 1.0, framed=True, voiced=voiced
-    )
+    return f"<|im_start|>{head}{brand} {voice}{words}<|im_start|>"
 
 
 _VARIANTS: dict[str, Variant] = {
     "line-v1": Variant(
         _line_v1, slots_for, lambda _brief, text: text, frozenset({"en"}), frozenset(Channel), 0.6, framed=False
     ),
-    "slots-v1": _of_word_slots(_slots_v1),
-    "slots-v2": _of_word_slots(_slots_v2),
-    "slots-v3": _of_word_slots(_slots_v3, voiced=True),
+    "slots-v3": Variant(
+        _slots_v3,
+        offered_slots,
+        put_words,
+        frozenset({"en", "zh"}),
+        frozenset({Channel.CARD, Channel.AD}),
+        1.0,
+        framed=True,
+    ),
 }
 
 DEFAULT_VARIANT = "line-v1"
@@ -108,7 +93,7 @@ def prompt_for(brief: Brief, attempt: int = 0, *, voice: str | None = None) -> s
     """
     variant = _VARIANTS[brief.variant]
     if voice is None:
-        voice = voice_for(brief, attempt) if variant.voiced else ""
+        voice = voice_for(brief, attempt) if variant.framed else ""
     return variant.prompt(brief, voice)
 
 

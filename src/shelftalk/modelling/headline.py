@@ -29,40 +29,59 @@ from shelftalk.modelling.adapter import load_head_ids
 from shelftalk.modelling.config import read_json
 from shelftalk.modelling.weights import hash_file, read_safetensors
 
-FORMAT = 2
+FORMAT = 3
 
 _FORBIDDEN = np.float32(-1e30)
 
 
-def headline_graph(weights: Mapping[str, np.ndarray], steps: int, end_column: int) -> onnx.ModelProto:
-    """Write the graph of a decoder (`train.headline.Decoder`, whose parameter names ``weights`` has)."""
-    nodes: list[onnx.NodeProto] = []
-    constants: dict[str, onnx.TensorProto] = {}
+class _Graph:
+    """Nodes and constants, while they are put together."""
 
-    def constant(name: str, value: np.ndarray) -> str:
-        constants.setdefault(name, numpy_helper.from_array(np.require(value, requirements="C"), name))
+    def __init__(self, weights: Mapping[str, np.ndarray]) -> None:
+        self.weights = weights
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: dict[str, onnx.TensorProto] = {}
+
+    def constant(self, name: str, value: np.ndarray) -> str:
+        self.constants.setdefault(name, numpy_helper.from_array(np.require(value, requirements="C"), name))
         return name
 
-    def node(kind: str, *inputs: str, **attributes: Any) -> str:
-        out = f"{kind.lower()}_{len(nodes)}"
-        nodes.append(helper.make_node(kind, list(inputs), [out], **attributes))
+    def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        out = f"{kind.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, list(inputs), [out], **attributes))
         return out
 
-    def linear(x: str, name: str, suffix: str = "") -> str:
-        weight = constant(f"{name}.weight{suffix}", weights[f"{name}.weight{suffix}"].T)
-        return node("Add", node("MatMul", x, weight), constant(f"{name}.bias{suffix}", weights[f"{name}.bias{suffix}"]))
+    def linear(self, x: str, name: str) -> str:
+        weight = self.constant(f"{name}.weight", self.weights[f"{name}.weight"].T)
+        return self.node(
+            "Add", self.node("MatMul", x, weight), self.constant(f"{name}.bias", self.weights[f"{name}.bias"])
+        )
 
-    words = constant("condition.words", weights["condition.words.weight"])
-    counted = node(
-        "Cast", node("Not", node("Equal", "prompt_ids", constant("padding", np.array(0)))), to=TensorProto.FLOAT
-    )
+
+def _condition(graph: _Graph) -> str:
+    """The prompt as one vector (`train.headline.Condition`): each token with the one behind it."""
+    node, constant = graph.node, graph.constant
+    words = constant("condition.words", graph.weights["condition.words.weight"])
+    there = node("Not", node("Equal", "prompt_ids", constant("padding", np.array(0))))
+    counted = node("Cast", there, to=TensorProto.FLOAT)
     axis = constant("last_axis", np.array([1]))
     count = node("Max", node("ReduceSum", counted, axis, keepdims=1), constant("one", np.array([1], np.float32)))
-    spoken = node(
-        "Mul", node("Gather", words, "prompt_ids"), node("Unsqueeze", counted, constant("third_axis", np.array([2])))
-    )
-    mean = node("Div", node("ReduceSum", spoken, axis, keepdims=0), count)
-    condition = node("Tanh", linear(mean, "condition.layer"))
+    spoken = node("Gather", words, "prompt_ids")
+    # Behind the last token stands padding, whose row is zero.
+    from_second = node("Slice", spoken, constant("second", np.array([1])), constant("end", np.array([2**31])), axis)
+    behind = node("Pad", from_second, constant("one_behind", np.array([0, 0, 0, 0, 1, 0])))
+    pairs = node("Tanh", node("Add", spoken, graph.linear(behind, "condition.behind")))
+    pairs = node("Mul", pairs, node("Unsqueeze", counted, constant("third_axis", np.array([2]))))
+    total = node("ReduceSum", pairs, axis, keepdims=0)
+    return node("Tanh", graph.linear(node("Div", total, node("Sqrt", count)), "condition.layer"))
+
+
+def headline_graph(weights: Mapping[str, np.ndarray], steps: int, end_column: int) -> onnx.ModelProto:
+    """Write the graph of a decoder (`train.headline.Decoder`, whose parameter names ``weights`` has)."""
+    graph = _Graph(weights)
+    node, constant, linear, nodes = graph.node, graph.constant, graph.linear, graph.nodes
+    axis = constant("last_axis", np.array([1]))
+    condition = _condition(graph)
     context = node("Concat", condition, "latent", axis=1)
     hidden = node("Tanh", linear(context, "start"))
     # The context is the same at every step: its share of the gates is computed once.
@@ -108,7 +127,7 @@ def headline_graph(weights: Mapping[str, np.ndarray], steps: int, end_column: in
         written.append(node("Unsqueeze", given, axis))
     nodes.append(helper.make_node("Concat", written, ["columns"], axis=1))
     latent = len(weights["start.weight"][0]) - len(weights["condition.layer.bias"])
-    graph = helper.make_graph(
+    whole = helper.make_graph(
         nodes,
         "headline",
         [
@@ -118,9 +137,9 @@ def headline_graph(weights: Mapping[str, np.ndarray], steps: int, end_column: in
             helper.make_tensor_value_info("noise", TensorProto.FLOAT, ["B", steps, len(weights["out.bias"])]),
         ],
         [helper.make_tensor_value_info("columns", TensorProto.INT64, ["B", steps])],
-        list(constants.values()),
+        list(graph.constants.values()),
     )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    return helper.make_model(whole, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
 
 
 def build_headline(source: Path, out: Path) -> Path:

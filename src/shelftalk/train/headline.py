@@ -26,17 +26,24 @@ class HeadlineShape:
 
 
 class Condition(nn.Module):
-    """A prompt as one vector: the mean of its tokens' embeddings through one layer. Id 0 is padding."""
+    """A prompt as one vector: what stands there, and behind what. Id 0 is padding.
+
+    The mean of the tokens alone would not do: "{w1} plural, {w2} thing" holds the same tokens as the reverse. So each token is seen
+    with the one behind it.
+    """
 
     def __init__(self, shape: HeadlineShape) -> None:
         super().__init__()
         self.words = nn.Embedding(shape.vocab, shape.embedding, padding_idx=0)
+        self.behind = nn.Linear(shape.embedding, shape.embedding)
         self.layer = nn.Linear(shape.embedding, shape.embedding)
 
     def forward(self, prompt: Tensor) -> Tensor:
         """``[B, S]`` to ``[B, D]``."""
-        count = (prompt != 0).sum(-1, keepdim=True).clamp(min=1)
-        return torch.tanh(self.layer(self.words(prompt).sum(1) / count))
+        there = (prompt != 0)[..., None]
+        spoken = self.words(prompt)
+        pairs = torch.tanh(spoken + self.behind(F.pad(spoken[:, 1:], (0, 0, 0, 1)))) * there
+        return torch.tanh(self.layer(pairs.sum(1) / there.sum(1).clamp(min=1) ** 0.5))
 
 
 class Decoder(nn.Module):

@@ -12,8 +12,10 @@ os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_FP16")
 
 import numpy as np
 import safetensors.numpy
+import safetensors.torch
 
 from shelftalk.core.brief import Channel
+from shelftalk.modelling.adapter import load_head_ids
 from shelftalk.modelling.headline import FORMAT
 from shelftalk.modelling.tokenizer import make_tokenizer
 from shelftalk.train.dataset import Pair, encode
@@ -24,6 +26,7 @@ from shelftalk.train.loop import Mark
 from shelftalk.train.mixture import Material, draw, held_out_pairs, survey
 from shelftalk.train.own_tokenizer import CHAT, END, SLOTS
 from shelftalk.train.picture import write_picture, write_table
+from shelftalk.train.skeletons import VARIANT
 
 Family = Literal["vae", "gan"]
 TASKS: dict[str, type[VaeTask] | type[GanTask]] = {"vae": VaeTask, "gan": GanTask}
@@ -51,14 +54,23 @@ class HeadlineRecipe:
         )
 
 
-def train_headline(
+def train_headline(  # noqa: PLR0917 - what is trained, from what, on what
     recipe: HeadlineRecipe,
     material: Material,
     tokenizer_json: dict[str, Any],
     work: Path,
     report: Callable[[Mark], None],
+    start: Path | None = None,
 ) -> tuple[Fitted, np.ndarray, dict[str, Any]]:
     """Train, or go on where a run in the same folder was cut off.
+
+    Args:
+        recipe: what to do.
+        material: what to learn from.
+        tokenizer_json: of the small model.
+        work: checkpoints.
+        report: told of every evaluation.
+        start: a folder of `write_headline` whose decoder to begin with: a GAN may go on from a VAE's, which has learned the words.
 
     Returns:
         The fitted weights, the token id of each column, and figures for the card.
@@ -72,9 +84,14 @@ def train_headline(
         return [(example.prompt, example.target) for example in examples if len(example.target) <= STEPS]
 
     training = encoded(draw(material, recipe.pairs, f"{recipe.task.seed}:headlines"))
-    slots = {len(CHAT) + place for place in range(len(SLOTS))}
-    ids = np.array(sorted({token for _, target in training for token in target} | slots | {CHAT.index(END)}), np.int32)
+    if start is None:
+        slots = {len(CHAT) + place for place in range(len(SLOTS))}
+        used = {token for _, target in training for token in target}
+        ids = np.array(sorted(used | slots | {CHAT.index(END)}), np.int32)
+    else:
+        ids = load_head_ids(start / "head_ids.npy")
     column = {int(token): place for place, token in enumerate(ids)}
+    training = [(prompt, target) for prompt, target in training if column.keys() >= set(target)]
     measured = [
         (prompt, target)
         for prompt, target in encoded(held_out_pairs(material, max(64, recipe.pairs // 30)))
@@ -87,6 +104,9 @@ def train_headline(
         [Headline(prompt, [column[token] for token in target]) for prompt, target in training],
         [Headline(prompt, [column[token] for token in target]) for prompt, target in measured],
     )
+    if start is not None:
+        before = safetensors.torch.load_file(start / "decoder.safetensors")
+        task.decoder.load_state_dict({name: tensor.float() for name, tensor in before.items()})
     fitted = fit(task, recipe.fit, work, report)
     if recipe.family == "gan":
         # The likelihood is best before the fight; what the fight is for, it does not measure. The last weights are the GAN's.
@@ -123,7 +143,7 @@ def write_headline(  # noqa: PLR0917 - what was trained, with what, on what
         "name": f"shelftalk-{recipe.family}",
         "family": recipe.family,
         "licence": "Apache-2.0",
-        "prompt_variant": "slots-v1",
+        "prompt_variant": VARIANT,
         "steps": STEPS,
         "latent": figures["shape"]["latent"],
         "end": CHAT.index(END),

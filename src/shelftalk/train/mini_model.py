@@ -16,7 +16,6 @@ from typing import Any
 # The sandboxed CPUs that this is trained on announce AMX tiles and then refuse them: torch dies with SIGILL.
 os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_FP16")
 
-import msgspec
 import numpy as np
 import safetensors.numpy
 import safetensors.torch
@@ -27,18 +26,16 @@ from torch import Tensor
 from shelftalk.core.prompt import prompt_for
 from shelftalk.modelling.config import ModelConfig, hugging_face_shape
 from shelftalk.modelling.tokenizer import make_tokenizer
-from shelftalk.train.dataset import Example, Pair, encode, length_buckets
+from shelftalk.train.dataset import Example, encode, length_buckets
 from shelftalk.train.fit import FitSettings, Fitted, fit
 from shelftalk.train.loop import Mark
 from shelftalk.train.mini import Mini
 from shelftalk.train.mixture import Material, draw, held_out_pairs, survey
 from shelftalk.train.own_tokenizer import CHAT, END, train_tokenizer
 from shelftalk.train.picture import write_picture, write_table
+from shelftalk.train.skeletons import VARIANT
 
 NAME = "shelftalk-mini"
-
-#: How it is asked (`core.prompt`): by the grammar of the brief's words, since it never writes them itself, and by the voice.
-PROMPT = "slots-v3"
 
 #: Batches are padded to a multiple of this many positions: oneDNN compiles its kernels anew for every shape.
 _WIDTH_STEP = 8
@@ -93,11 +90,6 @@ class MiniRecipe:
             tied=True,
             eos=(CHAT.index(END),),
         )
-
-
-def asked(pairs: Sequence[Pair]) -> list[Pair]:
-    """The pairs with the prompt of this model."""
-    return [Pair(msgspec.structs.replace(pair.brief, variant=PROMPT), pair.text) for pair in pairs]
 
 
 class MiniTask:
@@ -204,8 +196,8 @@ def train_mini(
         The fitted weights, the content of ``tokenizer.json``, and figures for the card.
     """
     work.mkdir(parents=True, exist_ok=True)
-    training = asked(draw(material, recipe.pairs, f"{recipe.seed}:training"))
-    measured = asked(held_out_pairs(material, max(64, recipe.pairs // 100)))
+    training = draw(material, recipe.pairs, f"{recipe.seed}:training")
+    measured = held_out_pairs(material, max(64, recipe.pairs // 100))
     stored = work / "tokenizer.json"
     if start is not None and not stored.exists():
         shutil.copyfile(start / "tokenizer.json", stored)
@@ -255,7 +247,7 @@ def write_model(
         "eos_token_id": config.eos[0],
         "torch_dtype": "float16",
         "shelftalk": {
-            "name": NAME, "licence": "Apache-2.0", "prompt_variant": PROMPT, "languages": ["en", "zh"], "training": figures,
+            "name": NAME, "licence": "Apache-2.0", "prompt_variant": VARIANT, "languages": ["en", "zh"], "training": figures,
         },
     }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")

@@ -27,8 +27,8 @@ from shelftalk.train.dataset import Pair
 from shelftalk.train.lexicon import generic_stems
 from shelftalk.train.lines import Product, brief_for
 
-#: The prompt of the models that write word slots.
-VARIANT = "slots-v1"
+#: How the models that write word slots are asked: by the grammar of the brief's words, which they never write, and by the voice.
+VARIANT = "slots-v3"
 
 #: Said of so many kinds of products, an English word is in everybody's mouth.
 _COMMON_KINDS = 30
