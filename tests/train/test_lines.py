@@ -7,7 +7,7 @@ from shelftalk.core.guard import Outcome, judge
 from shelftalk.core.prompt import prompt_for
 from shelftalk.errors import ConfigError
 from shelftalk.train.checks import problems
-from shelftalk.train.lines import brief_for, load_products, read_products
+from shelftalk.train.lines import brief_for, cells, load_products, read_products
 from tests.train.made import line, product
 
 
@@ -61,3 +61,11 @@ def test_the_brief_of_a_line_makes_the_prompt_that_the_runtime_makes() -> None:
         "<|im_start|>user\ncard, goes with mug tree, none, plain, branded\npour-over kettle\n"
         "{p1} = 900 ml; gooseneck spout; {p2} = 1200 W; steel<|im_end|>\n<|im_start|>assistant\n"
     )
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_cells_are_counted_the_empty_ones_too(language: str) -> None:
+    counted = cells(language)
+    assert counted.total() == sum(len(product.lines) for product in load_products(language=language))
+    assert len(counted) == 4 * (8 * 6 + 2)
+    assert not [cell for cell, count in counted.items() if not count]

@@ -64,7 +64,9 @@ def corpus(
     from rich.console import Console  # noqa: PLC0415  --help must not wait
     from rich.table import Table  # noqa: PLC0415
 
+    from shelftalk.core.brief import Channel  # noqa: PLC0415
     from shelftalk.train.corpus import as_json, build_corpus  # noqa: PLC0415
+    from shelftalk.train.lines import LOCALES, cells  # noqa: PLC0415
 
     built = build_corpus(data, held_out)
     table = Table("set", "licence", "products", "lines", "pairs", "dropped, most first", title="corpus")
@@ -75,7 +77,18 @@ def corpus(
             report.name, licence + report.licence[:40], f"{report.kept_products} of {report.products}",
             str(report.candidates), str(report.pairs), reasons,
         )  # fmt: skip
-    Console(width=170).print(table)
+    written = {language: cells(language) for language in LOCALES}
+    by_hand = Table(
+        "language", "channel", "lines", "cells without a line", title="hand-written lines, by channel, angle, promotion"
+    )
+    for language, counted in written.items():
+        for channel in Channel:
+            of_it = {
+                f"{angle}/{promotion}": count for (on, angle, promotion), count in counted.items() if on is channel
+            }
+            empty = [cell for cell, count in of_it.items() if not count]
+            by_hand.add_row(language, channel, str(sum(of_it.values())), ", ".join(empty) or "none")
+    Console(width=170).print(table, by_hand)
     out.mkdir(parents=True, exist_ok=True)
     for name, pairs in (("training", built.training), ("held-out", built.held_out)):
         with (out / f"{name}.jsonl").open("wb") as file:
@@ -84,8 +97,15 @@ def corpus(
                     msgspec.json.encode({"brief": msgspec.structs.asdict(pair.brief), "text": pair.text}) + b"\n"
                 )
     figures = as_json(built)
+    figures["hand_written"] = {
+        language: {"/".join(cell): count for cell, count in counted.items()} for language, counted in written.items()
+    }
     (out / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=1) + b"\n")
-    print(msgspec.json.encode({key: value for key, value in figures.items() if key != "sets"}).decode())
+    print(
+        msgspec.json.encode(
+            {key: value for key, value in figures.items() if key not in {"sets", "hand_written"}}
+        ).decode()
+    )
 
 
 @app.command()

@@ -7,8 +7,6 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from shelftalk.core.render import STOPS
-
 #: Signs of currencies, longest first. A bare dollar or yen sign fits several.
 _SIGNS = {
     "US$": {"USD"},
@@ -94,13 +92,16 @@ def _minor(number: str, currency: str) -> int:
 
 #: What an amount may read as: a name may hold the words around it ("Harbour at Dusk at £17.41").
 _AMOUNT_READING = r"(\D{0,8}\d.*?)"
+#: What ends a sentence; a name may end so, too.
+_STOPS = ".!?\u2026。！？"  # noqa: RUF001
+
 _AMOUNTS = frozenset({"price", "was_price", "percent_off"})
 
 
 def _between(words: str, *, behind: bool) -> str:
     """The pattern of the words between slots. Behind a name with a stop of its own, theirs is not written."""
     if behind and words[:1] in {".", "。"}:
-        return rf"(?:{re.escape(words[0])}|(?<=[{re.escape(''.join(STOPS))}])){re.escape(words[1:])}"
+        return rf"(?:{re.escape(words[0])}|(?<=[{re.escape(_STOPS)}])){re.escape(words[1:])}"
     return re.escape(words)
 
 

@@ -84,6 +84,7 @@ class Runner:
         # One more row than the batch has: it keeps the cached head.
         self.cache = KVCache(folder, session, rows=rows + 1, row_tokens=self.row_tokens)
         self._bindings: dict[tuple[int, int], Any] = {}
+        self._answer_buffers: dict[tuple[int, int, bool], tuple[Any, Any]] = {}
         self._mask_version = lock.version
         # On a CPU the tensor is the table itself.
         self._masks = ort.OrtValue.ortvalue_from_numpy(lock.table, session.memory, 0)
@@ -239,7 +240,10 @@ class Runner:
         binding = self._binding(first, batch)
         if not self.ours:
             feeds[self._names.attention_mask] = (np.arange(lengths.max()) < lengths[:, None]).astype(np.int64)
-            logits = self._infer(binding, feeds, (self._names.logits,), "cpu")[0].numpy()
+            binding.bind_output(self._names.logits, "cpu")
+            self._infer(binding, feeds)
+            # Outputs come in the order of their first binding: the cache first.
+            logits = binding.get_outputs()[-1].numpy()
             at_last = logits[np.arange(batch), last_index].astype(np.float32)
             return select(at_last + self._lock.table[masks])
         feeds["seqlens_k"] = (lengths - 1).astype(np.int32)
@@ -248,27 +252,30 @@ class Runner:
         feeds["mask_index"] = masks.reshape(batch, -1)
         self._refresh_masks()
         binding.bind_ortvalue_input("mask_rows", self._masks)
-        memory = self._session.memory if self.answers_stay else "cpu"
-        values, tokens = self._infer(binding, feeds, ("topk_values", "topk_ids"), memory)
+        values, tokens = self._answers(batch, len(masks) // batch)
+        binding.bind_ortvalue_output("topk_values", values)
+        binding.bind_ortvalue_output("topk_ids", tokens)
+        self._infer(binding, feeds)
         if self.answers_stay:
             return values, tokens
-        return values.numpy().reshape(len(masks), -1), tokens.numpy().reshape(len(masks), -1)
+        # Copies: the next pass writes into the same buffers.
+        return values.numpy().reshape(len(masks), -1).copy(), tokens.numpy().reshape(len(masks), -1).copy()
 
-    def _infer(
-        self, binding: Any, feeds: dict[str, npt.NDArray[Any]], outputs: tuple[str, ...], memory: str
-    ) -> list[Any]:
-        """Run with these inputs; the outputs, as OrtValues in this memory.
-
-        The caller's `feeds` keep the arrays alive: the binding only borrows their memory.
-        """
+    def _infer(self, binding: Any, feeds: dict[str, npt.NDArray[Any]]) -> None:
+        """Run with these inputs. The caller's `feeds` keep the arrays alive: the binding only borrows their memory."""
         for name, array in feeds.items():
             binding.bind_cpu_input(name, array)
-        for name in outputs:
-            binding.bind_output(name, memory)
         self._session.ort.run_with_iobinding(binding, self._options)
-        # Outputs come in the order of their first binding: the cache first.
-        found: list[Any] = binding.get_outputs()[-len(outputs) :]
-        return found
+
+    def _answers(self, rows: int, places: int) -> tuple[Any, Any]:
+        """Buffers of our graphs' answers. Asking a binding for its outputs would wrap all of the cache, each time."""
+        key = rows, places, self.answers_stay
+        if key not in self._answer_buffers:
+            memory = self._session.memory if self.answers_stay else "cpu"
+            arrays = (np.zeros((rows, places, TOP_K), dtype) for dtype in (np.float32, np.int64))
+            values, tokens = (ort.OrtValue.ortvalue_from_numpy(array, memory, 0) for array in arrays)
+            self._answer_buffers[key] = values, tokens
+        return self._answer_buffers[key]
 
     def _binding(self, first: int, count: int) -> Any:
         """The binding of these rows, made once: there are at most rows * (rows + 1) / 2 + 1 of them."""

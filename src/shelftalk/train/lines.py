@@ -3,6 +3,7 @@
 A file's name begins with the language of its lines: ``en-home.jsonl``, ``zh-home.jsonl``.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,6 +67,26 @@ def read_products(path: Path) -> Iterator[Product]:
 def load_products(folder: Path = LINES_DIR, language: str = "en") -> list[Product]:
     """Every product of one language (``"*"``: of all), in file order."""
     return [product for path in sorted(folder.glob(f"{language}-*.jsonl")) for product in read_products(path)]
+
+
+def cells(language: str, folder: Path = LINES_DIR) -> Counter[tuple[Channel, Angle, Promotion]]:
+    """How many lines each channel, angle and promotion has; those that have none are counted 0.
+
+    No line is written about a price that dropped while it has not, nor about what is sold out.
+    """
+    possible = (
+        (channel, angle, promotion)
+        for channel in Channel
+        for angle in Angle
+        for promotion in Promotion
+        if angle.worded is angle
+        and promotion is not Promotion.SOLD_OUT
+        and (angle is not Angle.PRICE_DROPPED or promotion in {Promotion.SALE, Promotion.ENDING_SOON})
+    )
+    found: Counter[tuple[Channel, Angle, Promotion]] = Counter(dict.fromkeys(possible, 0))
+    for product in load_products(folder, language):
+        found.update((line.channel, line.angle, line.promo) for line in product.lines)
+    return found
 
 
 def brief_for(product: Product, line: Line, *, branded: bool, variant: str = DEFAULT_VARIANT) -> Brief:
