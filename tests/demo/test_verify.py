@@ -377,3 +377,7 @@ def test_a_name_that_ends_in_a_stop_is_read_with_it() -> None:
         "price": ["£9"],
     }
     assert slot_readings("Just in: {name}.", "Just in: Kettle", {"name": "Kettle"}) is None
+    assert slot_readings("{p1}。{name}。", "1.5升。电热壶。", {"name": "电热壶"}) == {
+        "p1": ["1.5升"],
+        "name": ["电热壶"],
+    }

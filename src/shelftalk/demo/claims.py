@@ -93,16 +93,14 @@ def _minor(number: str, currency: str) -> int:
 #: What an amount may read as: a name may hold the words around it ("Harbour at Dusk at £17.41").
 _AMOUNT_READING = r"(\D{0,8}\d.*?)"
 #: What ends a sentence; a name may end so, too.
-_STOPS = ".!?\u2026。！？"  # noqa: RUF001
+_STOPS = (".", "!", "?", "\u2026", "。", "！", "？")  # noqa: RUF001
 
 _AMOUNTS = frozenset({"price", "was_price", "percent_off"})
 
 
-def _between(words: str, *, behind: bool) -> str:
-    """The pattern of the words between slots. Behind a name with a stop of its own, theirs is not written."""
-    if behind and words[:1] in {".", "。"}:
-        return rf"(?:{re.escape(words[0])}|(?<=[{re.escape(_STOPS)}])){re.escape(words[1:])}"
-    return re.escape(words)
+def _between(words: str, before: str) -> str:
+    """The pattern of the words behind a slot that should read so. Behind a stop of its own, theirs is not written."""
+    return re.escape(words[1:] if words[:1] in {".", "。"} and before.endswith(_STOPS) else words)
 
 
 def slot_readings(slotted: str, text: str, known: Mapping[str, str]) -> dict[str, list[str]] | None:
@@ -116,14 +114,14 @@ def slot_readings(slotted: str, text: str, known: Mapping[str, str]) -> dict[str
         known: what names should read; read so where that fits, for nothing else says where one ends ("{name}{price}").
     """
     names: list[str] = []
-    pattern, at = "", 0
+    pattern, before, at = "", "", 0
     for match in SLOT.finditer(slotted):
         expected = f"(?i:{re.escape(known[match[1]])})|" if match[1] in known else ""
         reading = _AMOUNT_READING if match[1] in _AMOUNTS else f"({expected}.+?)"
-        pattern += _between(slotted[at : match.start()], behind=bool(names)) + reading
+        pattern += _between(slotted[at : match.start()], before) + reading
         names.append(match[1])
-        at = match.end()
-    pattern += _between(slotted[at:], behind=bool(names))
+        before, at = known.get(match[1], ""), match.end()
+    pattern += _between(slotted[at:], before)
     fits = re.fullmatch(pattern, text, re.DOTALL) or re.fullmatch(pattern, text[:1].lower() + text[1:], re.DOTALL)
     if fits is None:
         return None
