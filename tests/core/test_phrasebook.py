@@ -323,3 +323,13 @@ def test_chinese_lines_leave_english_facts_out() -> None:
 def test_no_sentence_says_a_word_of_the_kind_twice() -> None:
     words = _words(make(kind="peat-free compost", points=("no peat", "resealable bag")))
     assert words["[does]"] == "has a resealable bag"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("promotion", PROMOTIONS)
+@pytest.mark.parametrize("channel", list(Channel))
+def test_the_barest_product_has_a_line_that_tells_its_promotion(
+    language: str, promotion: Promotion, channel: Channel
+) -> None:
+    bare = make(kind="", channel=channel, promotion=promotion, branded=False, locale=language)
+    assert judge(bare, phrase(bare)).outcome is Outcome.PASS
