@@ -7,11 +7,11 @@ import msgspec
 
 from shelftalk.core.brief import Brief
 from shelftalk.core.card import Rung, Trigger
-from shelftalk.core.effects import Publish, Step, Write
+from shelftalk.core.effects import Drop, Publish, Step, Write
 from shelftalk.core.messages import Bought
-from shelftalk.core.passing import as_ask, merge, nothing, pass_on
+from shelftalk.core.passing import as_ask, merge, pass_on
 from shelftalk.core.phrasebook import phrase
-from shelftalk.core.publish import publish, withdrawn
+from shelftalk.core.publish import emptied, publish, withdrawn
 from shelftalk.core.rules import PHRASEBOOK, ShelfRules
 from shelftalk.core.scene import Part, Scene
 from shelftalk.core.state import Copybook, LiveCard, ShelfState, Stage
@@ -159,12 +159,17 @@ def take_back(scene: Scene, card: LiveCard) -> Step:
 
 
 def let_go(state: ShelfState, card: LiveCard, reason: str, now_ms: int, rules: ShelfRules) -> Step:
-    """Forget a live card, for want of room say. Shown, it is taken back, for nobody would refresh it."""
-    step = Step()
+    """Forget a live card, for want of room say. Shown, it is taken back, for nobody would refresh it.
+
+    One that waits for its words may have been shown, too, where a crash took the record of that: so its placement is emptied above
+    whatever it can have reached.
+    """
+    step, scene = Step(), Scene(state.shelf.facts, now_ms, rules)
     if card.stage is Stage.AWAITING:
-        step = nothing(state, as_ask(card), reason, now_ms, rules)
+        ask = msgspec.structs.replace(as_ask(card), revision=card.raised(now_ms))
+        step.effects += [Drop(reason, card.origin), emptied(scene, ask, card.audience.placement)]
     elif card.stage is Stage.SHOWN and card.slotted:
-        step = take_back(Scene(state.shelf.facts, now_ms, rules), card)
+        step = take_back(scene, card)
     step.live[card.audience.key] = None
     return step
 
