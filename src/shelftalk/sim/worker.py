@@ -373,7 +373,10 @@ class Worker:
         if rng.random() < 0.3 and self._cut is None:
             self._commit()
         self.ledger.check()
-        if not self._backlog:  # what was taken over is brought within bounds when it has caught up
+        held = self.partitions | self._letting_go
+        if not any(
+            map(self.keeper.is_catching_up, held)
+        ):  # what was taken over is brought within bounds when it has caught up
             self._setup.auditor.bounds(self.keeper.gauges(), self._setup.limits, self.store)
         self._world.after(rng.randint(5, 60), self._turn)
 
