@@ -20,7 +20,7 @@ from shelftalk.core.card import Audience, Card, Status, encode_card
 from shelftalk.core.effects import Hold, Publish
 from shelftalk.core.facts import Facts, fold
 from shelftalk.core.messages import Ask, Message, Mode, Origin
-from shelftalk.core.publish import brief_for, emptied, publish
+from shelftalk.core.publish import emptied, publish
 from shelftalk.core.rules import ShelfRules
 from shelftalk.core.scene import Scene
 from shelftalk.core.state import LiveCard, Stage
@@ -275,7 +275,7 @@ def test_a_wrong_card_is_refused(path: tuple[str, ...], wrong: object) -> None:
 
 
 def test_a_held_text_keeps_to_the_schema() -> None:
-    brief = brief_for(facts(), live_card("s-1", "next_1", Channel.CARD), NOW_MS, ShelfRules())
+    brief = Scene(facts(), NOW_MS, ShelfRules()).brief(live_card("s-1", "next_1", Channel.CARD))
     record = json.loads(_review_record(Hold(brief, "Unlike other shoes: {name}.", ("doubtful: unlike other",))))
     validator = jsonschema_rs.validator_for(load("review"))
     validator.validate(record)

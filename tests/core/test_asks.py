@@ -8,7 +8,7 @@ from shelftalk.core.effects import Drop, Erase, Send
 from shelftalk.core.facts import Facts
 from shelftalk.core.messages import Ask, Mode, Near, Release, board_key
 from shelftalk.core.passing import gather_ahead, on_release
-from shelftalk.core.publish import brief_for
+from shelftalk.core.scene import Scene
 from shelftalk.core.shelf import on_ask, refresh
 from shelftalk.core.state import Copybook, Neighbour, Shelf, ShelfState, Stage, Text
 from tests.core.making import (
@@ -245,12 +245,12 @@ def test_the_brief_follows_the_meaning_and_not_the_price() -> None:
     assert card is not None
 
     def brief(*events: object) -> str:
-        return brief_for(with_facts(state, *events).shelf.facts, card, NOW, RULES).brief_id  # type: ignore[arg-type]
+        return Scene(with_facts(state, *events).shelf.facts, NOW, RULES).brief(card).brief_id  # type: ignore[arg-type]
 
     assert brief(priced(3_950)) == brief()
     assert brief(priced(3_000)) == brief(priced(2_900)) != brief()
     assert brief(stocked(30)) == brief() != brief(stocked(3))
-    assert brief_for(state.shelf.facts, card, NOW, RULES).promotion is Promotion.NONE
+    assert Scene(state.shelf.facts, NOW, RULES).brief(card).promotion is Promotion.NONE
 
 
 class TestOnTheWay:

@@ -11,8 +11,8 @@ from shelftalk.core.effects import Hold
 from shelftalk.core.facts import Facts
 from shelftalk.core.guard import Outcome, judge
 from shelftalk.core.prompt import channels_of
-from shelftalk.core.publish import brief_for
 from shelftalk.core.rules import PHRASEBOOK
+from shelftalk.core.scene import Scene
 from shelftalk.core.shelf import no_words, on_ask, on_deadline, on_inventory, on_words, refresh, warm_up
 from shelftalk.core.state import MAX_TEXTS, Copybook, LiveCard, ShelfState, Stage, Text
 from shelftalk.core.words import Words
@@ -181,7 +181,7 @@ def test_a_small_model_writes_only_where_it_writes_well(channel: Channel) -> Non
     state, _ = waiting()
     card = msgspec.structs.replace(live(state)[0], channel=channel)
     short = channel in {Channel.CARD, Channel.AD}
-    assert brief_for(state.shelf.facts, card, NOW, rules).model == ("m-1" if short else PHRASEBOOK)
+    assert Scene(state.shelf.facts, NOW, rules).brief(card).model == ("m-1" if short else PHRASEBOOK)
 
 
 class TestAhead:

@@ -151,7 +151,8 @@ def _drawn(lines: list[_Line], brief: Brief, words: dict[str, str]) -> list[_Lin
     # What says nothing but name and price is for products of which there is nothing else to say.
     draw = [line for line in usable if line.tells for _ in range(line.weight)]
     rest = [line for line in usable if not line.tells]
-    return [*_turned(draw, _number(brief, "line")), *_turned(rest, _number(brief, "line"))]
+    number = _number(brief, "line")
+    return [*_turned(draw, number), *_turned(rest, number)]
 
 
 def _turned(items: list[_T], number: int) -> list[_T]:
@@ -195,14 +196,15 @@ def _clauses(kind: str, points: list[tuple[str, str]]) -> dict[str, str]:
     """
     many = clause.is_many(kind)
     words = {"[akind]": clause.a_kind(kind), "[thiskind]": clause.this_kind(kind), "[it]": "they" if many else "it"}
-    spoken = [found for point, said in points if (found := clause.predicate(point, said, many=many))]
+    found = [(point, said, clause.predicate(point, said, many=many)) for point, said in points]
+    spoken = [predicate for _, _, predicate in found if predicate]
     if len(spoken) > 1:
         words["[also]"] = clause.also(spoken[1])
     for count, place in ((1, "[does]"), (2, "[both]"), (3, "[all]")):
         if len(spoken) >= count:
             words[place] = clause.joined(spoken[:count])
-    first = next((point for point, said in points if clause.predicate(point, said, many=many)), "")
-    if behind := clause.modifier(first, dict(points).get(first, ""), many=many):
+    first, said = next(((point, said) for point, said, predicate in found if predicate), ("", ""))
+    if behind := clause.modifier(first, said, many=many):
         words["[with]"] = behind
     return words
 

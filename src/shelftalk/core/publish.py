@@ -4,19 +4,12 @@ from typing import Any
 
 import msgspec
 
-from shelftalk.core.brief import Brief
 from shelftalk.core.card import Audience, Rung, Status
 from shelftalk.core.effects import Publish, Step
-from shelftalk.core.facts import Facts
 from shelftalk.core.messages import Ask
-from shelftalk.core.rules import PHRASEBOOK, ShelfRules
+from shelftalk.core.rules import PHRASEBOOK
 from shelftalk.core.scene import Part, Scene
 from shelftalk.core.state import LiveCard, Stage
-
-
-def brief_for(facts: Facts, card: LiveCard, now_ms: int, rules: ShelfRules) -> Brief:
-    """What the words of a card depend on, as of this moment."""
-    return Scene(facts, now_ms, rules).brief(card)
 
 
 def publish(part: Part, card: LiveCard, **changes: Any) -> Step:
@@ -27,11 +20,11 @@ def publish(part: Part, card: LiveCard, **changes: Any) -> Step:
         card: as it is.
         changes: of the card, beside what comes of being published.
     """
-    scene = part.scene
+    reading = part.reading
     if not card.audience.shopper_id:
-        changes["valid_until_ms"] = scene.now_ms + scene.rules.copy_ttl_ms
+        changes["valid_until_ms"] = reading.now_ms + reading.rules.copy_ttl_ms
     card = msgspec.structs.replace(
-        card, stage=Stage.SHOWN, facts_version=scene.facts.version, published_at_ms=scene.now_ms, **changes
+        card, stage=Stage.SHOWN, facts_version=reading.facts.version, published_at_ms=reading.now_ms, **changes
     )
     if card.cause is None:
         card = msgspec.structs.replace(card, cause=card.origin)
@@ -70,6 +63,6 @@ def emptied(scene: Scene, ask: Ask, placement: str) -> Publish:
 
 def _sent(part: Part, card: LiveCard, status: Status) -> Publish:
     """The outgoing form of a live card. A price that ends is never promised beyond its end."""
-    ends_ms = part.scene.price_ends_ms
+    ends_ms = part.reading.price_ends_ms
     valid_until_ms = card.valid_until_ms if ends_ms is None else min(ends_ms, card.valid_until_ms)
     return Publish(card.audience, part.plate(card, status), card.revision, valid_until_ms, card.origin)

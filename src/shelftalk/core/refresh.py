@@ -95,7 +95,7 @@ def _rewrite(copybook: Copybook, part: Part, card: LiveCard) -> Step:
         slotted=text.slotted,
         model=text.model,
         rung=Rung.CACHED,
-        revision=card.raised(part.scene.now_ms),
+        revision=card.raised(part.reading.now_ms),
         trigger=Trigger.REWRITE,
     )
 

@@ -151,13 +151,13 @@ class Part:
     """What some cards of a scene have to say: those of one reason, channel, locale and wording.
 
     Args:
-        scene: what it reads.
+        reading: what it reads.
         brief: what the words depend on.
         card: one of them.
     """
 
-    def __init__(self, scene: Reading, brief: Brief, card: LiveCard) -> None:
-        self.scene, self.brief = scene, brief
+    def __init__(self, reading: Reading, brief: Brief, card: LiveCard) -> None:
+        self.reading, self.brief = reading, brief
         self.brief_ids = (brief.brief_id, brief.first.brief_id)
         self._for_everybody = not card.audience.shopper_id
         self._plates: dict[_Common, Plate] = {}
@@ -173,25 +173,25 @@ class Part:
         return found
 
     def _holds(self, band: Band) -> bool:
-        facts = self.scene.facts
+        facts = self.reading.facts
         return bool(facts.prices) and band.holds(facts.category, facts.currency, facts.price_minor)
 
     def _plate(self, card: LiveCard, cause: Origin, status: Status, *, in_band: bool) -> Plate:
-        scene, live, everybody = self.scene, status is Status.LIVE, self._for_everybody
+        reading, live, everybody = self.reading, status is Status.LIVE, self._for_everybody
         common = Card(
             card_id="",
             revision=card.revision,
             status=status,
             channel=card.channel,
-            sku=scene.facts.sku,
+            sku=reading.facts.sku,
             shopper_id=card.audience.shopper_id or None,
             placement=card.audience.placement,
             locale=card.locale,
-            text=(scene.text(card.slotted, card.locale) or "") if live else "",
+            text=(reading.text(card.slotted, card.locale) or "") if live else "",
             slotted=card.slotted,
-            facts=scene.shown(scene.facts.cause or card.origin),
+            facts=reading.shown(reading.facts.cause or card.origin),
             valid_until_ms=card.valid_until_ms,
-            published_at_ms=scene.now_ms,
+            published_at_ms=reading.now_ms,
             ai_generated=live and card.rung is not Rung.PHRASEBOOK,
             provenance=Provenance(
                 rung=card.rung,
@@ -200,13 +200,13 @@ class Part:
                 because=because(card.angle, card.anchor, card.locale, in_band=in_band, for_everybody=everybody),
                 brief_id=card.brief_id,
                 model=card.model,
-                variant=scene.rules.variant,
+                variant=reading.rules.variant,
                 tone=card.tone,
                 origin=card.origin,
                 cause=cause,
             ),
         )
-        made_of = Ingredients(self.brief, scene.values(card.locale)) if live and not everybody else None
+        made_of = Ingredients(self.brief, reading.values(card.locale)) if live and not everybody else None
         return Plate(common, made_of)
 
 

@@ -23,9 +23,9 @@ from shelftalk.core.meaning import next_change_ms
 from shelftalk.core.messages import CoVisited, Heat, Origin, board_key
 from shelftalk.core.neighbours import note_visit
 from shelftalk.core.passing import on_release
-from shelftalk.core.publish import brief_for
 from shelftalk.core.refresh import refresh, refresh_all
 from shelftalk.core.rules import PHRASEBOOK, ShelfRules
+from shelftalk.core.scene import Scene
 from shelftalk.core.state import UNSEEN_HEAT, LiveCard, ShelfState, Stage
 from shelftalk.core.words import Words, no_words, on_deadline, on_words
 from shelftalk.events.types import InventoryEvent
@@ -45,10 +45,11 @@ def on_inventory(state: ShelfState, event: InventoryEvent, origin: Origin, rules
     for card in _copy_cards(facts, origin, rules):
         if card.audience.key not in state.live:
             step.live[card.audience.key] = card
+    scene = Scene(facts, origin.occurred_at_ms, rules)
     if facts.version > before.version:
-        step.effects += _first_words(state, facts, origin, rules)
+        step.effects += _first_words(state, scene, origin)
     if not before.complete:
-        step.effects += _words_ahead(state, facts, origin, rules)
+        step.effects += _words_ahead(state, scene, origin)
     if is_repeat(before, origin):  # what it said when it came first may not have been delivered
         heat = max(state.shelf.heat, UNSEEN_HEAT) if facts.sellable else 0.0
         step.effects.append(_heat(facts, heat, origin.occurred_at_ms))
@@ -65,28 +66,29 @@ def warm_up(state: ShelfState, now_ms: int, rules: ShelfRules) -> Step:
     facts = state.shelf.facts
     if not facts.complete or facts.cause is None:
         return Step()
-    origin = msgspec.structs.replace(facts.cause, occurred_at_ms=now_ms)
-    return Step(effects=[*_first_words(state, facts, origin, rules), *_words_ahead(state, facts, origin, rules)])
+    scene, origin = Scene(facts, now_ms, rules), facts.cause
+    return Step(effects=[*_first_words(state, scene, origin), *_words_ahead(state, scene, origin)])
 
 
-def _first_words(state: ShelfState, facts: Facts, origin: Origin, rules: ShelfRules) -> Iterable[Write]:
+def _first_words(state: ShelfState, scene: Scene, origin: Origin) -> Iterable[Write]:
     """Have the words written that most shoppers will need, before the first of them comes.
 
     Half of all cards present a product for no reason of the shopper's own; with these at hand they are answered at once.
     """
-    for card in _introductions(facts, origin, rules):
-        brief = brief_for(facts, card, origin.occurred_at_ms, rules)
+    for card in _introductions(scene.facts, origin, scene.rules):
+        brief = scene.brief(card)
         wanted = brief.model != PHRASEBOOK and brief.promotion is not Promotion.SOLD_OUT
         if wanted and brief.brief_id not in state.copybook.texts:
             yield Write(brief, urgent=False)
 
 
-def _words_ahead(state: ShelfState, facts: Facts, origin: Origin, rules: ShelfRules) -> Iterable[Write]:
+def _words_ahead(state: ShelfState, scene: Scene, origin: Origin) -> Iterable[Write]:
     """And those that all will need should a sale begin or the stock run low."""
+    facts, rules = scene.facts, scene.rules
+    cards = (*_introductions(facts, origin, rules), *_copy_cards(facts, origin, rules))
     for promotion in rules.ahead:
-        for card in (*_introductions(facts, origin, rules), *_copy_cards(facts, origin, rules)):
-            brief = brief_for(facts, card, origin.occurred_at_ms, rules)
-            brief = msgspec.structs.replace(brief, promotion=promotion)
+        for card in cards:
+            brief = msgspec.structs.replace(scene.brief(card), promotion=promotion)
             if brief.model != PHRASEBOOK and brief.brief_id not in state.copybook.texts:
                 yield Write(brief, urgent=False, ahead=True)
 
