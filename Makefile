@@ -18,8 +18,8 @@ QUIET    = $(if $(wildcard $(VENV)/*.stamp),--quiet)
 help: ## Say what there is.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/run.stamp ## Set up and run the whole thing for a minute (ARGS="--seconds 20 --out out/demo").
-	@$(BIN)/shelftalk demo $(ARGS)
+demo: $(VENV)/run.stamp ## Set up and run the whole thing for a minute; leaves a page to look at (ARGS="--seconds 20 --out elsewhere").
+	@$(BIN)/shelftalk demo --out out/demo $(ARGS)
 
 replay-demo: $(VENV)/dev.stamp ## Record the demo's crowd, play it at a worker and leave a page with what it took (ARGS="--speed 2 --phrasebook-only").
 	@test -f out/replay-demo/crowd.parquet || \

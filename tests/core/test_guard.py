@@ -152,6 +152,8 @@ BAD = [
     ("Grip on wet rock \U0001f600 and on roots.", "character"),
     ("Grip on wet rock\nand on roots, as ever.", "character"),
     ("Grip on wet rock\u00a0and on roots, as ever.", "character"),
+    ("Grip on wet rock and on roots. {name}.{p1}.", "character"),
+    ("Grip on wet rock,and on roots. {name}.", "character"),
     # People.
     ("Dear customer, {name} holds on wet rock.", "person"),
     ("As a mother you will like {name} on wet rock.", "person"),

@@ -52,6 +52,8 @@ def test_a_short_demo_is_true_to_its_word(tmp_path: Path) -> None:
     assert sum(figures["poison_sent"].values()) >= 1
     assert figures["answered"]["phrasebook"] > 20
 
+    assert "</html>" in (tmp_path / "shop.html").read_text()
+
     # The files say the same, to whoever counts for himself.
     events, cards = lines_of(tmp_path / "events.jsonl"), lines_of(tmp_path / "cards.jsonl")
     assert len(events) == figures["events"] == figures["sent"]

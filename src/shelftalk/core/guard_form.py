@@ -33,6 +33,8 @@ _HAN_REPEATED = re.compile(
 )
 #: Half-width stops beside Chinese or a slot: typed in a hurry, or by a model that thinks in English.
 _HALF_WIDTH = re.compile(r"(?<=[\u4e00-\u9fff}])[,.;:!?]|[,;!?](?=[\u4e00-\u9fff{])")
+#: Nothing between a sign and the next word: "Waterproof Trousers.2 left". An abbreviation has one letter before its stop.
+_CRAMPED = re.compile(r"(?<=[a-z}]{2})[,.;:!?](?=[A-Za-z{])")
 #: What an ordinary text is made of. The slow look at single characters is for texts that have others.
 _ORDINARY = re.compile(
     r"[A-Za-z ,.;:?!'\"()&/\-\u2013\u2014\u2018\u2019\u201c\u201d\u2026\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u017f]*"
@@ -63,6 +65,8 @@ def misshapen(brief: Brief, text: str) -> list[str]:
     problems += [f"character: {match[0]}" for match in _ENTITY.finditer(bare)]
     if unspaced:
         problems += [f"character: half-width {match[0]}" for match in _HALF_WIDTH.finditer(text)]
+    else:
+        problems += [f"character: no space after {match[0]}" for match in _CRAMPED.finditer(text)]
     if bare.count("!") + bare.count("！") > 1:  # noqa: RUF001
         problems.append("shouting: exclamation marks")
     given = " ".join((brief.kind, brief.anchor or "", *brief.points))

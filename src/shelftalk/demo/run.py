@@ -22,6 +22,7 @@ from shelftalk.demo.piece import Choice, Piece
 from shelftalk.demo.plan import Stream
 from shelftalk.demo.player import Player
 from shelftalk.demo.records import Seen, Writer
+from shelftalk.demo.shopfront import write as write_page
 from shelftalk.demo.summary import Figures, Tally, lines
 from shelftalk.demo.verify import PRICE_FINDINGS, verify_folder
 from shelftalk.demo.verify import describe as describe_report
@@ -127,6 +128,7 @@ class Demo:
         with self._folder() as folder, _interruptible():
             self._play(piece, model, folder)
             figures = self._figures(folder)
+            write_page(folder, figures)
             for line in piece.remarks():
                 self._say(line)
         self._say("")
@@ -348,6 +350,7 @@ class Demo:
             self._say("the worker did not end cleanly")
         if self._options.out is not None:
             self._say(f"records: {self._options.out}; check them with: shelftalk verify {self._options.out}")
+            self._say(f"what shoppers saw: {self._options.out / 'shop.html'}")
 
     def _say(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
