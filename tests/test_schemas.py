@@ -227,7 +227,7 @@ def test_the_example_card_is_the_struct_written_out() -> None:
 )
 def test_a_card_that_the_core_renders_keeps_to_the_schema(shopper_id: str, placement: str, channel: Channel) -> None:
     given = live_card(shopper_id, placement, channel)
-    card = published(publish(Scene(facts(), NOW_MS, ShelfRules()).part(given), given).effects)
+    card = published(publish(Scene(facts(), NOW_MS, ShelfRules()), given).effects)
     assert card.status is Status.LIVE
     jsonschema_rs.validator_for(load("card")).validate(json.loads(encode_card(card)))
 

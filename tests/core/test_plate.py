@@ -4,7 +4,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shelftalk.core.card import Audience, Card, Status, encode_card, identified
+from shelftalk.core.brief import Angle, Channel, Tone
+from shelftalk.core.card import Audience, Card, Rung, Status, Trigger, encode_card, identified
 from shelftalk.core.effects import Publish
 from shelftalk.core.facts import Facts
 from shelftalk.core.messages import Origin
@@ -33,7 +34,7 @@ def made(text: str) -> Publish:
     facts = folded(upserted(name="100% %b %d Kettle"))
     live = on_ask(shelf(facts), ask(), NOW, NO_MODEL).live["ada|next_1"]
     assert live is not None
-    (effect,) = publish(Scene(facts, NOW, NO_MODEL).part(live), live, slotted=text, model="m").effects
+    (effect,) = publish(Scene(facts, NOW, NO_MODEL), live, slotted=text, model="m").effects
     assert isinstance(effect, Publish)
     return effect
 
@@ -72,15 +73,25 @@ def test_cards_with_the_same_to_say_share_it() -> None:
     scene = Scene(facts, NOW, NO_MODEL)
     live = on_ask(shelf(facts), ask(), NOW, NO_MODEL).live["ada|next_1"]
     assert live is not None
-    part = scene.part(live)
     twin = msgspec.structs.replace(live, audience=Audience("bea", "next_2"), origin=origin(7), cause=live.cause)
-    assert scene.part(twin) is part
-    assert part.plate(twin, Status.LIVE) is part.plate(live, Status.LIVE)
-    for changes in ({"slotted": "{name}!"}, {"cause": origin(9)}, {"model": "other"}, {"brief_id": "other"}):
+    assert scene.plate(twin, Status.LIVE) is scene.plate(live, Status.LIVE)
+    for changes in (
+        {"slotted": "{name}!"},
+        {"cause": origin(9)},
+        {"trigger": Trigger.FACTS},
+        {"rung": Rung.CACHED},
+        {"model": "other"},
+        {"brief_id": "other"},
+        {"angle": Angle.POPULAR},
+        {"angle": Angle.GOES_WITH, "anchor": "pot"},
+        {"locale": "de-DE"},
+        {"tone": Tone.PLAYFUL},
+        {"channel": Channel.AD},
+    ):
         other = msgspec.structs.replace(live, **changes)
-        assert part.plate(other, Status.LIVE) is not part.plate(live, Status.LIVE)
-        assert part.plate(other, Status.LIVE).common != part.plate(live, Status.LIVE).common
-    assert part.plate(live, Status.WITHDRAWN).common.text == ""
+        assert scene.plate(other, Status.LIVE) is not scene.plate(live, Status.LIVE)
+        assert scene.plate(other, Status.LIVE).common != scene.plate(live, Status.LIVE).common
+    assert scene.plate(live, Status.WITHDRAWN).common.text == ""
 
 
 def test_an_empty_placement_is_told_for_a_product_without_facts() -> None:

@@ -178,9 +178,9 @@ def shown_as(name: str, placement: str, revision: int = 1, angle: Angle = Angle.
         valid_until_ms=NOW,
         angle=angle,
     )
-    part = Scene(facts, NOW, ShelfRules()).part(card)
+    scene = Scene(facts, NOW, ShelfRules())
     words = {"slotted": text, "rung": Rung.GENERATED, "model": "m-1"} if text else {}
-    (effect,) = publish(part, card, **phrased(part.brief) | words).effects
+    (effect,) = publish(scene, card, **phrased(scene.brief(card)) | words).effects
     assert isinstance(effect, Publish)
     return encode_offer(effect)
 

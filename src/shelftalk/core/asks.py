@@ -41,8 +41,8 @@ def on_ask(state: ShelfState, ask: Ask, now_ms: int, rules: ShelfRules) -> Step:
     if ask.because is Angle.BACK_IN_STOCK and not is_back(facts, ask.carted_at_ms, now_ms, rules):
         return nothing(state, ask, "not_back", now_ms, rules)
     card = _subscribe(facts, ask, now_ms, rules)
-    part = Scene(facts, now_ms, rules).part(card)
-    step = find_words(state.copybook, part, card, part.brief, wait=True)
+    scene = Scene(facts, now_ms, rules)
+    step = find_words(state.copybook, scene, card, scene.brief(card), wait=True)
     leave(step, held, ask.revision)
     return step
 

@@ -7,6 +7,7 @@ Volatile facts (price, stock, dates) are not in it; the text carries *slots* for
 import enum
 import hashlib
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 import msgspec
@@ -109,6 +110,13 @@ class Brief(msgspec.Struct, frozen=True, gc=False, array_like=True):
     def first(self) -> "Brief":
         """The same in its first wording, which is written before any other."""
         return msgspec.structs.replace(self, take=0) if self.take else self
+
+    def wordings(self, takes: int) -> Iterator["Brief"]:
+        """The same in each of its wordings, this one first."""
+        yield self
+        for take in range(max(1, takes)):
+            if take != self.take:
+                yield msgspec.structs.replace(self, take=take)
 
     @property
     def particular(self) -> bool:

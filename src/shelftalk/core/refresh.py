@@ -11,9 +11,9 @@ from shelftalk.core.effects import Drop, Publish, Step, Write
 from shelftalk.core.messages import Bought
 from shelftalk.core.passing import as_ask, merge, pass_on
 from shelftalk.core.phrasebook import phrase
-from shelftalk.core.publish import emptied, publish, withdrawn
+from shelftalk.core.publish import emptied, publish, publish_in, withdrawn
 from shelftalk.core.rules import PHRASEBOOK, ShelfRules
-from shelftalk.core.scene import Part, Scene
+from shelftalk.core.scene import Scene
 from shelftalk.core.state import Copybook, LiveCard, ShelfState, Stage
 
 
@@ -27,7 +27,9 @@ def refresh(state: ShelfState, card: LiveCard, now_ms: int, rules: ShelfRules, *
         rules: how to decide.
         again: publish even if nothing moved, under the same revision and id: after a crash the last publication may be lost.
     """
-    return _refresh(state, Scene(state.shelf.facts, now_ms, rules), card, again=again)
+    step = Step()
+    _refresh(step, state, Scene(state.shelf.facts, now_ms, rules), card, again=again)
+    return step
 
 
 def refresh_all(
@@ -44,33 +46,44 @@ def refresh_all(
     """
     scene, step = Scene(state.shelf.facts, now_ms, rules), Step()
     for card in cards:
-        merge(step, _refresh(state, scene, card, again=bool(again) and card.audience.key in again))
+        _refresh(step, state, scene, card, again=bool(again) and card.audience.key in again)
     return step
 
 
-def _refresh(state: ShelfState, scene: Scene, card: LiveCard, *, again: bool) -> Step:
+def _refresh(step: Step, state: ShelfState, scene: Scene, card: LiveCard, *, again: bool) -> None:
+    """What a price change does a hundred thousand times: one step has all the cards, and what they share is in the scene."""
     facts, now_ms, for_everybody = scene.facts, scene.now_ms, not card.audience.shopper_id
     if not facts.complete or (again and facts.version < card.facts_version):
         # The shelf lost what the card was made from: those events were never committed, and come again.
-        return Step()
+        return
     if not for_everybody and now_ms >= card.valid_until_ms:
-        return Step(live={card.audience.key: None})
-    if card.stage is Stage.PASSED:
-        return _withdraw_again(state, scene, card) if again and card.trigger is Trigger.FACTS else Step()
-    if not scene.showable:
-        return _withdraw(state, scene, card, again=again)
-    part = scene.part(card)
-    if card.stage is Stage.AWAITING and not for_everybody:
+        step.live[card.audience.key] = None
+    elif card.stage is Stage.PASSED:
+        if again and card.trigger is Trigger.FACTS:
+            merge(step, _withdraw_again(state, scene, card))
+    elif not scene.showable:
+        merge(step, _withdraw(state, scene, card, again=again))
+    elif card.stage is Stage.AWAITING and not for_everybody:
         # Its first words are still being written: now for the new brief. The ask's own deadline goes on.
-        return find_words(state.copybook, part, card, part.brief, wait=True)
-    same_words = bool(card.slotted) and card.brief_id in part.brief_ids
+        merge(step, find_words(state.copybook, scene, card, scene.brief(card), wait=True))
+    else:
+        _bring_up(step, state.copybook, scene, card, again=again)
+
+
+def _bring_up(step: Step, copybook: Copybook, scene: Scene, card: LiveCard, *, again: bool) -> None:
+    """A card that is shown, or copy for everybody, as the facts have it now."""
+    facts, now_ms = scene.facts, scene.now_ms
+    same_words = bool(card.slotted) and scene.holds(card)
     if same_words and card.facts_version == facts.version and not is_due(card, now_ms, scene.rules):
-        return publish(part, card) if again else _rewrite(state.copybook, part, card)
-    moved = {"revision": card.raised(now_ms), "cause": facts.cause, "trigger": Trigger.FACTS}
+        merge(step, publish(scene, card) if again else _rewrite(copybook, scene, card))
+        return
+    moved: dict[str, Any] = {"revision": card.raised(now_ms), "cause": facts.cause, "trigger": Trigger.FACTS}
     if same_words:
-        rung = card.rung if card.rung is Rung.PHRASEBOOK else Rung.CACHED
-        return publish(part, card, rung=rung, **moved)
-    return find_words(state.copybook, part, msgspec.structs.replace(card, **moved), part.brief, wait=False)
+        moved["rung"] = card.rung if card.rung is Rung.PHRASEBOOK else Rung.CACHED
+        publish_in(step, scene, card, moved)
+    else:
+        card = msgspec.structs.replace(card, **moved)
+        merge(step, find_words(copybook, scene, card, scene.brief(card), wait=False))
 
 
 def is_due(card: LiveCard, now_ms: int, rules: ShelfRules) -> bool:
@@ -78,10 +91,12 @@ def is_due(card: LiveCard, now_ms: int, rules: ShelfRules) -> bool:
     return not card.audience.shopper_id and now_ms >= card.valid_until_ms - rules.copy_ttl_ms // 2
 
 
-def _rewrite(copybook: Copybook, part: Part, card: LiveCard) -> Step:
+def _rewrite(copybook: Copybook, scene: Scene, card: LiveCard) -> Step:
     """A card that is up to date but has only a phrase gets its words after all: a crash may have taken who was writing them."""
-    brief = part.brief
-    if card.rung is not Rung.PHRASEBOOK or brief.model == PHRASEBOOK:
+    if card.rung is not Rung.PHRASEBOOK:
+        return Step()
+    brief = scene.brief(card)
+    if brief.model == PHRASEBOOK:
         return Step()
     text = copybook.texts.get(brief.brief_id) or copybook.texts.get(brief.first.brief_id)
     if text is None:
@@ -90,12 +105,12 @@ def _rewrite(copybook: Copybook, part: Part, card: LiveCard) -> Step:
     if text.model == PHRASEBOOK:
         return Step()
     return publish(
-        part,
+        scene,
         card,
         slotted=text.slotted,
         model=text.model,
         rung=Rung.CACHED,
-        revision=card.raised(part.reading.now_ms),
+        revision=card.raised(scene.now_ms),
         trigger=Trigger.REWRITE,
     )
 
@@ -187,25 +202,25 @@ def bought_cards(live: Mapping[str, LiveCard], message: Bought) -> list[LiveCard
     ]
 
 
-def find_words(copybook: Copybook, part: Part, card: LiveCard, brief: Brief, *, wait: bool) -> Step:
+def find_words(copybook: Copybook, scene: Scene, card: LiveCard, brief: Brief, *, wait: bool) -> Step:
     """From the copybook; else have them written, and answer with the phrasebook meanwhile unless the card may wait."""
     text = copybook.texts.get(brief.brief_id)
     if text is not None and text.model != PHRASEBOOK:
-        step = publish(part, card, slotted=text.slotted, model=text.model, rung=Rung.CACHED, brief_id=brief.brief_id)
+        step = publish(scene, card, slotted=text.slotted, model=text.model, rung=Rung.CACHED, brief_id=brief.brief_id)
         if wait and (kept := copybook.used(brief.brief_id)) is not copybook:
             step.copybook = kept
         return step
     if text is not None or brief.model == PHRASEBOOK:  # what the model wrote for it was refused, or there is no model
-        return publish(part, card, **phrased(brief))
+        return publish(scene, card, **phrased(brief))
     if brief.take or brief.particular:
-        step = find_words(copybook, part, card, brief.first if brief.take else brief.general, wait=wait)
+        step = find_words(copybook, scene, card, brief.first if brief.take else brief.general, wait=wait)
         if wait:  # a shopper's wish counts, a refresh of what they were shown does not
             step.effects.append(Write(brief, urgent=False, earn=True))
         return step
     if wait:
         waiting = msgspec.structs.replace(card, brief_id=brief.brief_id)
         return Step(live={card.audience.key: waiting}, effects=[Write(brief, urgent=True)])
-    step = publish(part, card, **phrased(brief))
+    step = publish(scene, card, **phrased(brief))
     step.effects.append(Write(brief, urgent=False))
     return step
 

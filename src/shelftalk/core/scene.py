@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone
-from shelftalk.core.card import Card, CardFacts, Provenance, Rung, Status, Trigger
+from shelftalk.core.card import Card, CardFacts, Provenance, Rung, Status
 from shelftalk.core.explain import because
 from shelftalk.core.facts import Facts
 from shelftalk.core.interest import Band
@@ -21,19 +21,24 @@ from shelftalk.core.rules import PHRASEBOOK, ShelfRules
 from shelftalk.core.state import LiveCard
 from shelftalk.core.wording import beside_name, clean_kind, clean_points
 
-#: What of a card decides its words, beside the facts; the last two are of its audience: whether it has one, and its wording.
-_Words: TypeAlias = tuple[Channel, Angle, str | None, Tone, str, bool, int]
-#: What else decides all that it has in common with others.
-_Common: TypeAlias = tuple[str, str, Rung, str, Trigger, Origin, bool, Status]
+#: What of a card decides its words, beside the facts; the last is its wording.
+_Words: TypeAlias = tuple[Channel, Angle, str | None, Tone, str, int]
 
 
-class Reading:
-    """Facts at a moment, under rules. Nothing of it changes; what was asked for once is remembered."""
+class Scene:
+    """Facts at a moment, under rules. Nothing of it changes; what was asked for once is remembered.
+
+    What it makes does not know it: that would be a cycle, and each card's garbage the collector's to find. There were so many once
+    that it stopped the worker for 100 ms at a time, a third of what the rules cost.
+    """
 
     def __init__(self, facts: Facts, now_ms: int, rules: ShelfRules) -> None:
         self.facts, self.now_ms, self.rules = facts, now_ms, rules
         self._values: dict[str, dict[str, str]] = {}
         self._texts: dict[tuple[str, str], str | None] = {}
+        self._briefs: dict[_Words, Brief] = {}
+        self._holding: dict[tuple[object, ...], bool] = {}
+        self._plates: dict[tuple[object, ...], Plate] = {}
 
     @cached_property
     def showable(self) -> bool:
@@ -75,8 +80,16 @@ class Reading:
             self._texts[key] = None if slots_in(slotted) - values.keys() else fill(slotted, values)
         return self._texts[key]
 
-    def brief(self, card: LiveCard, take: int) -> Brief:
-        """What the words of a card depend on, in this wording of them."""
+    def brief(self, card: LiveCard) -> Brief:
+        """What the words of a card depend on, in the wording that is its shopper's."""
+        take = self.rules.take(card.audience.shopper_id, self.facts.sku)
+        key = (card.channel, card.angle, card.anchor, card.tone, card.locale, take)
+        found = self._briefs.get(key)
+        if found is None:
+            found = self._briefs[key] = self._brief(card, take)
+        return found
+
+    def _brief(self, card: LiveCard, take: int) -> Brief:
         facts, rules = self.facts, self.rules
         language = card.locale.split("-", 1)[0].lower()
         # Of a product that has not even a kind the model knows nothing to say.
@@ -97,7 +110,67 @@ class Reading:
             take=take,
         )
 
-    def shown(self, source: Origin) -> CardFacts:
+    def holds(self, card: LiveCard) -> bool:
+        """Whether a card's words are still those of its brief, in whichever wording: a move of the price alone changes no words."""
+        key = (card.brief_id, card.channel, card.angle, card.anchor, card.tone, card.locale)
+        found = self._holding.get(key)
+        if found is None:
+            wordings = self.brief(card).wordings(self.rules.takes)
+            found = self._holding[key] = any(brief.brief_id == card.brief_id for brief in wordings)
+        return found
+
+    def plate(self, card: LiveCard, status: Status) -> Plate:
+        """What a card has in common with others; without a text where its words have a slot without a value."""
+        band, cause = card.taste.band, card.cause or card.origin
+        in_band = band is not None and self._in(band)
+        everybody = not card.audience.shopper_id
+        key = (
+            card.slotted, card.brief_id, cause, card.trigger, card.rung, card.model, card.angle, card.anchor, card.locale,
+            card.tone, card.channel, in_band, everybody, status,
+        )  # fmt: skip
+        found = self._plates.get(key)
+        if found is None:
+            found = self._plates[key] = self._plate(card, cause, status, in_band=in_band)
+        return found
+
+    def _in(self, band: Band) -> bool:
+        facts = self.facts
+        return bool(facts.prices) and band.holds(facts.category, facts.currency, facts.price_minor)
+
+    def _plate(self, card: LiveCard, cause: Origin, status: Status, *, in_band: bool) -> Plate:
+        live, everybody = status is Status.LIVE, not card.audience.shopper_id
+        common = Card(
+            card_id="",
+            revision=card.revision,
+            status=status,
+            channel=card.channel,
+            sku=self.facts.sku,
+            shopper_id=card.audience.shopper_id or None,
+            placement=card.audience.placement,
+            locale=card.locale,
+            text=(self.text(card.slotted, card.locale) or "") if live else "",
+            slotted=card.slotted,
+            facts=self._shown(self.facts.cause or card.origin),
+            valid_until_ms=card.valid_until_ms,
+            published_at_ms=self.now_ms,
+            ai_generated=live and card.rung is not Rung.PHRASEBOOK,
+            provenance=Provenance(
+                rung=card.rung,
+                trigger=card.trigger,
+                angle=card.angle,
+                because=because(card.angle, card.anchor, card.locale, in_band=in_band, for_everybody=everybody),
+                brief_id=card.brief_id,
+                model=card.model,
+                variant=self.rules.variant,
+                tone=card.tone,
+                origin=card.origin,
+                cause=cause,
+            ),
+        )
+        made_of = Ingredients(self.brief(card).first, self.values(card.locale)) if live and not everybody else None
+        return Plate(common, made_of)
+
+    def _shown(self, source: Origin) -> CardFacts:
         """The facts as a card states them, and the input that they are from."""
         facts = self.facts
         return CardFacts(
@@ -113,101 +186,6 @@ class Reading:
             stock=facts.stock or 0,
             promotion=self.promotion,
         )
-
-
-class Scene:
-    """A reading, and the parts that cards play in it.
-
-    Parts know the reading and not the scene: that would be a cycle, and each card's garbage the collector's to find. There were so
-    many that it stopped the worker for 100 ms at a time, a third of what the rules cost.
-    """
-
-    def __init__(self, facts: Facts, now_ms: int, rules: ShelfRules) -> None:
-        self.reading = Reading(facts, now_ms, rules)
-        self.facts, self.now_ms, self.rules = facts, now_ms, rules
-        self._parts: dict[_Words, Part] = {}
-
-    @property
-    def showable(self) -> bool:
-        """Whether a card may be shown at all."""
-        return self.reading.showable
-
-    def part(self, card: LiveCard) -> "Part":
-        """The part of the scene that a card plays."""
-        shopper_id = card.audience.shopper_id
-        take = self.reading.rules.take(shopper_id, self.reading.facts.sku)
-        key = (card.channel, card.angle, card.anchor, card.tone, card.locale, bool(shopper_id), take)
-        found = self._parts.get(key)
-        if found is None:
-            found = self._parts[key] = Part(self.reading, self.reading.brief(card, take), card)
-        return found
-
-    def brief(self, card: LiveCard) -> Brief:
-        """What the words of a card depend on."""
-        return self.part(card).brief
-
-
-class Part:
-    """What some cards of a scene have to say: those of one reason, channel, locale and wording.
-
-    Args:
-        reading: what it reads.
-        brief: what the words depend on.
-        card: one of them.
-    """
-
-    def __init__(self, reading: Reading, brief: Brief, card: LiveCard) -> None:
-        self.reading, self.brief = reading, brief
-        self.brief_ids = (brief.brief_id, brief.first.brief_id)
-        self._for_everybody = not card.audience.shopper_id
-        self._plates: dict[_Common, Plate] = {}
-
-    def plate(self, card: LiveCard, status: Status) -> Plate:
-        """What a card has in common with others; without a text where its words have a slot without a value."""
-        band, cause = card.taste.band, card.cause or card.origin
-        in_band = band is not None and self._holds(band)
-        key = (card.brief_id, card.slotted, card.rung, card.model, card.trigger, cause, in_band, status)
-        found = self._plates.get(key)
-        if found is None:
-            found = self._plates[key] = self._plate(card, cause, status, in_band=in_band)
-        return found
-
-    def _holds(self, band: Band) -> bool:
-        facts = self.reading.facts
-        return bool(facts.prices) and band.holds(facts.category, facts.currency, facts.price_minor)
-
-    def _plate(self, card: LiveCard, cause: Origin, status: Status, *, in_band: bool) -> Plate:
-        reading, live, everybody = self.reading, status is Status.LIVE, self._for_everybody
-        common = Card(
-            card_id="",
-            revision=card.revision,
-            status=status,
-            channel=card.channel,
-            sku=reading.facts.sku,
-            shopper_id=card.audience.shopper_id or None,
-            placement=card.audience.placement,
-            locale=card.locale,
-            text=(reading.text(card.slotted, card.locale) or "") if live else "",
-            slotted=card.slotted,
-            facts=reading.shown(reading.facts.cause or card.origin),
-            valid_until_ms=card.valid_until_ms,
-            published_at_ms=reading.now_ms,
-            ai_generated=live and card.rung is not Rung.PHRASEBOOK,
-            provenance=Provenance(
-                rung=card.rung,
-                trigger=card.trigger,
-                angle=card.angle,
-                because=because(card.angle, card.anchor, card.locale, in_band=in_band, for_everybody=everybody),
-                brief_id=card.brief_id,
-                model=card.model,
-                variant=reading.rules.variant,
-                tone=card.tone,
-                origin=card.origin,
-                cause=cause,
-            ),
-        )
-        made_of = Ingredients(self.brief, reading.values(card.locale)) if live and not everybody else None
-        return Plate(common, made_of)
 
 
 def _brand_adds(facts: Facts, angle: Angle) -> bool:

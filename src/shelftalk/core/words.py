@@ -71,12 +71,11 @@ def _only_phrased(card: LiveCard) -> bool:
 
 def _improve(state: ShelfState, scene: Scene, card: LiveCard, words: Words) -> Step:
     """Publish new words, but only while their brief still holds: the facts may have moved while they were written."""
-    part = scene.part(card)
-    if not scene.showable or words.brief.first != part.brief.first:
+    if not scene.showable or words.brief.first != scene.brief(card).first:
         return refresh(state, card, scene.now_ms, scene.rules)
     first = _first(card)
     return publish(
-        part,
+        scene,
         card,
         slotted=words.slotted,
         model=words.brief.model,
@@ -105,5 +104,4 @@ def _phrase(state: ShelfState, scene: Scene, card: LiveCard) -> Step:
         return Step()
     if not scene.showable:
         return pass_on(state, as_ask(card), scene.now_ms, scene.rules)
-    part = scene.part(card)
-    return publish(part, card, **phrased(part.brief))
+    return publish(scene, card, **phrased(scene.brief(card)))

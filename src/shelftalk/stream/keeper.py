@@ -92,7 +92,7 @@ class Keeper:
         self._desk = desk
         self._partition: dict[str, int] = {}
         self._live: dict[str, dict[str, LiveCard]] = {}
-        self._waiting: dict[tuple[str, str], list[Entry]] = {}
+        self._waiting: dict[str, dict[str, list[Entry]]] = {}  # by product and audience key
         self._orders = Orders(rules, limits.give_up_ms)
         self._partitions = partitions
         self._unaffordable: list[Brief] = []
@@ -295,8 +295,8 @@ class Keeper:
             self._backlog.forget(key)
             self._repeated.discard(key)
             self._unsure.pop(key, None)
+            self._waiting.pop(key, None)
         self._alarms.forget(gone)
-        self._waiting = {key: entries for key, entries in self._waiting.items() if key[0] not in gone}
         self._orders.forget(gone)
 
     # --- applying a step ---------------------------------------------------------------------------------------------
@@ -310,10 +310,7 @@ class Keeper:
 
     def _apply(self, sku: str, step: Step, owed_by: Sequence[Entry], now_ms: int) -> None:
         """Keep what changed, and do what is to be done, on the accounts of those who asked for it."""
-        answered: list[Entry] = []
-        for key, card in step.live.items():
-            if card is None or card.stage is not Stage.AWAITING or card.asked_revision != self._asked(sku, key):
-                answered += self._waiting.pop((sku, key), [])
+        answered = self._answered_by(sku, step)
         # One text may answer a thousand shoppers: each of a thousand cards must not be owed to each of them.
         together = Together([*owed_by, *answered]) if answered else None
         accounts = owed_by if together is None else [together]
@@ -351,8 +348,16 @@ class Keeper:
             self._store.put_copybook(sku, step.copybook, partition, owed_by)
         if step.board is not None:
             self._store.put_board(sku, step.board, partition, owed_by)
+        if not step.live:
+            return
+        live = self._live.setdefault(sku, {})
         for key, card in step.live.items():
-            self._put_live(sku, key, card, owed_by)
+            live.pop(key, None)  # so that the newest stands last
+            if card is not None:
+                live[key] = card
+            self._store.put_live(sku, key, card, partition, owed_by)
+        if not live:
+            del self._live[sku]
 
     def _asked(self, sku: str, key: str) -> int | None:
         held = self._live.get(sku, {}).get(key)
@@ -360,21 +365,29 @@ class Keeper:
 
     def _wait(self, sku: str, card: LiveCard, owed_by: Sequence[Entry], now_ms: int) -> None:
         """A shopper waits: the ask's account stays open until the card goes out, and the deadline runs from the first wait."""
-        key = (sku, card.audience.key)
-        if key not in self._waiting:
-            self._alarms.answer_by(now_ms + self.limits.deadline_ms, sku, card.audience.key, card.asked_revision)
+        key, waiting = card.audience.key, self._waiting.setdefault(sku, {})
+        if key not in waiting:
+            self._alarms.answer_by(now_ms + self.limits.deadline_ms, sku, key, card.asked_revision)
         for entry in owed_by:
             entry.hold()
-        self._waiting.setdefault(key, []).extend(owed_by)
+        waiting.setdefault(key, []).extend(owed_by)
 
-    def _put_live(self, sku: str, key: str, card: LiveCard | None, owed_by: Sequence[Entry]) -> None:
-        live = self._live.setdefault(sku, {})
-        live.pop(key, None)  # so that the newest stands last
-        if card is not None:
-            live[key] = card
-        elif not live:
-            del self._live[sku]
-        self._store.put_live(sku, key, card, self._partition[sku], owed_by)
+    def _answered_by(self, sku: str, step: Step) -> list[Entry]:
+        """The accounts of everybody whose wait is over."""
+        answered: list[Entry] = []
+        if sku in self._waiting:
+            for key, card in step.live.items():
+                if card is None or card.stage is not Stage.AWAITING or card.asked_revision != self._asked(sku, key):
+                    answered += self._waits_no_more(sku, key)
+        return answered
+
+    def _waits_no_more(self, sku: str, key: str) -> list[Entry]:
+        """The accounts of who waited for this card."""
+        waiting = self._waiting.get(sku, {})
+        answered = waiting.pop(key, [])
+        if not waiting:
+            self._waiting.pop(sku, None)
+        return answered
 
     def _keep_in_bounds(self, sku: str, owed_by: Sequence[Entry], now_ms: int) -> None:
         while len(self._live.get(sku, ())) > self.limits.live_per_sku:
@@ -388,7 +401,7 @@ class Keeper:
     def _let_go(self, sku: str, card: LiveCard, reason: str, owed_by: Sequence[Entry], now_ms: int) -> None:
         """Give up a live card."""
         step, key = let_go(self._state(sku), card, reason, now_ms, self.rules), card.audience.key
-        answered = self._waiting.pop((sku, key), [])
+        answered = self._waits_no_more(sku, key)
         del self._live[sku][key]
         if not self._live[sku]:
             del self._live[sku]
@@ -479,8 +492,8 @@ class Keeper:
             if not card.audience.shopper_id:
                 if card.slotted and is_due(card, now_ms, self.rules):
                     self._mark_behind(sku, [], again=False)
-            elif card.valid_until_ms <= now_ms and place not in self._waiting:
-                self._put_live(sku, key, None, ())
+            elif card.valid_until_ms <= now_ms and key not in self._waiting.get(sku, ()):
+                self._keep(sku, Step(live={key: None}), ())
                 self._forget_stranger(sku)
 
     def _wake_later(self, sku: str, now_ms: int) -> None:
@@ -497,7 +510,7 @@ class Keeper:
             "keys": len(self._partition),
             "products": len(self._live),
             "live_cards": sum(map(len, self._live.values())),
-            "waiting": len(self._waiting),
+            "waiting": sum(map(len, self._waiting.values())),
             "writing": len(self._orders),
             "behind": len(self._backlog),
         }
