@@ -191,12 +191,16 @@ def classes(brief: Brief) -> dict[str, str]:
 _POINT_PLACES: dict[str, tuple[tuple[re.Pattern[str], frozenset[str]], ...]] = {
     "en": (
         (re.compile(r"\b(?:it|that|which) \{([pw]\d)\}", re.IGNORECASE), frozenset({"does"})),
-        (re.compile(r"\{(?:name|kind|noun)\} \{([pw]\d)\}"), frozenset({"does"})),
+        (re.compile(r"\{(?:name|kind|noun)\} \{([pw]\d)\}"), frozenset({"does", "with", "made"})),
         (re.compile(r"\b(?:they|these|those) \{([pw]\d)\}", re.IGNORECASE), frozenset()),
         (
-            re.compile(r"\b(?:has|have|having|of|its|their|your|about|get|gives|brings|by|to|at|into)"
+            re.compile(r"\b(?:has|have|having|of|about|get|gives|brings|by|to|at|into)"
                 r" \{([pw]\d)\}(?! \{(?:kind|noun))", re.IGNORECASE),
             frozenset({"plural"}),
+        ),
+        (
+            re.compile(r"\b(?:its|their|your) \{([pw]\d)\}(?! \{(?:kind|noun))", re.IGNORECASE),
+            frozenset({"plural", "thing"}),
         ),
         (re.compile(r"\bwith \{([pw]\d)\}(?! \{(?:kind|noun))", re.IGNORECASE), frozenset({"plural", "without"})),
         (re.compile(r"\bthe \{([pw]\d)\}(?! \{(?:kind|noun))", re.IGNORECASE), frozenset({"plural", "thing"})),
@@ -250,7 +254,7 @@ _BARE = re.compile(
 )
 #: What is said of one thing only: "the lamp folds flat", "it has a lid"; of a price it may be said of many.
 _OF_ONE = re.compile(
-    r"\{(?:name|kind|noun)\} \{[pw]\d\}|\bit (?:is(?! \{(?:price|was))|has|\{[pw]\d\})|\b(?:which|that) \{[pw]\d\}",
+    r"\{(?:name|kind|noun)\} \{(?P<point>[pw]\d)\}|\bit (?:is(?! \{(?:price|was))|has|\{[pw]\d\})|\b(?:which|that) \{[pw]\d\}",
     re.IGNORECASE,
 )
 _OF_MANY = re.compile(r"(?:^|[.;:,] |\band )they (?:are|have|come)\b", re.IGNORECASE)
@@ -294,6 +298,8 @@ def _disagreeing(skeleton: str, of: dict[str, str]) -> Iterator[str]:
     """Verbs, pronouns and determiners of another number than their product."""
     many = of.get("kind") == "many"
     for match in (_OF_ONE if many else _OF_MANY).finditer(skeleton):
+        if many and match["point"] and of.get(match["point"]) != "does":
+            continue  # "tyres for winter roads", "socks made of wool"
         yield f"grammar: {match[0].strip()}, which is {of.get('kind', 'one')}"
     for match in _AGREEMENT.finditer(skeleton):
         number = of.get(match["slot"], "one")

@@ -13,7 +13,7 @@ from importlib import resources
 import orjson
 
 from shelftalk.core.brief import Angle, Brief, Promotion
-from shelftalk.core.grammar import misplaced
+from shelftalk.core.grammar import kind_class, misplaced
 from shelftalk.core.render import SLOT
 from shelftalk.core.stems import stem
 
@@ -49,7 +49,9 @@ _CHINESE_ANGLE_WORDS: tuple[tuple[frozenset[Angle], re.Pattern[str]], ...] = (
 _LATIN_WORD = re.compile(r"[A-Za-z]{3,}")
 
 #: "{name} has a kettle": a thing does not have itself.
-_HAS = r"\b(?:has|have|having|with|includes|comes with)\s+(?:(?:a|an|the|its|some)\s+)?(?:[\w'-]+\s+){0,2}?"
+#: Its maker does: "{brand} has a new kettle".
+_A_MAKER = "maker"
+_HAS = rf"(?<!{_A_MAKER} )\b(?:has|have|having|with|includes|comes with)\s+(?:(?:a|an|the|its|some)\s+)?(?:[\w'-]+\s+){0, 2}?"
 
 #: Joined wrongly, each as seen: doubled spaces, an article before a title, a price that "has not changed", a price page.
 _BROKEN = re.compile(
@@ -69,7 +71,7 @@ _POINT_SLOT = re.compile(r"\{p\d\}")
 
 #: What may stand before a price: a sentence's beginning, a sign, or words that lead to an amount. Not "an oven safe to {price}".
 _BEFORE_PRICE = re.compile(
-    r"(?:^|[.,:;?!(-]\s*|\}\s|\b(?:at|for|now|is|it's|are|costs?|and|just|only|priced)\s"
+    r"(?:^|[.,:;?!(-]\s*|\}\s|\b(?:at|for|now|is|it's|are|costs?|and|just|only|priced|makes? it|gone from|you pay)\s"
     r"|\b(?:reduced|down|dropped|come|comes|came|fell|fallen|cut|lowered|marked|gone|drops|falls|from \{was_price\})"
     r"\s(?:\w+\s)?to\s)$",
     re.IGNORECASE,
@@ -133,14 +135,18 @@ def _ungrounded_english(brief: Brief, text: str) -> list[str]:
         for word, times in said.items()
         if word in facts and word not in _generic() and times > max(1, facts[word])
     ]
-    lower = SLOT.sub(" ", text).lower()
+    lower = SLOT.sub(" ", text.replace("{brand}", _A_MAKER)).lower()
     problems += [
         f"untrue for this shopper: {match[0]}"
         for angles, pattern in _ANGLE_WORDS
         if brief.angle not in angles and (match := pattern.search(lower))
     ]
     head = words_of(brief.kind)[-1:]
-    if head and head[0].endswith("s") and re.search(rf"\ban? (?:[\w-]+ ){{0,3}}{re.escape(head[0])}\b", lower):
+    if (
+        head
+        and kind_class(brief.kind) == "many"
+        and re.search(rf"\ban? (?:[\w-]+ ){{0,3}}{re.escape(head[0])}\b", lower)
+    ):
         problems.append(f"grammar: a {head[0]}")
     if head and re.search(rf"{_HAS}{re.escape(head[0])}\b", lower):
         problems.append(f"tautology: has {head[0]}")

@@ -28,7 +28,7 @@ head hill house kitchen knee leg light lunch milk mug neck phone pocket rain roo
 table tea tongue tree wall water weather wind window wrist bread breakfast dinner coffee skin cup jacket shoe
 boot sock train bus desk battery charge cable screen bath bike pan pot plate fridge neighbour guest mouth nose
 ear face heel bottle cupboard counter stair cold warm heat dark wet dry ink film drink smell soft fresh quiet
-flat natural wash sunday sleep seat smooth bright thick thin
+flat natural wash sunday sleep seat smooth bright thick thin dries road pace
 """
 
 

@@ -36,7 +36,7 @@ _COMMON_KINDS = 30
 #: Common, and yet said of a thing that is not there any more.
 _OF_SOMETHING = (
     "smaller bigger larger longer shorter living room stand set running ride green pack sea walk home book box morning page"
-    " hand side round half news left-hand rest quiet company guest deserve whole life"
+    " hand side round half left-hand rest quiet company guest deserve whole life"
 )
 
 #: Points of one brief; `wording.MAX_POINTS` of the shelf.
