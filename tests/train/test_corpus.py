@@ -3,12 +3,15 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone
 from shelftalk.errors import ConfigError
-from shelftalk.train.catalogues import Entry, licence_of, may_train_on
+from shelftalk.train.catalogues import Entry, licence_of, may_train_on, singular
 from shelftalk.train.clean import fingerprint, is_boilerplate, personal_data, plain, sentences
-from shelftalk.train.corpus import build_corpus, slotted
+from shelftalk.train.corpus import Corpus, build_corpus, leaked, slotted
+from shelftalk.train.dataset import Pair
 
 
 def entry(**changes: object) -> Entry:
@@ -97,7 +100,7 @@ def rows(folder: Path, acts: list[list[str]], licence: str = "Apache-2.0") -> No
 
 def test_a_corpus_is_built_and_what_was_dropped_is_counted(tmp_path: Path) -> None:
     acts = [
-        [f"inform(name=tecra {number};type=laptop;weight=2 kg;colour=slate grey)", text, ""]
+        [f"inform(name=tecra {number};type=laptop;weight=2 kg;colour=slate grey and dark teal)", text, ""]
         for number, text in enumerate(
             [
                 "the tecra 0 laptop is slate grey .",
@@ -106,6 +109,8 @@ def test_a_corpus_is_built_and_what_was_dropped_is_counted(tmp_path: Path) -> No
                 "the tecra 3 laptop has 4 ports .",
                 "the tecra 4 laptop comes with free shipping .",
                 "the tecra 5 laptop smells of elephants .",
+                "slate grey and dark teal .",
+                "the tecra 7 is a laptop . slate grey .",
             ]
         )
     ]
@@ -123,7 +128,31 @@ def test_a_corpus_is_built_and_what_was_dropped_is_counted(tmp_path: Path) -> No
         "line: a number without a slot": 1,
         "sentence: about the shop": 1,
         "line: not grounded, invented": 1,
+        "line: a point and no more": 1,
+        "line: a sentence begins small": 1,
     }
+
+
+def test_a_measured_text_that_training_has_nearly_is_a_leak() -> None:
+    brief = Brief(
+        sku="", kind="lamp", points=("brass arm",), channel=Channel.CARD, angle=Angle.INTRODUCE, anchor=None,
+        promotion=Promotion.NONE, tone=Tone.PLAIN, branded=False, locale="en", variant="line-v1", model="",
+    )  # fmt: skip
+    learned = Pair(
+        brief, "The {name} stands beside the bed all night and its brass arm turns to the page that you read."
+    )
+    other = Pair(brief, "A brass arm, and nothing else to look after.")
+    near = Pair(msgspec.structs.replace(brief, kind="desk lamp"), learned.text.replace("read", "like"))
+    assert leaked(Corpus([learned], [other], [], [])) == 0
+    assert leaked(Corpus([learned], [other, near], [], [])) == 1
+
+
+@pytest.mark.parametrize(
+    ("plural", "one"),
+    [("Watches", "watch"), ("Boxes", "box"), ("Bags", "bag"), ("Shorts", "shorts"), ("Dress", "dress")],
+)
+def test_a_category_is_the_plural_of_a_kind(plural: str, one: str) -> None:
+    assert singular(plural) == one
 
 
 def test_a_folder_without_anything_to_learn_from_is_an_error(tmp_path: Path) -> None:

@@ -106,6 +106,10 @@ def _eshop(folder: Path) -> Iterator[Entry]:
         )  # fmt: skip
 
 
+#: Categories that name a shelf, not a thing.
+_NO_KIND = re.compile(r"Collection|Recommend")
+
+
 def _luma(folder: Path) -> Iterator[Entry]:
     for path in sorted(folder.glob("*products*.csv")):
         if "reviews" in path.name:
@@ -122,9 +126,9 @@ def _luma(folder: Path) -> Iterator[Entry]:
                     if key in attributes
                 }
                 categories = re.split(r"[\n,/]", row.get("categories") or row.get("category") or "")
-                kind = next((part for part in reversed(categories) if part.strip() and "Collection" not in part), "")
+                kind = next((part for part in reversed(categories) if part.strip() and not _NO_KIND.search(part)), "")
                 yield Entry(
-                    folder.name, "en", row["sku"], name, "", _singular(kind), kept, row["description"], row["price"]
+                    folder.name, "en", row["sku"], name, "", singular(kind), kept, row["description"], row["price"]
                 )
 
 
@@ -172,9 +176,12 @@ def _rnnlg(folder: Path) -> Iterator[Entry]:
             yield Entry(folder.name, "en", f"{path.stem}:{number}", name, "", kind, facts, "", price, (text,))
 
 
-def _singular(word: str) -> str:
+def singular(word: str) -> str:
+    """A category ("Watches") as the kind of a thing in it ("watch")."""
     word = word.strip().lower().partition(" & ")[0]
-    return word if word.endswith(("ss", "pants", "shorts", "tights")) else word.removesuffix("s")
+    if word.endswith(("ss", "pants", "shorts", "tights")):
+        return word
+    return word.removesuffix("es") if word.endswith(("ches", "shes", "xes")) else word.removesuffix("s")
 
 
 READERS: dict[str, Callable[[Path], Iterator[Entry]]] = {

@@ -153,7 +153,7 @@ def selling_points(entry: Entry, keywords: Sequence[str]) -> tuple[str, ...]:
 def _attribute(name: str, value: str) -> str:
     """An attribute as a shopper would say it: "material: steel" is "steel", "weight: 2 kg" is "2 kg"."""
     value = value.replace("|", ",").split(",")[0].strip().lower()
-    if value in {"", "yes", "no", "none", "0", "dontcare", "?"}:
+    if value in {"", "yes", "no", "true", "false", "none", "0", "dontcare", "?"}:
         return ""
     return (
         f"{value} {name}" if re.fullmatch(r"[\d.]+ (?:gb|hours?|inch|kg|tb)|excellent|good|standard", value) else value
