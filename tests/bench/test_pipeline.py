@@ -6,11 +6,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from shelftalk.bench.pipeline.course import Answers
+from shelftalk.asking import request_for
+from shelftalk.bench.pipeline.course import Answers, Seen
+from shelftalk.bench.pipeline.faults import Faults, faults
 from shelftalk.bench.pipeline.holding import WITHIN, held, keeps
 from shelftalk.bench.pipeline.job import TABLES, In, Job
+from shelftalk.bench.pipeline.naive import brief_for
+from shelftalk.bench.pipeline.plain import PlainModel
 from shelftalk.bench.pipeline.workload import Record, Shop
+from shelftalk.core.prompt import prompt_for
 from shelftalk.core.state import LiveCard
+from shelftalk.engine import Engine
+from shelftalk.modelling.build import ensure_small_model
 
 NOW = 1_789_000_000_000
 
@@ -112,3 +119,45 @@ def test_what_is_held_is_found() -> None:
     assert found.cards_per_s == pytest.approx(found.events_per_s, rel=0.05)
     assert found.best_per_s >= found.cards_per_s
     assert held(lambda _: Answers(6.0, []), 50).events_per_s == 0
+
+
+PRODUCT = {
+    "sku": "k1",
+    "kind": "kettle",
+    "points": ["folds flat", "quiet at night"],
+    "price_minor": 1_999,
+    "currency": "GBP",
+}
+
+
+def seen(slotted: str, text: str) -> Seen:
+    provenance = {"origin": {"event_id": "e"}, "rung": "generated", "trigger": "ask"}
+    card = {"sku": "k1", "slotted": slotted, "text": text, "status": "live", "revision": 1, "provenance": provenance}
+    return msgspec.convert(card, Seen)
+
+
+def test_a_price_that_moved_after_the_words_were_written_is_a_wrong_one() -> None:
+    cards = [
+        seen("{name}, {price}.", "Pico, £19.99."),
+        seen("{name}, {price}.", "Pico, £21.00."),
+        seen("{name}.", "Pico."),
+    ]
+    assert faults(cards, {"k1": PRODUCT}, None) == Faults(cards=3, priced=2, wrong_price=1, unfit=0)
+
+
+def test_words_that_nobody_checked_are_checked_afterwards() -> None:
+    cards = [seen("The best kettle in the world.", ""), seen("{name} folds flat.", "")]
+    assert faults(cards, {"k1": PRODUCT}, "line-v1").unfit == 1
+
+
+@pytest.mark.parametrize("kind", ["kettle", "rain jacket", "board game"])
+def test_the_plain_loop_writes_what_the_engine_writes(kind: str) -> None:
+    """The same model, so only the way to the words differs. The fact lock forbids these texts nothing."""
+    brief = brief_for(PRODUCT | {"kind": kind}, "slots-v3")
+    folder = ensure_small_model(lambda *_: None)
+    model = PlainModel(folder)
+    model.tune(prompt_for(brief), 8)
+    with Engine(folder, rows=1) as engine:
+        written = engine.submit(request_for(brief, "k", temperature=0.0)).result(60).text
+    assert model.write(prompt_for(brief), 48) == written
+    assert written

@@ -117,8 +117,8 @@ def bare(bootstrap: str, folder: Path) -> Iterator[Entrant]:
 
 
 @contextlib.contextmanager
-def naive(bootstrap: str, folder: Path, model: Path, *, name: str = "naive") -> Iterator[Entrant]:
-    """A Faust agent that calls the model for each event."""
+def naive(bootstrap: str, folder: Path, model: Path, *, name: str, form: str) -> Iterator[Entrant]:
+    """A Faust agent that calls the model for each event: in a plain ``loop``, or through our ``engine``."""
     name = f"{name}-{_RUN}"
     settings = settings_for(name, bootstrap, str(folder))
     course = Course(settings)
@@ -130,7 +130,7 @@ def naive(bootstrap: str, folder: Path, model: Path, *, name: str = "naive") -> 
         name,
         f"{name}.",
         str(model),
-        "worker",
+        form,
     ]
     with contextlib.closing(course), contestant(name, command, os.environ, folder) as process:
         yield course, process

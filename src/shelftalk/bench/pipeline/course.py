@@ -39,6 +39,7 @@ class Seen(msgspec.Struct):
 
     sku: str
     slotted: str
+    text: str
     status: str
     revision: int
     provenance: _Provenance
@@ -217,8 +218,8 @@ class Course:
         """Cards that were asked for so far, by the rung of the ladder that answered."""
         return dict(self._watch.rungs)
 
-    def final_cards(self) -> dict[bytes, tuple[str, str]]:
-        """What a storefront would show now: by placement, SKU and slotted words of the live cards."""
+    def final_cards(self) -> dict[bytes, Seen]:
+        """What a storefront would show now: the live cards by placement."""
         return self._watch.final()
 
 
@@ -305,6 +306,6 @@ class _Watch(threading.Thread):
                 raise ContestantFailedError("the cards cannot be read")
             time.sleep(0.02)
 
-    def final(self) -> dict[bytes, tuple[str, str]]:
+    def final(self) -> dict[bytes, Seen]:
         cards = {key: self._decoder.decode(value) for key, (_, value) in self._newest.items() if value is not None}
-        return {key: (card.sku, card.slotted) for key, card in cards.items() if card.status == "live"}
+        return {key: card for key, card in cards.items() if card.status == "live"}

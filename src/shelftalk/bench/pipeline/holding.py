@@ -11,13 +11,17 @@ import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from shelftalk.bench.pipeline.contestants import Entrant, naive, say, worker
 from shelftalk.bench.pipeline.course import Answers
+from shelftalk.bench.pipeline.faults import Faults, faults
 from shelftalk.bench.pipeline.workload import Shop
+from shelftalk.core.prompt import DEFAULT_VARIANT
+from shelftalk.engine.model_folder import open_model_folder
 from shelftalk.replay.capacity.search import Outcome, Search
 
 #: Within this a card must be read to be of use: what a storefront waits for.
@@ -31,6 +35,9 @@ GROWTH = 0.05
 
 #: How near the result is to what is held.
 WITHIN = 0.25
+
+#: How the naive form calls its model.
+FORMS = ("loop", "engine")
 
 _READY_S, _LEARN_S, _WARM_UP_S = 120.0, 120.0, 8.0
 
@@ -90,52 +97,95 @@ def keeps(answers: Answers) -> bool:
     return slope_ms * len(tenths) / answers.seconds <= GROWTH * 1_000
 
 
-def against_naive(
-    bootstrap: str, folder: Path, model: Path, *, name: str, products: int, seconds: float
-) -> tuple[Held, Held]:
-    """The naive form, then the worker, with the same model.
+class Compared(msgspec.Struct, frozen=True):
+    """The same model, three ways.
 
-    The naive form is given what suits it best: of a backlog written without a pause, and of all rates, held or not, the best.
-
-    Returns:
-        What each held.
+    Attributes:
+        loop: the naive form, as its users would write it.
+        engine: the naive form, were it handed our engine.
+        ours: the worker.
+        wrong_prices: cards that say a wrong price in the end, of the first and of the last.
     """
-    shop = Shop(products)
-    with naive(bootstrap, folder, model, name=f"naive-{name}") as entrant:
-        course, process = _taught(entrant, shop)
-        course.send(shop.view(_now_ms()) for _ in range(_BACKLOG + 1))
-        at_ms = course.wait_for_cards(process, _BACKLOG, 120)[:_BACKLOG]
-        course.settle(process, _LEARN_S)
-        took_ms = [after - before for before, after in pairwise(at_ms)]
-        backlog_per_s = sum(took <= DEADLINE_MS for took in took_ms) / max(sum(took_ms) / 1000, 1e-3)
-        say(f"naive with {name}: {backlog_per_s:.1f} cards/s of a backlog, {statistics.median(took_ms):.0f} ms each")
-        by_naive = held(lambda rate: _play(entrant, shop, rate, seconds), backlog_per_s / 2)
-        by_naive = msgspec.structs.replace(by_naive, best_per_s=max(by_naive.best_per_s, backlog_per_s))
+
+    loop: Held
+    engine: Held
+    ours: Held
+    wrong_prices: tuple[int, int]
+
+    @property
+    def vs_loop(self) -> float:
+        """Cards in time of the worker to those of the loop."""
+        return self.ours.best_per_s / max(self.loop.best_per_s, 1e-3)
+
+    @property
+    def vs_engine(self) -> float:
+        """The same, to those of the naive form with our engine."""
+        return self.ours.best_per_s / max(self.engine.best_per_s, 1e-3)
+
+
+def against_naive(bootstrap: str, folder: Path, model: Path, *, name: str, products: int, seconds: float) -> Compared:
+    """The naive form twice, then the worker, with the same model and the same events."""
+    variant = open_model_folder(model).prompt_variant or DEFAULT_VARIANT
+    found: dict[str, tuple[Held, Faults]] = {}
+    for form in FORMS:
+        with naive(bootstrap, folder, model, name=f"naive-{form}-{name}", form=form) as entrant:
+            drive = _Drive(entrant, Shop(products), seconds)
+            found[form] = _naive_held(drive, f"naive ({form}) with {name}"), drive.faults(variant)
     with worker(bootstrap, folder, name=f"shelftalk-{name}", model=model) as entrant:
-        course, process = _taught(entrant, shop)
-        course.pace(process, shop.event, 50, _WARM_UP_S)  # the first texts are written
-        by_us = held(lambda rate: _play(entrant, shop, rate, seconds), 100)
-        rungs = ", ".join(f"{rung} {count:,}" for rung, count in sorted(course.rungs().items()))
-    say(
-        f"with {name}: naive {by_naive.best_per_s:.1f} cards/s in time at best, {by_naive.events_per_s:.0f} events/s held; "
-        f"shelftalk {by_us.best_per_s:.1f}, {by_us.events_per_s:.0f} events/s held; answered by {rungs}"
+        drive = _Drive(entrant, Shop(products), seconds)
+        entrant[0].pace(entrant[1], drive.shop.event, 50, _WARM_UP_S)  # the first texts are written
+        found["shelftalk"] = held(drive.rate, 100), drive.faults(None)
+        rungs = ", ".join(f"{rung} {count:,}" for rung, count in sorted(entrant[0].rungs().items()))
+    say(f"with {name}, cards/s in time at best (events/s held; what stands in the end); shelftalk answered by {rungs}")
+    for who, (held_by, wrong) in found.items():
+        say(f"  {who:9} {held_by.best_per_s:7.1f} ({held_by.events_per_s:.0f}; {wrong})")
+    return Compared(
+        loop=found["loop"][0],
+        engine=found["engine"][0],
+        ours=found["shelftalk"][0],
+        wrong_prices=(found["loop"][1].wrong_price, found["shelftalk"][1].wrong_price),
     )
-    return by_naive, by_us
 
 
-def _taught(entrant: Entrant, shop: Shop) -> Entrant:
-    """One that knows the catalogue."""
-    course, process = entrant
-    course.send(shop.catalogue(_now_ms() - 3_600_000))
-    course.settle(process, _READY_S)
-    return entrant
+def _naive_held(drive: "_Drive", who: str) -> Held:
+    """What suits it best: of a backlog written without a pause, and of all rates, held or not, the best."""
+    backlog_per_s = drive.backlog(who)
+    found = held(drive.rate, backlog_per_s / 2)
+    return msgspec.structs.replace(found, best_per_s=max(found.best_per_s, backlog_per_s))
 
 
-def _play(entrant: Entrant, shop: Shop, rate_per_s: float, seconds: float) -> Answers:
-    """Events at a rate, of as many visitors as that takes."""
-    course, process = entrant
-    shop.crowd(rate_per_s)
-    return course.pace(process, shop.event, rate_per_s, seconds)
+class _Drive:
+    """A contestant who has learned a shop's catalogue, and plays its events at any rate."""
+
+    def __init__(self, entrant: Entrant, shop: Shop, seconds: float) -> None:
+        self._course, self._process = entrant
+        self.shop = shop
+        self._seconds = seconds
+        catalogue = list(shop.catalogue(_now_ms() - 3_600_000))
+        self._course.send(catalogue)
+        self._course.settle(self._process, _READY_S)
+        self._products: dict[str, dict[str, Any]] = {each.key: msgspec.json.decode(each.value) for each in catalogue}
+
+    def backlog(self, who: str) -> float:
+        """Cards in time a second of a backlog."""
+        self._course.send(self.shop.view(_now_ms()) for _ in range(_BACKLOG + 1))
+        at_ms = self._course.wait_for_cards(self._process, _BACKLOG, 120)[:_BACKLOG]
+        self._course.settle(self._process, _LEARN_S)
+        took_ms = [after - before for before, after in pairwise(at_ms)]
+        per_s = sum(took <= DEADLINE_MS for took in took_ms) / max(sum(took_ms) / 1000, 1e-3)
+        say(f"{who}: {per_s:.1f} cards/s of a backlog, {statistics.median(took_ms):.0f} ms each")
+        return per_s
+
+    def rate(self, rate_per_s: float) -> Answers:
+        """Events at a rate, of as many visitors as that takes."""
+        self.shop.crowd(rate_per_s)
+        return self._course.pace(self._process, self.shop.event, rate_per_s, self._seconds)
+
+    def faults(self, variant: str | None) -> Faults:
+        """What is wrong with the cards that stand now, when everything is done."""
+        prices = self.shop.prices_minor
+        products = {sku: product | {"price_minor": prices[sku]} for sku, product in self._products.items()}
+        return faults(self._course.final_cards().values(), products, variant)
 
 
 def _now_ms() -> int:

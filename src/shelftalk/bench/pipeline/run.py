@@ -103,11 +103,14 @@ def with_models(bootstrap: str, folder: Path, arguments: argparse.Namespace) -> 
         if name not in str(model):
             say(f"{name} cannot be had here; left out")
             continue
-        by_naive, by_us = against_naive(
+        compared = against_naive(
             bootstrap, folder, model, name=name, products=arguments.products, seconds=arguments.model_seconds
         )
-        ratio = by_us.best_per_s / max(by_naive.best_per_s, 1e-3)
-        found |= {"vs_naive": ratio, "vs_naive_model": name} if not found else {f"vs_naive_{name}": ratio}
+        behind = f"_{name}" if found else ""
+        found |= {f"vs_naive{behind}": compared.vs_loop, f"vs_naive_engine{behind}": compared.vs_engine}
+        found |= {"vs_naive_model": name} if not behind else {}
+        naive_wrong, found[f"wrong_prices{behind}"] = compared.wrong_prices
+        found[f"wrong_prices_naive{behind}"] = naive_wrong
     return found
 
 

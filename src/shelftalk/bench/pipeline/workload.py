@@ -104,6 +104,11 @@ class Shop:
         """Have so many visitors at a time as make that many events a second, each clicking now and then."""
         self._at_once = max(_VISITS, round(rate_per_s * _CLICK_EVERY_S))
 
+    @property
+    def prices_minor(self) -> dict[str, int]:
+        """What every product costs now."""
+        return self._price
+
     def catalogue(self, at_ms: int) -> Iterator[Record]:
         """Every product once."""
         for sku in self._skus:
