@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from tests.chaos.evidence import Fields, Place, place_of, told
+from tests.chaos.evidence import Fields, Place, offered, place_of, told
 from tests.chaos.state import Lists, remember
 from tests.chaos.topics import Record
 from tests.chaos.verdict import Verdict
@@ -81,7 +81,7 @@ def _offers(records: Iterable[Record]) -> tuple[dict[str, int], dict[tuple[Place
     highest: dict[str, int] = {}
     answered: dict[tuple[Place, str], int] = {}
     for record in records:
-        offer = json.loads(record.value or b"{}")
+        offer = offered(record.value)
         if offer.get("revision") is not None:
             key = f"{offer['shopper_id']}|{offer['placement']}"
             highest[key] = max(highest.get(key, 0), offer["revision"])

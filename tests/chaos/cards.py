@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 from shelftalk.demo.verify import Report, verify
-from tests.chaos.evidence import Fields, good
+from tests.chaos.evidence import Fields, good, offered
 from tests.chaos.topics import Record
 from tests.chaos.traffic import KIND_HEADER
 from tests.chaos.verdict import Verdict
@@ -32,7 +32,7 @@ def fence(topics: Mapping[str, list[Record]], verdict: Verdict) -> None:
             erased_ms[fields["shopper_id"]] = max(erased_ms.get(fields["shopper_id"], 0), fields["occurred_at_ms"])
     best: dict[str, Fields] = {}
     for record in topics["offers"]:
-        offer = json.loads(record.value or b"{}")
+        offer = offered(record.value)
         key = f"{offer['shopper_id']}|{offer['placement']}"
         if offer.get("revision") is None or _is_forgotten(offer, erased_ms):
             continue

@@ -57,6 +57,13 @@ def good(records: Iterable[Record]) -> list[tuple[Record, Fields]]:
     return [(record, json.loads(record.value or b"")) for record in records if KIND_HEADER not in record.headers]
 
 
+def offered(value: bytes | None) -> Fields:
+    """The card of an offer, which is its second line; or the order to leave a tombstone, which has one line alone."""
+    lines = (value or b"{}").split(b"\n")
+    fields: Fields = json.loads(lines[1] if len(lines) > 1 else lines[0])
+    return fields
+
+
 def newest(records: Iterable[Record]) -> dict[str, Any]:
     """A table as a new worker would find it.
 

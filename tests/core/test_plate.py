@@ -9,8 +9,8 @@ from shelftalk.core.card import Audience, Card, Rung, Status, Trigger, encode_ca
 from shelftalk.core.effects import Publish
 from shelftalk.core.facts import Facts
 from shelftalk.core.messages import Origin
+from shelftalk.core.offer import Offer, card_in, decode_offer, ingredients_in
 from shelftalk.core.opening import opening
-from shelftalk.core.plate import ASIDE
 from shelftalk.core.publish import emptied, publish
 from shelftalk.core.reword import Ingredients
 from shelftalk.core.rules import ShelfRules
@@ -58,14 +58,30 @@ def test_the_wire_form_is_the_encoded_card(text: str, audience: Audience, revisi
 
 
 def test_beside_a_card_the_fence_is_told_how_it_begins_and_what_it_was_made_of() -> None:
-    effect = made("A kettle that is 50% off: {name}.")
-    card, mark, aside = effect.encoded(aside=True).rpartition(ASIDE)
-    assert mark
-    assert card + b"}" == effect.encoded()
-    assert effect.encoded(aside=True) == card + mark + aside
-    told = msgspec.json.decode(aside[:-1])
-    assert told["opening"] == opening(effect.card.text) == "a kettle that"
-    assert msgspec.convert(told["made_of"], Ingredients) == effect.plate.made_of
+    effect = made("A kettle that is 50% off: {name}.\nAnd hot.")
+    for _ in range(2):
+        value = effect.offered()
+        assert card_in(value) == effect.encoded()
+        card = effect.card
+        assert opening(card.text) == "a kettle that"
+        assert decode_offer(value) == Offer(
+            "ada", "next_1", card.revision, Status.LIVE, "kettle-1", card.published_at_ms, "a kettle that"
+        )
+        assert msgspec.json.decode(ingredients_in(value), type=Ingredients) == effect.plate.made_of
+
+
+@given(audiences.filter(lambda audience: audience.shopper_id), st.integers(0, 2**62), origins)
+def test_an_offer_carries_the_very_card(audience: Audience, revision: int, asked_by: Origin) -> None:
+    plate = made("{name}, {price}.").plate
+    for _ in range(2):
+        value = plate.offered(audience, revision, revision + 1, asked_by)
+        assert card_in(value) == encode_card(plate.card(audience, revision, revision + 1, asked_by))
+        offer = decode_offer(value)
+        assert (offer.shopper_id, offer.placement, offer.revision) == (
+            audience.shopper_id,
+            audience.placement,
+            revision,
+        )
 
 
 def test_cards_with_the_same_to_say_share_it() -> None:

@@ -12,6 +12,7 @@ from shelftalk.core.card import Audience, Card, Rung, Status, identified
 from shelftalk.core.effects import Publish
 from shelftalk.core.erasure import Erased, erased_key
 from shelftalk.core.ledger import Ledger
+from shelftalk.core.offer import Offer, card_in, encode_erasure, encode_offer
 from shelftalk.core.opening import opening
 from shelftalk.core.publish import publish
 from shelftalk.core.refresh import phrased
@@ -20,7 +21,7 @@ from shelftalk.core.scene import Scene
 from shelftalk.core.state import LiveCard, Stage
 from shelftalk.errors import BadInputError
 from shelftalk.stream.account import Entry
-from shelftalk.stream.fence import REMEMBER_MS, Fence, Offer, Shown, encode_erasure, encode_offer
+from shelftalk.stream.fence import REMEMBER_MS, Fence, Shown
 from shelftalk.stream.record import Record
 from shelftalk.stream.sweep import PER_TURN
 from tests.core.making import NOW, folded, origin, upserted
@@ -73,13 +74,22 @@ def offered(values: Sequence[bytes], *erased: tuple[str, int]) -> tuple[Fence, T
     return fence, table, cards
 
 
+def said(offer: Offer) -> bytes:
+    """What goes out of `offered` one."""
+    return msgspec.json.encode(offer)
+
+
+def offering(offer: Offer) -> bytes:
+    return encode_offer(offer, said(offer))
+
+
 def offer(revision: int, placement: str = "next_1") -> bytes:
-    return msgspec.json.encode(Offer("s", placement, revision))
+    return offering(Offer("s", placement, revision))
 
 
 def test_of_equals_of_one_shelf_the_later_made_has_the_placement() -> None:
     """What a worker that was cut off had on the wire comes after its successor's answer, with an older price (seed 145)."""
-    made = [msgspec.json.encode(Offer("s", "next_1", 7, sku="kettle-1", published_at_ms=at)) for at in (20, 10, 20, 30)]
+    made = [offering(Offer("s", "next_1", 7, sku="kettle-1", published_at_ms=at)) for at in (20, 10, 20, 30)]
     fence, table, cards = offered(made)
     assert [msgspec.json.decode(value or b"")["published_at_ms"] for _, value in cards.sent] == [20, 20, 30]
     assert fence.counts["overtaken"] == 1
@@ -99,7 +109,7 @@ def test_what_passes_never_goes_back_and_ends_with_the_newest(offers: list[tuple
 
 def test_a_redelivered_card_passes_again_and_an_overtaken_one_ends_here() -> None:
     fence, _, cards = offered([offer(5), offer(5), offer(4)])
-    assert [value for _, value in cards.sent] == [offer(5), offer(5)]
+    assert [value for _, value in cards.sent] == [card_in(offer(5)), card_in(offer(5))]
     assert fence.counts == {"passed": 2, "overtaken": 1}
 
 
@@ -107,7 +117,7 @@ def test_of_two_products_with_the_same_revision_the_first_has_the_placement() ->
     """Seen under chaos: an ask that was passed on and renewed left two shelves feeding one placement."""
 
     def of(sku: str, status: Status = Status.LIVE) -> bytes:
-        return msgspec.json.encode(Offer("s", "next_1", 5, status, sku=sku))
+        return offering(Offer("s", "next_1", 5, status, sku=sku))
 
     fence, _, cards = offered([of("a"), of("b", Status.WITHDRAWN), of("a")])
     assert len(cards.sent) == 2
@@ -116,10 +126,10 @@ def test_of_two_products_with_the_same_revision_the_first_has_the_placement() ->
 
 def test_what_was_never_shown_is_not_withdrawn() -> None:
     def gone(revision: int) -> bytes:
-        return msgspec.json.encode(Offer("s", "next_1", revision, Status.WITHDRAWN))
+        return offering(Offer("s", "next_1", revision, Status.WITHDRAWN))
 
     fence, _, cards = offered([gone(1), offer(2), gone(3), gone(4), offer(3)])
-    assert [value for _, value in cards.sent] == [offer(2), gone(3)]
+    assert [value for _, value in cards.sent] == [card_in(offer(2)), card_in(gone(3))]
     assert fence.counts == {"nothing_to_withdraw": 2, "passed": 2, "overtaken": 1}
 
 
@@ -140,7 +150,7 @@ def test_an_old_erasure_leaves_who_came_back_alone() -> None:
     """Re-driven from the dead letters, say, or redelivered."""
     order = encode_erasure("s", "next_1", 7)
     fence, table, cards = offered([offer(5), order, offer(8), order], ("s", 7))
-    assert [value for _, value in cards.sent] == [None, offer(8)]
+    assert [value for _, value in cards.sent] == [None, card_in(offer(8))]
     assert table.rows["s|next_1"].revision == 8
     assert fence.counts["came_back"] == 1
 
@@ -182,7 +192,7 @@ def shown_as(name: str, placement: str, revision: int = 1, angle: Angle = Angle.
     words = {"slotted": text, "rung": Rung.GENERATED, "model": "m-1"} if text else {}
     (effect,) = publish(scene, card, **phrased(scene.brief(card)) | words).effects
     assert isinstance(effect, Publish)
-    return encode_offer(effect)
+    return effect.offered()
 
 
 def texts_of(cards: Cards) -> list[str]:
@@ -200,26 +210,25 @@ def test_two_cards_on_a_page_never_begin_alike() -> None:
     assert fence.counts == {"passed": 3, "reworded": 2}
     for _, value in cards.sent:
         card = msgspec.json.decode(value or b"", type=Card)
-        assert b"aside" not in (value or b"")
         assert card == identified(card), "the id is that of the words that went out"
         assert card.ai_generated is (card.provenance.rung is not Rung.PHRASEBOOK)
 
 
 def withdrawal(revision: int, placement: str = "next_1") -> bytes:
-    return msgspec.json.encode(Offer("s", placement, revision, Status.WITHDRAWN))
+    return offering(Offer("s", placement, revision, Status.WITHDRAWN))
 
 
 def test_a_card_that_came_after_a_withdrawal_of_its_revision_can_be_withdrawn() -> None:
     values = [offer(1), withdrawal(2), offer(2), withdrawal(3)]
     _, table, cards = offered(values)
-    assert [value for _, value in cards.sent] == values
+    assert [value for _, value in cards.sent] == [card_in(value) for value in values]
     assert not table.rows["s|next_1"].live
 
 
 def test_a_withdrawal_that_was_kept_back_passes_when_it_comes_again() -> None:
     # The withdrawal before it may have been lost in the crash, and would not pass any more.
     _, _, cards = offered([offer(1), withdrawal(2), withdrawal(3), withdrawal(2), withdrawal(3)])
-    assert [value for _, value in cards.sent] == [offer(1), withdrawal(2), withdrawal(3)]
+    assert [value for _, value in cards.sent] == [card_in(value) for value in (offer(1), withdrawal(2), withdrawal(3))]
 
 
 def test_what_left_the_page_may_be_begun_with_again() -> None:

@@ -32,9 +32,13 @@ class Publish(msgspec.Struct, frozen=True, gc=False):
         """The card as a value."""
         return self.plate.card(self.audience, self.revision, self.valid_until_ms, self.origin)
 
-    def encoded(self, *, aside: bool = False) -> bytes:
-        """Its wire form; with what the fence is told, where that is wanted."""
-        return self.plate.encoded(self.audience, self.revision, self.valid_until_ms, self.origin, aside=aside)
+    def encoded(self) -> bytes:
+        """Its wire form."""
+        return self.plate.encoded(self.audience, self.revision, self.valid_until_ms, self.origin)
+
+    def offered(self) -> bytes:
+        """A shopper's, for the fence."""
+        return self.plate.offered(self.audience, self.revision, self.valid_until_ms, self.origin)
 
 
 class Write(msgspec.Struct, frozen=True, gc=False):

@@ -12,15 +12,13 @@ import msgspec
 
 from shelftalk.core.card import Audience, Card, card_id, encode_card, identified, identity
 from shelftalk.core.messages import Origin
+from shelftalk.core.offer import encode_offer, offer_of
 from shelftalk.core.opening import opening
-from shelftalk.core.reword import Aside, Ingredients
+from shelftalk.core.reword import Ingredients
 
 #: Where something of a card's own goes, in its JSON: bytes that stand in no JSON.
 _TEXT: Final[Any] = msgspec.Raw(b"\0")
 _NUMBER: Final[Any] = msgspec.Raw(b"\1")
-
-#: Where a card ends and the aside begins.
-ASIDE: Final = b',"aside":'
 
 _encode = msgspec.json.Encoder().encode
 
@@ -50,9 +48,7 @@ class Plate:
         )
         return identified(card)
 
-    def encoded(
-        self, audience: Audience, revision: int, valid_until_ms: int, origin: Origin, *, aside: bool = False
-    ) -> bytes:
+    def encoded(self, audience: Audience, revision: int, valid_until_ms: int, origin: Origin) -> bytes:
         """The same card in its wire form: to the byte what `encode_card` makes of it.
 
         Args:
@@ -60,27 +56,37 @@ class Plate:
             revision: as in `Card`, like the others.
             valid_until_ms: until when it may be shown.
             origin: the input that asked for it.
-            aside: add what the fence is told, as the last field.
         """
-        if not self._shared:  # most are for one card only, and for that one they are not worth their making
-            self._shared = True
-            wire = encode_card(self.card(audience, revision, valid_until_ms, origin))
-            return wire[:-1] + self._aside if aside else wire
+        if self._is_first():
+            return encode_card(self.card(audience, revision, valid_until_ms, origin))
         shopper_id, placement = _encode(audience.shopper_id), _encode(audience.placement)
         own_id = card_id(self._identity % (shopper_id, placement, revision)).encode()
         if not audience.shopper_id:
             shopper_id = b"null"
-        wire = self._wire_with_aside if aside else self._wire
-        return wire % (own_id, revision, shopper_id, placement, valid_until_ms, _encode(origin))
+        return self._wire % (own_id, revision, shopper_id, placement, valid_until_ms, _encode(origin))
+
+    def offered(self, audience: Audience, revision: int, valid_until_ms: int, origin: Origin) -> bytes:
+        """A shopper's card likewise, as the fence is to have it: to the byte what `encode_offer` makes of it."""
+        if self._is_first():
+            card = self.card(audience, revision, valid_until_ms, origin)
+            return encode_offer(offer_of(card, self._opening), encode_card(card), self._ingredients)
+        shopper_id, placement = _encode(audience.shopper_id), _encode(audience.placement)
+        own_id = card_id(self._identity % (shopper_id, placement, revision)).encode()
+        told = (shopper_id, placement, revision)
+        return self._offer % (*told, own_id, revision, shopper_id, placement, valid_until_ms, _encode(origin))
+
+    def _is_first(self) -> bool:
+        """Whether no card was made of it yet: most are for one card only, and for that one patterns are not worth their making."""
+        first, self._shared = not self._shared, True
+        return first
 
     @cached_property
-    def _wire_with_aside(self) -> bytes:
-        return self._wire[:-1] + self._aside.replace(b"%", b"%%")
+    def _opening(self) -> str:
+        return opening(self.common.text)
 
     @cached_property
-    def _aside(self) -> bytes:
-        made_of = msgspec.UNSET if self.made_of is None else msgspec.Raw(_encode(self.made_of))
-        return ASIDE + _encode(Aside(opening(self.common.text), made_of)) + b"}"
+    def _ingredients(self) -> bytes:
+        return b"" if self.made_of is None else _encode(self.made_of)
 
     @cached_property
     def outcome(self) -> str:
@@ -95,6 +101,11 @@ class Plate:
     @cached_property
     def _wire(self) -> bytes:
         return _pattern(encode_card(self._with_holes))
+
+    @cached_property
+    def _offer(self) -> bytes:
+        card = self._with_holes
+        return _pattern(encode_offer(offer_of(card, self._opening), encode_card(card), self._ingredients))
 
     @cached_property
     def _with_holes(self) -> Card:

@@ -23,13 +23,6 @@ class Ingredients(msgspec.Struct, frozen=True, array_like=True):
     values: dict[str, str]
 
 
-class Aside(msgspec.Struct, frozen=True, gc=False):
-    """What a shelf tells the fence beside the card: how it begins, and what its words were made of, should it need others."""
-
-    opening: str = ""
-    made_of: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-
-
 def reworded(card: Card, made_of: Ingredients, page: AbstractSet[str], before: str | None = None) -> Card | None:
     """The card in words that begin otherwise; ``None`` if the phrasebook has none.
 

@@ -13,6 +13,7 @@ from shelftalk.core.effects import Erase, Hold, Publish, Write
 from shelftalk.core.erasure import Erased
 from shelftalk.core.guard import Outcome
 from shelftalk.core.messages import Message
+from shelftalk.core.offer import encode_erasure
 from shelftalk.core.phrasebook import phrases
 from shelftalk.core.policy import Policy
 from shelftalk.core.profile import Profile
@@ -23,7 +24,7 @@ from shelftalk.core.words import Words
 from shelftalk.errors import BadInputError
 from shelftalk.events.codec import decode_inventory
 from shelftalk.stream.account import Entry, Together
-from shelftalk.stream.fence import Fence, Shown, encode_erasure, encode_offer
+from shelftalk.stream.fence import Fence, Shown
 from shelftalk.stream.keeper import Keeper, Limits
 from shelftalk.stream.react_handler import ReactHandler
 from shelftalk.stream.record import Record, origin_of
@@ -121,7 +122,7 @@ class Tray:
         """A card, encoded as it would go out."""
         del owed_by
         if effect.audience.shopper_id:
-            self.offers.append((effect.audience.shopper_id, encode_offer(effect)))
+            self.offers.append((effect.audience.shopper_id, effect.offered()))
         else:
             effect.encoded()
             self.counts["copies"] += 1

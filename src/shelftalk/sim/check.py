@@ -11,6 +11,7 @@ from shelftalk.core.effects import Drop, Publish
 from shelftalk.core.facts import Facts
 from shelftalk.core.messages import Ask, Origin
 from shelftalk.core.money import format_money
+from shelftalk.core.offer import card_in, decode_offer
 from shelftalk.core.profile import MAX_BOUGHT, MAX_BRANDS, MAX_CART, MAX_PLACEMENTS, MAX_RECENT, Profile
 from shelftalk.core.react import Reaction
 from shelftalk.core.state import MAX_BOARD, MAX_NEIGHBOURS, MAX_TEXTS, Shelf
@@ -20,7 +21,6 @@ from shelftalk.sim.broker import Record, TopicPartition
 from shelftalk.sim.oracle import Book
 from shelftalk.sim.world import PromiseBrokenError, World
 from shelftalk.stream.account import Entry
-from shelftalk.stream.fence import Offer
 from shelftalk.stream.keeper import Limits
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 Place = tuple[str, int, int]
 
 _card = msgspec.json.Decoder(Card)
-_offer = msgspec.json.Decoder(Offer)
 
 
 class Tracked:
@@ -196,8 +195,8 @@ class Auditor:
                 return
             self.books[event.sku].add(record.offset, event)
         elif record.topic == "offers" and record.value is not None:
-            if _offer.decode(record.value).revision is not None:
-                card = _card.decode(record.value)
+            if decode_offer(record.value).revision is not None:
+                card = _card.decode(card_in(record.value))
                 self.answered[place_of(card.provenance.origin)].add(card.placement)
         elif record.topic == "copy" and record.value is not None:
             self._appended_card(record, _card.decode(record.value))

@@ -4,13 +4,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from shelftalk.core.card import Audience
 from shelftalk.core.effects import Drop, Effect, Erase, Hold, Publish
 from shelftalk.core.ledger import Entry as LedgerEntry
 from shelftalk.core.ledger import Ledger
 from shelftalk.core.messages import Message, Origin, decode_message, encode_message
+from shelftalk.core.offer import card_in, decode_offer, encode_erasure
 from shelftalk.core.policy import Policy
 from shelftalk.core.react import Reaction
 from shelftalk.core.rules import ShelfRules
@@ -23,7 +22,7 @@ from shelftalk.sim.model import SimDesk
 from shelftalk.sim.store import SimStore, owe
 from shelftalk.sim.world import World
 from shelftalk.stream.account import Entry
-from shelftalk.stream.fence import Fence, Offer, encode_erasure, encode_offer
+from shelftalk.stream.fence import Fence
 from shelftalk.stream.keeper import Keeper, Limits, card_key
 from shelftalk.stream.lease import Lease
 from shelftalk.stream.letterbox import Letterbox
@@ -80,7 +79,7 @@ class Outlet:
         if self._forgets:
             self._revisions.clear()
         if effect.audience.shopper_id:
-            self._producer.post("offers", effect.audience.shopper_id, encode_offer(effect), owe(owed_by))
+            self._producer.post("offers", effect.audience.shopper_id, effect.offered(), owe(owed_by))
         else:
             self._producer.post("copy", card_key(effect.audience, card.sku), effect.encoded(), owe(owed_by))
 
@@ -144,7 +143,7 @@ class AuditedFence(Fence):
         before = self.counts["nothing_to_withdraw"]
         super().handle(record, entry)
         if self.counts["nothing_to_withdraw"] > before:
-            self.auditor.withheld(record.value or b"")
+            self.auditor.withheld(card_in(record.value or b""))
 
 
 class OpenFence(AuditedFence):
@@ -152,8 +151,8 @@ class OpenFence(AuditedFence):
 
     def handle(self, record: KafkaRecord, entry: Entry) -> None:
         """Pass an offer on."""
-        offer = msgspec.json.decode(record.value or b"", type=Offer)
-        value = None if offer.revision is None else record.value
+        offer = decode_offer(record.value)
+        value = None if offer.revision is None else card_in(record.value or b"")
         self._outlet.card(f"{offer.shopper_id}|{offer.placement}", value, (entry,))
 
 

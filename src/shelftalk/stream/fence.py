@@ -15,11 +15,10 @@ from typing import Final, Protocol
 import msgspec
 
 from shelftalk.core.card import Card, Status, encode_card
-from shelftalk.core.effects import Publish
 from shelftalk.core.erasure import Erased, erased_key
+from shelftalk.core.offer import Offer, card_in, decode_offer, ingredients_in
 from shelftalk.core.opening import opening
-from shelftalk.core.plate import ASIDE
-from shelftalk.core.reword import Aside, Ingredients, reworded
+from shelftalk.core.reword import Ingredients, reworded
 from shelftalk.errors import BadInputError
 from shelftalk.stream.account import Together
 from shelftalk.stream.keeper import Entry
@@ -40,34 +39,16 @@ class Shown(msgspec.Struct, frozen=True, gc=False, array_like=True):
     sku: str = ""
     made_ms: int = 0
 
-
-class Offer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """What the fence reads of a card; a card without a revision is an order to leave a tombstone.
-
-    Attributes:
-        aside: for the fence alone; it is cut off before the card goes out.
-        upto: the order is about cards up to this revision; a later one is of a shopper who came back.
-    """
-
-    shopper_id: str
-    placement: str
-    revision: int | None = None
-    status: Status = Status.LIVE
-    upto: int = 0
-    aside: Aside = Aside()
-    sku: str = ""
-    published_at_ms: int = 0
-
-    def is_late(self, newest: Shown) -> bool:
-        """Whether a newer one was shown.
+    def overtakes(self, offer: Offer) -> bool:
+        """Whether an offer comes too late.
 
         Where a crash leaves two shelves with the same revision, the first has the placement. Of one shelf's, the later made has it:
         what a worker that was cut off had on the wire comes after its successor's, and says what was true before.
         """
-        revision = self.revision or 0
-        if revision != newest.revision:
-            return revision < newest.revision
-        return self.sku != newest.sku or self.published_at_ms < newest.made_ms
+        revision = offer.revision or 0
+        if revision != self.revision:
+            return revision < self.revision
+        return offer.sku != self.sku or offer.published_at_ms < self.made_ms
 
 
 class ShownTable(Protocol):
@@ -100,25 +81,8 @@ class CardsOutlet(Protocol):
         """A card, or a tombstone."""
 
 
-_decoder = msgspec.json.Decoder(Offer)
 _card = msgspec.json.Decoder(Card)
 _made_of = msgspec.json.Decoder(Ingredients)
-
-
-def encode_offer(effect: Publish) -> bytes:
-    """A shopper's card for the fence: the card's own JSON with the aside as its last field."""
-    return effect.encoded(aside=True)
-
-
-def _card_of(value: bytes) -> bytes:
-    """The card's own JSON. The mark cannot stand within a string, where its quotes would be escaped."""
-    cut = value.rfind(ASIDE)
-    return value if cut < 0 else value[:cut] + b"}"
-
-
-def encode_erasure(shopper_id: str, placement: str, upto: int) -> bytes:
-    """The order to leave a tombstone where a card up to this revision is."""
-    return msgspec.json.encode(Offer(shopper_id, placement, upto=upto))
 
 
 class Fence:
@@ -146,7 +110,7 @@ class Fence:
             BadInputError: the record was not written by a shelf.
         """
         try:
-            offer = _decoder.decode(record.value or b"")
+            offer = decode_offer(record.value)
         except ValueError as error:
             raise BadInputError("not_an_offer", str(error)) from None
         key = f"{offer.shopper_id}|{offer.placement}"
@@ -159,14 +123,14 @@ class Fence:
             self._outlet.card(key, None, (entry,))
             self.counts["erased"] += 1
             return
-        if newest is not None and offer.is_late(newest):
+        if newest is not None and newest.overtakes(offer):
             self.counts["overtaken"] += 1
             return
         if newest is None and self._is_straggler(offer, record.partition):
             self.counts["forgotten"] += 1
             return
         live = offer.status is Status.LIVE
-        card, begins = self._worded(_card_of(record.value or b""), offer, newest, record.partition)
+        card, begins = self._worded(record.value or b"", offer, newest, record.partition)
         # Of one revision and product the later has the placement, for a consumer and so here: after a crash a card that was let
         # go and its ask, answered once more, may grow to the same revision within a millisecond.
         made_ms = offer.published_at_ms
@@ -179,13 +143,13 @@ class Fence:
         self._outlet.card(key, card, (entry,))
         self.counts["passed"] += 1
 
-    def _worded(self, card: bytes, offer: Offer, newest: Shown | None, partition: int) -> tuple[bytes, str]:
+    def _worded(self, value: bytes, offer: Offer, newest: Shown | None, partition: int) -> tuple[bytes, str]:
         """The card and how it begins: as it came, or in other words if that opening stands on the page already.
 
         A card that a crash brings again begins as it did before: its id promises the same words.
         """
-        begins, made_of = offer.aside.opening, offer.aside.made_of
-        if not begins or isinstance(made_of, msgspec.UnsetType):
+        card, begins = card_in(value), offer.opening
+        if not begins:
             return card, begins
         if newest is not None and newest.live and newest.opening == begins:
             return card, begins  # it was looked at when it came there, and since then others give way to it
@@ -193,7 +157,8 @@ class Fence:
         taken = self._openings(offer, partition)
         if begins == again if again else begins not in taken:
             return card, begins
-        other = reworded(_card.decode(card), _made_of.decode(made_of), taken, again or None)
+        made_of = ingredients_in(value)
+        other = reworded(_card.decode(card), _made_of.decode(made_of), taken, again or None) if made_of else None
         if other is None:
             self.counts["same_opening"] += 1
             return card, begins

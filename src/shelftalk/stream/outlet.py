@@ -6,7 +6,7 @@ import msgspec
 
 from shelftalk.core.effects import Erase, Hold, Publish
 from shelftalk.core.messages import Message, encode_message
-from shelftalk.stream.fence import encode_erasure, encode_offer
+from shelftalk.core.offer import encode_erasure
 from shelftalk.stream.keeper import Entry, card_key
 from shelftalk.stream.outbox import Outbox
 from shelftalk.stream.settings import Topics
@@ -28,7 +28,7 @@ class TopicOutlet:
         """A card to its shopper's fence, or copy for everybody."""
         audience = effect.audience
         if audience.shopper_id:
-            self._outbox.post(self._offers, audience.shopper_id, encode_offer(effect), entry=jointly(owed_by))
+            self._outbox.post(self._offers, audience.shopper_id, effect.offered(), entry=jointly(owed_by))
         else:
             self._outbox.post(self._copy, card_key(audience, effect.sku), effect.encoded(), entry=jointly(owed_by))
 

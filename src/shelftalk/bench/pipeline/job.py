@@ -16,6 +16,7 @@ from shelftalk.core.effects import Effect, Publish, Send, Step
 from shelftalk.core.facts import Facts
 from shelftalk.core.messages import Ask, CoVisited, Heat, Origin, Release, decode_message, encode_message, is_board
 from shelftalk.core.neighbours import on_heat
+from shelftalk.core.offer import Offer
 from shelftalk.core.passing import gather_ahead
 from shelftalk.core.policy import Policy
 from shelftalk.core.profile import Profile
@@ -25,7 +26,7 @@ from shelftalk.core.shelf import ShelfRules, on_ask, on_co_visited, on_inventory
 from shelftalk.core.state import Board, LiveCard, Shelf, ShelfState
 from shelftalk.errors import BadInputError
 from shelftalk.events.codec import decode_behaviour, decode_inventory
-from shelftalk.stream.fence import Offer, Shown
+from shelftalk.stream.fence import Shown
 
 
 class Out(msgspec.Struct, frozen=True):
