@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shelftalk.core.clause import a_kind, also, joined, modifier, predicate, this_kind
+from shelftalk.core.clause import a_kind, also, another, joined, modifier, predicate, this_kind
 
 
 def said_of(*points: str, many: bool = False) -> str:
@@ -116,3 +116,11 @@ def test_kinds_have_their_articles() -> None:
 def test_any_point_has_a_clause_or_none(point: str, many: bool) -> None:
     found = predicate(point, "{p1}", many=many)
     assert found is None or joined([found]).count("{p1}") == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("kettle", "another kettle"), ("running socks", "more running socks"), ("compost", "more compost")],
+)
+def test_one_more_of_a_kind(kind: str, said: str) -> None:
+    assert another(kind) == said

@@ -19,6 +19,7 @@ def brief(**changes: object) -> Brief:
     return msgspec.structs.replace(KETTLE, **changes)
 
 
+TYRES = brief(kind="car tyres", points=("for winter roads",))
 SOCKS = brief(kind="running socks")
 COMPOST = brief(kind="peat-free compost")
 WITH_PAN = brief(angle=Angle.LIKE_VIEWED, anchor="rolling pin")
@@ -97,6 +98,9 @@ def test_a_brief_tells_the_class_of_each_of_its_slots() -> None:
         (WITH_PAN, "Like the rolling pin you viewed: {name}, hanging loop."),
         (LIGHTS, "{name}, {price}. The bike light set has a hanging loop."),
         (KETTLE, "Gooseneck kettle: {name}. If a hanging loop is what you want, it has one."),
+        (KETTLE, "{name} with folded corners and a hanging loop: it keeps its hanging loop."),
+        (TYRES, "Car tyres for winter roads: {name}, {price}."),
+        (TYRES, "{name} for winter roads, {price}."),
         (BOWL, "可折叠的陶瓷碗，檀木。"),
         (BOWL, "{name}，可折叠的一款陶瓷碗。"),
     ],
@@ -131,6 +135,11 @@ def test_good_grammar_passes(about: Brief, text: str) -> None:
         (KETTLE, "If folds flat are what you want: {name}."),
         (KETTLE, "Folded corners is what you get: {name}."),
         (KETTLE, "{name}, a gooseneck kettle, {price}."),
+        (KETTLE, "{name} is a gooseneck kettle, and it is {price}."),
+        (KETTLE, "{name}, with folded corners and folds flat."),
+        (KETTLE, "{name}, with folded corners and hanging loop."),
+        (KETTLE, "{name}: it folds flat and folded corners."),
+        (KETTLE, "{name}: a kettle with a hanging loop and a folds flat."),
         (BOWL, "陶瓷碗，可折叠，{name}。"),
         (BOWL, "{name}，陶瓷碗，可折叠。"),
         (brief(kind="陶瓷碗", points=("冰箱门可放", "檀木"), locale="zh"), "便宜的陶瓷碗，檀木轮着用。"),

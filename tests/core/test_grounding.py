@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from shelftalk.core.brief import Angle, Brief
+from shelftalk.core.brief import Angle, Brief, Promotion
 from shelftalk.core.grounding import ungrounded
 from tests.core.making import brief as made
 
@@ -32,10 +32,17 @@ def brief(**changes: object) -> Brief:
             "Like the fan heater you viewed, a radiator with a thermostat.",
         ),
         (brief(points=(), angle=Angle.IN_CART), "The radiator in your cart is {price}."),
+        (brief(points=(), promotion=Promotion.NEW), "{brand} has a new radiator: {name}, {price}."),
+        (brief(points=(), kind="mattress"), "A mattress that makes it {price}: {name}."),
     ],
 )
 def test_what_the_brief_holds_may_be_said(about: Brief, text: str) -> None:
     assert ungrounded(about, text) == []
+
+
+@pytest.mark.parametrize("promotion", [promotion for promotion in Promotion if promotion is not Promotion.NEW])
+def test_new_is_said_of_what_is_new(promotion: Promotion) -> None:
+    assert "untrue for this promotion: new" in ungrounded(brief(promotion=promotion), "A new radiator: {name}.")
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ FACTS = {
         ("storage boxes", ("leave room for a lid", "stack", "handles on both sides"), "label maker"),
         ("desk lamp", ("brass arm", "folds flat", "weighted base"), "armchair"),
         ("reading glasses", ("matching case", "folds flat", "scratch-resistant"), "bookend"),
+        ("headphones", ("folding arms", "soft pads", "runs for 30 hours"), "headphones"),
         ("dog towel", ("quick-drying", "hand pockets at each end", "60 cm wide"), "dog shampoo"),
     ],
     "zh": [
@@ -333,3 +334,11 @@ def test_the_barest_product_has_a_line_that_tells_its_promotion(
 ) -> None:
     bare = make(kind="", channel=channel, promotion=promotion, branded=False, locale=language)
     assert judge(bare, phrase(bare)).outcome is Outcome.PASS
+
+
+def test_another_is_said_of_the_same_kind_only() -> None:
+    same, other = (
+        list(phrases(make(kind="kettle", anchor=anchor, angle=Angle.LIKE_VIEWED))) for anchor in ("kettle", "teapot")
+    )
+    assert any(text.startswith("Another kettle") for text in same)
+    assert not [text for text in other if "nother kettle" in text]

@@ -127,6 +127,11 @@ def this_kind(kind: str) -> str:
     return f"{'these' if is_many(kind) else 'this'} {kind}"
 
 
+def another(kind: str) -> str:
+    """One more of the kind: "another kettle", "more running socks"."""
+    return f"{'another' if kind_class(kind) == 'one' else 'more'} {kind}"
+
+
 def is_many(kind: str) -> bool:
     """Whether a product of this kind is several."""
     return kind_class(kind) == "many"

@@ -187,6 +187,9 @@ def classes(brief: Brief) -> dict[str, str]:
     return {"name": name_class(brief.kind)} | found | {slot: point_class(point) for slot, point in points.items()}
 
 
+#: One point of a list, or several.
+_LISTED = r"(?:an? )?\{[pw]\d\}(?:, (?:an? )?\{[pw]\d\})*"
+
 #: A point between these words and the next must be of one of these classes.
 _POINT_PLACES: dict[str, tuple[tuple[re.Pattern[str], frozenset[str]], ...]] = {
     "en": (
@@ -210,6 +213,17 @@ _POINT_PLACES: dict[str, tuple[tuple[re.Pattern[str], frozenset[str]], ...]] = {
         (re.compile(r"\b(?:an?|one|another) \{([pw]\d)\}(?! \{(?:kind|noun))", re.IGNORECASE), frozenset({"thing", "pack"})),
         (re.compile(r"\b(?:on|for|from) \{([pw]\d)\}", re.IGNORECASE), frozenset()),
         (re.compile(r"\bpriced \{([pw]\d)\}"), frozenset()),
+        # What comes second has the first one's place: not "with deep plates and folds upright".
+        (re.compile(rf"\b(?:with|has|have|its|their|your) {_LISTED} and \{{([pw]\d)\}}", re.IGNORECASE), frozenset({"plural"})),
+        (re.compile(rf"\b(?:it|that|which) {_LISTED} and \{{([pw]\d)\}}", re.IGNORECASE), frozenset({"does"})),
+        (
+            re.compile(rf"\b(?:is|are) {_LISTED} and \{{([pw]\d)\}}", re.IGNORECASE),
+            frozenset({"like", "colour", "material", "made"}),
+        ),
+        (
+            re.compile(rf"\b(?:a|an|with|the) {_LISTED} and an? \{{([pw]\d)\}}(?! \{{(?:kind|noun))", re.IGNORECASE),
+            frozenset({"thing"}),
+        ),
         (re.compile(r"\b(?:this|these) \{([pw]\d)\}(?! \{(?:kind|noun))", re.IGNORECASE), frozenset()),
         (re.compile(r"\{([pw]\d)\} (?:are|have)\b"), frozenset({"plural"})),
         (re.compile(r"\{([pw]\d)\} (?:is|has)\b"), frozenset({"thing", "material"})),
@@ -261,7 +275,7 @@ _OF_MANY = re.compile(r"(?:^|[.;:,] |\band )they (?:are|have|come)\b", re.IGNORE
 
 #: A product's name mostly holds its kind: "Ember Kettle, a kettle"; in a list of Chinese it stands twice.
 _SAID_AGAIN = {
-    "en": re.compile(r"\{name\}, (?:an? )?\{kind\}", re.IGNORECASE),
+    "en": re.compile(r"\{name\}(?:,| is| are) (?:an? )?\{(?:kind|noun)\}", re.IGNORECASE),
     "zh": re.compile(r"^\{kind\}，.*\{name\}(?=[，。：])|\{name\}，(?:一款)?\{kind\}(?=[，。：])"),  # noqa: RUF001
 }
 

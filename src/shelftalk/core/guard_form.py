@@ -12,8 +12,8 @@ from shelftalk.core.render import SLOT
 LENGTHS: dict[Channel, tuple[int, int]] = {
     Channel.CARD: (18, 140),
     Channel.AD: (14, 110),
-    Channel.SOCIAL: (40, 280),
-    Channel.COPY: (80, 460),
+    Channel.SOCIAL: (36, 280),
+    Channel.COPY: (36, 460),
 }
 
 #: A slot counts as this many characters: the median of names, prices and points in the demo store.

@@ -8,6 +8,7 @@ list of lines. Besides the volatile slots a line may use ``[kind]``, ``[anchor]`
 ``[akind]``             "a kettle", "running socks"
 ``[thiskind]``          "this kettle", "these running socks"
 ``[it]``                "it", "they"
+``[another]``           "another kettle", "more running socks": only where the anchor is of the same kind
 ``[does]``, ``[also]``  the first and the second point that has a verb: "folds flat", "also has a hanging loop"
 ``[both]``, ``[all]``   two or three of them: "folds flat and has a hanging loop"
 ``[with]``              the first behind a noun: "with a hanging loop", "that folds flat"
@@ -66,7 +67,7 @@ _Lines: TypeAlias = dict[tuple[str, str, str], dict[str, tuple[_Line, ...]]]
 #: The places for selling points, in the order in which they are given out.
 _POINTS = ("[point]", "[more]", "[third]")
 _SPOKEN = frozenset({"[does]", "[also]", "[both]", "[all]", "[with]"})
-_TELLING = _SPOKEN | {*_POINTS, "[anchor]"}
+_TELLING = _SPOKEN | {*_POINTS, "[anchor]", "[another]"}
 _PLACE = re.compile(r"\[[a-z]+\]")
 
 #: A noun or point that may stand inside a sentence: words and light punctuation, no digits (the guard's rule), no markup.
@@ -183,6 +184,8 @@ def _words(brief: Brief) -> dict[str, str]:
     words |= {place: said[point] for place, point in zip(_POINTS, ordered, strict=False)}
     if brief.language == "en" and "[kind]" in words:
         kind = words["[kind]"]
+        if kind.lower() == words.get("[anchor]", "").lower():
+            words["[another]"] = clause.another(kind)
         words |= _clauses(kind, [(point, said[point]) for point in ordered if not _says_again(point, kind)])
     return words
 
