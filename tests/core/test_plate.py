@@ -9,7 +9,7 @@ from shelftalk.core.card import Audience, Card, Rung, Status, Trigger, encode_ca
 from shelftalk.core.effects import Publish
 from shelftalk.core.facts import Facts
 from shelftalk.core.messages import Origin
-from shelftalk.core.offer import Offer, card_in, decode_offer, ingredients_in
+from shelftalk.core.offer import Offer, decode_offer, ingredients_in
 from shelftalk.core.opening import opening
 from shelftalk.core.publish import emptied, publish
 from shelftalk.core.reword import Ingredients
@@ -61,10 +61,11 @@ def test_beside_a_card_the_fence_is_told_how_it_begins_and_what_it_was_made_of()
     effect = made("A kettle that is 50% off: {name}.\nAnd hot.")
     for _ in range(2):
         value = effect.offered()
-        assert card_in(value) == effect.encoded()
+        offer, encoded = decode_offer(value)
+        assert encoded == effect.encoded()
         card = effect.card
         assert opening(card.text) == "a kettle that"
-        assert decode_offer(value) == Offer(
+        assert offer == Offer(
             "ada", "next_1", card.revision, Status.LIVE, "kettle-1", card.published_at_ms, "a kettle that"
         )
         assert msgspec.json.decode(ingredients_in(value), type=Ingredients) == effect.plate.made_of
@@ -75,8 +76,8 @@ def test_an_offer_carries_the_very_card(audience: Audience, revision: int, asked
     plate = made("{name}, {price}.").plate
     for _ in range(2):
         value = plate.offered(audience, revision, revision + 1, asked_by)
-        assert card_in(value) == encode_card(plate.card(audience, revision, revision + 1, asked_by))
-        offer = decode_offer(value)
+        offer, encoded = decode_offer(value)
+        assert encoded == encode_card(plate.card(audience, revision, revision + 1, asked_by))
         assert (offer.shopper_id, offer.placement, offer.revision) == (
             audience.shopper_id,
             audience.placement,

@@ -12,7 +12,7 @@ from shelftalk.core.card import Audience, Card, Rung, Status, identified
 from shelftalk.core.effects import Publish
 from shelftalk.core.erasure import Erased, erased_key
 from shelftalk.core.ledger import Ledger
-from shelftalk.core.offer import Offer, card_in, encode_erasure, encode_offer
+from shelftalk.core.offer import Offer, decode_offer, encode_erasure, encode_offer
 from shelftalk.core.opening import opening
 from shelftalk.core.publish import publish
 from shelftalk.core.refresh import phrased
@@ -77,6 +77,10 @@ def offered(values: Sequence[bytes], *erased: tuple[str, int]) -> tuple[Fence, T
 def said(offer: Offer) -> bytes:
     """What goes out of `offered` one."""
     return msgspec.json.encode(offer)
+
+
+def card_in(value: bytes) -> bytes:
+    return decode_offer(value)[1]
 
 
 def offering(offer: Offer) -> bytes:

@@ -59,23 +59,20 @@ def encode_erasure(shopper_id: str, placement: str, upto: int) -> bytes:
     return _encode(Offer(shopper_id, placement, upto=upto))
 
 
-def decode_offer(value: bytes | None) -> Offer:
-    """The first line.
+def decode_offer(value: bytes | None) -> tuple[Offer, bytes]:
+    """The first line, and the card as it goes out; no card where it is the order to leave a tombstone.
 
     Raises:
         msgspec.DecodeError: it is no offer.
     """
-    value = value or b""
-    end = value.find(_LINE)
-    offer = _decode(value if end < 0 else value[:end])
-    if end < 0 and offer.revision is not None:
+    head, card = value or b"", b""
+    end = head.find(_LINE)
+    if end >= 0:
+        head, card = head[:end], head[end + 1 : head.rfind(_LINE)]
+    offer = _decode(head)
+    if offer.revision is not None and not card:
         raise msgspec.ValidationError("an offer without its card")
-    return offer
-
-
-def card_in(value: bytes) -> bytes:
-    """The card, as it goes out."""
-    return value[value.index(_LINE) + 1 : value.rindex(_LINE)]
+    return offer, card
 
 
 def ingredients_in(value: bytes) -> bytes:

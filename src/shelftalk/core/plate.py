@@ -33,7 +33,7 @@ class Plate:
 
     def __init__(self, card: Card, made_of: Ingredients | None = None) -> None:
         self.common, self.made_of = card, made_of
-        self._shared = False
+        self._shared = False  # most are for one card only, and for that one patterns are not worth their making
 
     def card(self, audience: Audience, revision: int, valid_until_ms: int, origin: Origin) -> Card:
         """The card of an audience, as a value."""
@@ -57,7 +57,8 @@ class Plate:
             valid_until_ms: until when it may be shown.
             origin: the input that asked for it.
         """
-        if self._is_first():
+        if not self._shared:
+            self._shared = True
             return encode_card(self.card(audience, revision, valid_until_ms, origin))
         shopper_id, placement = _encode(audience.shopper_id), _encode(audience.placement)
         own_id = card_id(self._identity % (shopper_id, placement, revision)).encode()
@@ -67,18 +68,15 @@ class Plate:
 
     def offered(self, audience: Audience, revision: int, valid_until_ms: int, origin: Origin) -> bytes:
         """A shopper's card likewise, as the fence is to have it: to the byte what `encode_offer` makes of it."""
-        if self._is_first():
+        if not self._shared:
+            self._shared = True
             card = self.card(audience, revision, valid_until_ms, origin)
             return encode_offer(offer_of(card, self._opening), encode_card(card), self._ingredients)
         shopper_id, placement = _encode(audience.shopper_id), _encode(audience.placement)
         own_id = card_id(self._identity % (shopper_id, placement, revision)).encode()
-        told = (shopper_id, placement, revision)
-        return self._offer % (*told, own_id, revision, shopper_id, placement, valid_until_ms, _encode(origin))
-
-    def _is_first(self) -> bool:
-        """Whether no card was made of it yet: most are for one card only, and for that one patterns are not worth their making."""
-        first, self._shared = not self._shared, True
-        return first
+        return self._offer % (
+            shopper_id, placement, revision, own_id, revision, shopper_id, placement, valid_until_ms, _encode(origin),
+        )  # fmt: skip
 
     @cached_property
     def _opening(self) -> str:

@@ -7,6 +7,7 @@ import msgspec
 from shelftalk.core.card import Audience, Rung, Status
 from shelftalk.core.effects import Publish, Step
 from shelftalk.core.messages import Ask
+from shelftalk.core.plate import Plate
 from shelftalk.core.rules import PHRASEBOOK
 from shelftalk.core.scene import Scene
 from shelftalk.core.state import LiveCard, Stage
@@ -20,32 +21,20 @@ def publish(scene: Scene, card: LiveCard, **changes: Any) -> Step:
         card: as it is.
         changes: of the card, beside what comes of being published.
     """
-    step = Step()
-    publish_in(step, scene, card, changes)
-    return step
-
-
-def publish_in(step: Step, scene: Scene, card: LiveCard, changes: dict[str, Any]) -> None:
-    """Likewise, in a step that has other cards as well."""
-    if not card.audience.shopper_id:
-        changes["valid_until_ms"] = scene.now_ms + scene.rules.copy_ttl_ms
-    card = msgspec.structs.replace(
-        card, stage=Stage.SHOWN, facts_version=scene.facts.version, published_at_ms=scene.now_ms, **changes
-    )
+    card = msgspec.structs.replace(card, **scene.published(card), **changes)
     if card.cause is None:
         card = msgspec.structs.replace(card, cause=card.origin)
-    sent = _sent(scene, card, Status.LIVE)
-    if not sent.plate.common.text:
+    plate = scene.plate(card, Status.LIVE)
+    if not plate.common.text:
         # Cannot happen while the words fit their brief; should it, a plain card is better than a wrong one or none.
         card = msgspec.structs.replace(card, slotted="{name}.", rung=Rung.PHRASEBOOK, model=PHRASEBOOK)
-        sent = _sent(scene, card, Status.LIVE)
-    step.live[card.audience.key] = card
-    step.effects.append(sent)
+        plate = scene.plate(card, Status.LIVE)
+    return Step(live={card.audience.key: card}, effects=[sent(scene, card, plate)])
 
 
 def withdrawn(scene: Scene, card: LiveCard) -> Publish:
     """The order to take a card off its placement."""
-    return _sent(scene, card, Status.WITHDRAWN)
+    return sent(scene, card, scene.plate(card, Status.WITHDRAWN))
 
 
 def emptied(scene: Scene, ask: Ask, placement: str) -> Publish:
@@ -68,8 +57,8 @@ def emptied(scene: Scene, ask: Ask, placement: str) -> Publish:
     return withdrawn(scene, card)
 
 
-def _sent(scene: Scene, card: LiveCard, status: Status) -> Publish:
-    """The outgoing form of a live card. A price that ends is never promised beyond its end."""
+def sent(scene: Scene, card: LiveCard, plate: Plate) -> Publish:
+    """The outgoing form of a card. A price that ends is never promised beyond its end."""
     ends_ms = scene.price_ends_ms
     valid_until_ms = card.valid_until_ms if ends_ms is None else min(ends_ms, card.valid_until_ms)
-    return Publish(card.audience, scene.plate(card, status), card.revision, valid_until_ms, card.origin)
+    return Publish(card.audience, plate, card.revision, valid_until_ms, card.origin)

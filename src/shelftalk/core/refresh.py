@@ -11,7 +11,7 @@ from shelftalk.core.effects import Drop, Publish, Step, Write
 from shelftalk.core.messages import Bought
 from shelftalk.core.passing import as_ask, merge, pass_on
 from shelftalk.core.phrasebook import phrase
-from shelftalk.core.publish import emptied, publish, publish_in, withdrawn
+from shelftalk.core.publish import emptied, publish, sent, withdrawn
 from shelftalk.core.rules import PHRASEBOOK, ShelfRules
 from shelftalk.core.scene import Scene
 from shelftalk.core.state import Copybook, LiveCard, ShelfState, Stage
@@ -73,17 +73,17 @@ def _refresh(step: Step, state: ShelfState, scene: Scene, card: LiveCard, *, aga
 def _bring_up(step: Step, copybook: Copybook, scene: Scene, card: LiveCard, *, again: bool) -> None:
     """A card that is shown, or copy for everybody, as the facts have it now."""
     facts, now_ms = scene.facts, scene.now_ms
-    same_words = bool(card.slotted) and scene.holds(card)
-    if same_words and card.facts_version == facts.version and not is_due(card, now_ms, scene.rules):
-        merge(step, publish(scene, card) if again else _rewrite(copybook, scene, card))
+    if card.facts_version == facts.version and not is_due(card, now_ms, scene.rules):
+        if card.slotted and scene.holds(card):
+            merge(step, publish(scene, card) if again else _rewrite(copybook, scene, card))
+            return
+    elif (moved := scene.moved(card)) is not None:
+        card = msgspec.structs.replace(card, revision=card.raised(now_ms), **moved.changes)
+        step.live[card.audience.key] = card
+        step.effects.append(sent(scene, card, moved.plate))
         return
-    moved: dict[str, Any] = {"revision": card.raised(now_ms), "cause": facts.cause, "trigger": Trigger.FACTS}
-    if same_words:
-        moved["rung"] = card.rung if card.rung is Rung.PHRASEBOOK else Rung.CACHED
-        publish_in(step, scene, card, moved)
-    else:
-        card = msgspec.structs.replace(card, **moved)
-        merge(step, find_words(copybook, scene, card, scene.brief(card), wait=False))
+    card = msgspec.structs.replace(card, revision=card.raised(now_ms), cause=facts.cause, trigger=Trigger.FACTS)
+    merge(step, find_words(copybook, scene, card, scene.brief(card), wait=False))
 
 
 def is_due(card: LiveCard, now_ms: int, rules: ShelfRules) -> bool:

@@ -1,12 +1,13 @@
 """How shelves decide: everything that a shop may want to set."""
 
 import zlib
+from collections.abc import Container
 
 import msgspec
 
 from shelftalk.core.brief import Angle, Channel, Promotion, Tone
 from shelftalk.core.meaning import FactRules
-from shelftalk.core.prompt import DEFAULT_VARIANT
+from shelftalk.core.prompt import DEFAULT_VARIANT, channels_of, languages_of
 
 PHRASEBOOK = "phrasebook"
 
@@ -64,6 +65,18 @@ class ShelfRules(msgspec.Struct, frozen=True):
     written: frozenset[Channel] = frozenset(Channel)
     variant: str = DEFAULT_VARIANT
     model: str = PHRASEBOOK
+
+    def for_model(self, model: str, variant: str, *, chosen: Container[str] = ()) -> "ShelfRules":
+        """The same with a model, which is asked as it was trained and writes what it was trained to.
+
+        Args:
+            model: identifies the generator.
+            variant: of the prompts that it was trained on.
+            chosen: names of the attributes that a shop has set, which stay.
+        """
+        languages = self.languages if "languages" in chosen else languages_of(variant)
+        written = self.written if "written" in chosen else channels_of(variant)
+        return msgspec.structs.replace(self, model=model, variant=variant, languages=languages, written=written)
 
     def tone(self, placement: str, sku: str) -> Tone:
         """How a shopper's card about a product sounds."""

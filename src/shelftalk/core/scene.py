@@ -5,10 +5,12 @@ one set of facts. So the words are filled in once for each text and locale, and 
 """
 
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias
+
+import msgspec
 
 from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone
-from shelftalk.core.card import Card, CardFacts, Provenance, Rung, Status
+from shelftalk.core.card import Card, CardFacts, Provenance, Rung, Status, Trigger
 from shelftalk.core.explain import because
 from shelftalk.core.facts import Facts
 from shelftalk.core.interest import Band
@@ -18,11 +20,23 @@ from shelftalk.core.plate import Plate
 from shelftalk.core.render import fill, slot_values, slots_in
 from shelftalk.core.reword import Ingredients
 from shelftalk.core.rules import PHRASEBOOK, ShelfRules
-from shelftalk.core.state import LiveCard
+from shelftalk.core.state import LiveCard, Stage
 from shelftalk.core.wording import beside_name, clean_kind, clean_points
 
 #: What of a card decides its words, beside the facts; the last is its wording.
 _Words: TypeAlias = tuple[Channel, Angle, str | None, Tone, str, int]
+
+
+class Moved(NamedTuple):
+    """What becomes of all cards that say the same when the facts have moved and their words may stay.
+
+    Attributes:
+        changes: of each card's record, beside its revision.
+        plate: of what goes out.
+    """
+
+    changes: dict[str, Any]
+    plate: Plate
 
 
 class Scene:
@@ -38,6 +52,7 @@ class Scene:
         self._texts: dict[tuple[str, str], str | None] = {}
         self._briefs: dict[_Words, Brief] = {}
         self._holding: dict[tuple[object, ...], bool] = {}
+        self._moved: dict[tuple[object, ...], Moved | None] = {}
         self._plates: dict[tuple[object, ...], Plate] = {}
 
     @cached_property
@@ -118,6 +133,37 @@ class Scene:
             wordings = self.brief(card).wordings(self.rules.takes)
             found = self._holding[key] = any(brief.brief_id == card.brief_id for brief in wordings)
         return found
+
+    def published(self, card: LiveCard) -> dict[str, Any]:
+        """What a card's record has once it is published now."""
+        now = {"stage": Stage.SHOWN, "facts_version": self.facts.version, "published_at_ms": self.now_ms}
+        if not card.audience.shopper_id:
+            now["valid_until_ms"] = self.now_ms + self.rules.copy_ttl_ms
+        return now
+
+    def moved(self, card: LiveCard) -> Moved | None:
+        """What becomes of a card, and of every other one that says the same; ``None`` where it needs other words.
+
+        A price change asks this of a hundred thousand cards, and all but a few have been answered.
+        """
+        band = card.taste.band
+        key = (
+            card.slotted, card.brief_id, card.rung, card.model, card.angle, card.anchor, card.locale, card.tone, card.channel,
+            band is not None and self._in(band), not card.audience.shopper_id,
+        )  # fmt: skip
+        try:
+            return self._moved[key]
+        except KeyError:
+            found = self._moved[key] = self._move(card)
+            return found
+
+    def _move(self, card: LiveCard) -> Moved | None:
+        if not (card.slotted and self.holds(card)):
+            return None
+        rung = card.rung if card.rung is Rung.PHRASEBOOK else Rung.CACHED
+        changes = self.published(card) | {"cause": self.facts.cause, "trigger": Trigger.FACTS, "rung": rung}
+        plate = self.plate(msgspec.structs.replace(card, **changes), Status.LIVE)
+        return Moved(changes, plate) if plate.common.text else None
 
     def plate(self, card: LiveCard, status: Status) -> Plate:
         """What a card has in common with others; without a text where its words have a slot without a value."""

@@ -51,7 +51,11 @@ def grown(revision: int, now_ms: int) -> int:
     if not revision:
         return now_ms
     since_ms = now_ms - (revision >> 10)
-    return revision + min(since_ms, _GROWS_MS) if since_ms > 0 else revision
+    if since_ms <= 0:
+        return revision
+    if since_ms >= _GROWS_MS:
+        return revision + _GROWS_MS
+    return revision + since_ms
 
 
 class Neighbour(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -188,7 +192,8 @@ class LiveCard(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_default
 
         It outgrows every earlier one even where a crash took the memory of those.
         """
-        return max(self.revision + 1, grown(self.asked_revision, now_ms))
+        by_time = grown(self.asked_revision, now_ms)
+        return by_time if by_time > self.revision else self.revision + 1
 
 
 class ShelfState(msgspec.Struct, frozen=True, gc=False):

@@ -12,7 +12,6 @@ from typing import Any, Final
 import msgspec
 
 from shelftalk.core.policy import Policy
-from shelftalk.core.prompt import channels_of, languages_of
 from shelftalk.core.rules import ShelfRules
 from shelftalk.demo.catalogue import load_demo_store, load_searches
 from shelftalk.demo.crowd import Crowd
@@ -26,14 +25,7 @@ _TURN_MS: Final = 50
 
 
 #: The default model's way of being asked; its texts are simulated.
-_VARIANT: Final = "slots-v3"
-_RULES: Final = ShelfRules(
-    model="simulated",
-    variant=_VARIANT,
-    languages=languages_of(_VARIANT),
-    written=channels_of(_VARIANT),
-    channel_locales=("en-GB", "zh-CN"),
-)
+_RULES: Final = ShelfRules(channel_locales=("en-GB", "zh-CN")).for_model("simulated", "slots-v3")
 
 
 class Window(msgspec.Struct):

@@ -26,6 +26,7 @@ from shelftalk.events.codec import decode_inventory
 from shelftalk.stream.account import Entry, Together
 from shelftalk.stream.fence import Fence, Shown
 from shelftalk.stream.keeper import Keeper, Limits
+from shelftalk.stream.ports import Desk
 from shelftalk.stream.react_handler import ReactHandler
 from shelftalk.stream.record import Record, origin_of
 
@@ -208,16 +209,23 @@ class SmallWorld:
         policy: of react.
         limits: of the keeper.
         texts_per_s: how fast the model writes.
+        desk: who writes instead.
     """
 
     def __init__(
-        self, rules: ShelfRules, policy: Policy, limits: Limits | None = None, *, texts_per_s: float = 20.0
+        self,
+        rules: ShelfRules,
+        policy: Policy,
+        limits: Limits | None = None,
+        *,
+        texts_per_s: float = 20.0,
+        desk: Desk | None = None,
     ) -> None:
         self.store, self.tray, self.writer = MemoryStore(), Tray(), Writer(texts_per_s)
         self.profiles: Table[Profile] = Table()
         erased: Table[Erased] = Table()
         shown: Table[Shown] = Table()
-        self.keeper = Keeper(rules, limits or Limits(), self.store, self.tray, self.writer)
+        self.keeper = Keeper(rules, limits or Limits(), self.store, self.tray, desk or self.writer)
         self.react = ReactHandler(policy, self.profiles, erased, self.tray, self.keeper.at_hand)
         self.fence = Fence(shown, erased, self.tray, policy.page)
         self._offset = 0

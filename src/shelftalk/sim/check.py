@@ -11,7 +11,7 @@ from shelftalk.core.effects import Drop, Publish
 from shelftalk.core.facts import Facts
 from shelftalk.core.messages import Ask, Origin
 from shelftalk.core.money import format_money
-from shelftalk.core.offer import card_in, decode_offer
+from shelftalk.core.offer import decode_offer
 from shelftalk.core.profile import MAX_BOUGHT, MAX_BRANDS, MAX_CART, MAX_PLACEMENTS, MAX_RECENT, Profile
 from shelftalk.core.react import Reaction
 from shelftalk.core.state import MAX_BOARD, MAX_NEIGHBOURS, MAX_TEXTS, Shelf
@@ -195,8 +195,9 @@ class Auditor:
                 return
             self.books[event.sku].add(record.offset, event)
         elif record.topic == "offers" and record.value is not None:
-            if decode_offer(record.value).revision is not None:
-                card = _card.decode(card_in(record.value))
+            _, offered = decode_offer(record.value)
+            if offered:
+                card = _card.decode(offered)
                 self.answered[place_of(card.provenance.origin)].add(card.placement)
         elif record.topic == "copy" and record.value is not None:
             self._appended_card(record, _card.decode(record.value))

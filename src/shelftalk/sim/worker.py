@@ -9,7 +9,7 @@ from shelftalk.core.effects import Drop, Effect, Erase, Hold, Publish
 from shelftalk.core.ledger import Entry as LedgerEntry
 from shelftalk.core.ledger import Ledger
 from shelftalk.core.messages import Message, Origin, decode_message, encode_message
-from shelftalk.core.offer import card_in, decode_offer, encode_erasure
+from shelftalk.core.offer import decode_offer, encode_erasure
 from shelftalk.core.policy import Policy
 from shelftalk.core.react import Reaction
 from shelftalk.core.rules import ShelfRules
@@ -143,7 +143,7 @@ class AuditedFence(Fence):
         before = self.counts["nothing_to_withdraw"]
         super().handle(record, entry)
         if self.counts["nothing_to_withdraw"] > before:
-            self.auditor.withheld(card_in(record.value or b""))
+            self.auditor.withheld(decode_offer(record.value)[1])
 
 
 class OpenFence(AuditedFence):
@@ -151,9 +151,8 @@ class OpenFence(AuditedFence):
 
     def handle(self, record: KafkaRecord, entry: Entry) -> None:
         """Pass an offer on."""
-        offer = decode_offer(record.value)
-        value = None if offer.revision is None else card_in(record.value or b"")
-        self._outlet.card(f"{offer.shopper_id}|{offer.placement}", value, (entry,))
+        offer, card = decode_offer(record.value)
+        self._outlet.card(f"{offer.shopper_id}|{offer.placement}", card or None, (entry,))
 
 
 class EndlessLease(Lease):

@@ -16,7 +16,7 @@ import msgspec
 
 from shelftalk.core.card import Card, Status, encode_card
 from shelftalk.core.erasure import Erased, erased_key
-from shelftalk.core.offer import Offer, card_in, decode_offer, ingredients_in
+from shelftalk.core.offer import Offer, decode_offer, ingredients_in
 from shelftalk.core.opening import opening
 from shelftalk.core.reword import Ingredients, reworded
 from shelftalk.errors import BadInputError
@@ -110,7 +110,7 @@ class Fence:
             BadInputError: the record was not written by a shelf.
         """
         try:
-            offer = decode_offer(record.value)
+            offer, card = decode_offer(record.value)
         except ValueError as error:
             raise BadInputError("not_an_offer", str(error)) from None
         key = f"{offer.shopper_id}|{offer.placement}"
@@ -130,7 +130,7 @@ class Fence:
             self.counts["forgotten"] += 1
             return
         live = offer.status is Status.LIVE
-        card, begins = self._worded(record.value or b"", offer, newest, record.partition)
+        card, begins = self._worded(card, offer, newest, record)
         # Of one revision and product the later has the placement, for a consumer and so here: after a crash a card that was let
         # go and its ask, answered once more, may grow to the same revision within a millisecond.
         made_ms = offer.published_at_ms
@@ -143,21 +143,21 @@ class Fence:
         self._outlet.card(key, card, (entry,))
         self.counts["passed"] += 1
 
-    def _worded(self, value: bytes, offer: Offer, newest: Shown | None, partition: int) -> tuple[bytes, str]:
+    def _worded(self, card: bytes, offer: Offer, newest: Shown | None, record: Record) -> tuple[bytes, str]:
         """The card and how it begins: as it came, or in other words if that opening stands on the page already.
 
         A card that a crash brings again begins as it did before: its id promises the same words.
         """
-        card, begins = card_in(value), offer.opening
+        begins = offer.opening
         if not begins:
             return card, begins
         if newest is not None and newest.live and newest.opening == begins:
             return card, begins  # it was looked at when it came there, and since then others give way to it
         again = newest.opening if newest is not None and newest.revision == offer.revision else ""
-        taken = self._openings(offer, partition)
+        taken = self._openings(offer, record.partition)
         if begins == again if again else begins not in taken:
             return card, begins
-        made_of = ingredients_in(value)
+        made_of = ingredients_in(record.value or b"")
         other = reworded(_card.decode(card), _made_of.decode(made_of), taken, again or None) if made_of else None
         if other is None:
             self.counts["same_opening"] += 1

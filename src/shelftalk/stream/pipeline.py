@@ -4,13 +4,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Iterator
 
-import msgspec
 import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from shelftalk.core.ledger import Entry
 from shelftalk.core.messages import decode_message
-from shelftalk.core.prompt import channels_of, languages_of
 from shelftalk.core.shelf import PHRASEBOOK
 from shelftalk.engine import Writer
 from shelftalk.errors import BadInputError, CancelledRequestError, FatalError
@@ -55,11 +53,7 @@ class Pipeline:
         outlet = TopicOutlet(worker.outbox, settings.topics)
         rules = settings.shelf_rules(PHRASEBOOK if engine is None else engine.model_id)
         if engine is not None and engine.prompt_variant is not None:
-            # A model is asked as it was trained, and writes what it was trained to; a shop may choose otherwise.
-            variant = engine.prompt_variant
-            languages = rules.languages if "languages" in settings.rules else languages_of(variant)
-            written = rules.written if "written" in settings.rules else channels_of(variant)
-            rules = msgspec.structs.replace(rules, variant=variant, languages=languages, written=written)
+            rules = rules.for_model(engine.model_id, engine.prompt_variant, chosen=settings.rules)
         self.desk = None if engine is None else EngineDesk(engine, DeskSettings())
         self.keeper = Keeper(
             rules,

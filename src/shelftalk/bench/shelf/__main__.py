@@ -29,7 +29,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--memory-rows", type=int, default=20_000, help="of the store on disk (%(default)s)")
     parser.add_argument("--shoppers", type=int, default=10_000, help="shoppers with full profiles (%(default)s)")
     parser.add_argument(
-        "--texts", type=int, default=48, help="texts by the real models; 0 leaves them out (%(default)s)"
+        "--texts",
+        type=int,
+        default=96,
+        help="products to have words written for; 0 leaves the models out (%(default)s)",
     )
     parser.add_argument("--views", type=int, default=100, help="views before the one that is measured (%(default)s)")
     given = parser.parse_args(arguments)
