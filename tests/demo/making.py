@@ -47,6 +47,7 @@ def card(
     minor: int = 1000,
     status: str = "live",
     stream: str = "cards",
+    because: str = "it goes with it",
 ) -> Seen:
     place = {"topic": f"demo.{origin[0]}", "partition": 0, "offset": origin[1]}
     value = {
@@ -62,6 +63,6 @@ def card(
             "source_partition": 0,
             "source_offset": source,
         },
-        "provenance": {"rung": rung, "trigger": trigger, "because": "it goes with it", "origin": place, "cause": place},
+        "provenance": {"rung": rung, "trigger": trigger, "because": because, "origin": place, "cause": place},
     }
     return seen(stream, offset, at, value, key="s1-abc|next_1")

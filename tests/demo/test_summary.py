@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from shelftalk.core.explain import because_everybody
 from shelftalk.demo.summary import Tally, lines, percentiles, shares
 from tests.demo.making import card, price, product, seen, view
 
@@ -72,6 +73,17 @@ def test_withdrawals_tombstones_copy_and_dead_letters_are_counted_apart() -> Non
     assert (figures["dead_letters"], figures["held_for_review"]) == ({"not_json": 1}, 1)
     assert figures["events_by_type"] == {"product_viewed": 1, "unreadable": 1}
     assert figures["answered_all"]["phrasebook"] == 1
+
+
+def test_products_with_too_little_to_write_about_are_counted_until_there_is_more() -> None:
+    tally = Tally()
+    why = because_everybody("en-GB", told=False)
+    tally.note(card(0, 10, ("inventory", 0), stream="copy", trigger="facts", status="withdrawn", because=why))
+    figures = tally.figures()
+    assert figures["too_little_to_say"] == {"copy": 1}
+    assert any("1 without product copy" in line for line in lines(figures))
+    tally.note(card(1, 20, ("inventory", 1), stream="copy", trigger="facts"))
+    assert tally.figures()["too_little_to_say"] == {}
 
 
 def test_percentiles_and_shares() -> None:

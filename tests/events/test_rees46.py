@@ -190,6 +190,8 @@ def test_others_may_name_the_products(tmp_path: Path) -> None:
         ("sho-me", "SHO-Me"),
         ("grace face", "Grace Face"),
         ("iPhone", "iPhone"),
+        ("karcher", "Kärcher"),
+        ("oneplus", "OnePlus"),
     ],
 )
 def test_brands_are_spelt(brand: str, spelt: str) -> None:

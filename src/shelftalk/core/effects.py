@@ -84,7 +84,7 @@ class Erase(msgspec.Struct, frozen=True, gc=False):
 
 
 class Drop(msgspec.Struct, frozen=True, gc=False):
-    """An ask that ends without a card, and why: a short stable code."""
+    """An ask that ends without a card, or copy that has too little to say, and why: a short stable code."""
 
     reason: str
     origin: Origin

@@ -61,7 +61,9 @@ def _refresh(step: Step, state: ShelfState, scene: Scene, card: LiveCard, *, aga
     elif card.stage is Stage.PASSED:
         if again and card.trigger is Trigger.FACTS:
             merge(step, _withdraw_again(state, scene, card))
-    elif not scene.showable:
+    elif not scene.showable or (for_everybody and not scene.fills(card.channel)):
+        if scene.showable and card.stage is Stage.AWAITING:
+            step.effects.append(Drop(f"too_little_{card.channel}", card.origin))
         merge(step, _withdraw(state, scene, card, again=again))
     elif card.stage is Stage.AWAITING and not for_everybody:
         # Its first words are still being written: now for the new brief. The ask's own deadline goes on.

@@ -8,6 +8,7 @@ import msgspec
 from shelftalk.core.brief import Angle, Channel, Promotion, Tone
 from shelftalk.core.meaning import FactRules
 from shelftalk.core.prompt import DEFAULT_VARIANT, channels_of, languages_of
+from shelftalk.core.substance import LEAST
 
 PHRASEBOOK = "phrasebook"
 
@@ -38,6 +39,8 @@ class ShelfRules(msgspec.Struct, frozen=True):
         tones: by placement, where a shop wants that; otherwise the voice is the product's own, so that placements share its texts.
         channels: what is written for everybody about each product, and in which locales; each product in those of
             its own language, if it has any there.
+        least: things to say about a product that each of these channels wants (`shelftalk.core.substance`); with fewer it stays
+            empty.
         languages: what the model writes; other languages get the phrasebook.
         written: the channels that the model writes for; the phrasebook has the others.
         model: identifies the generator, or ``"phrasebook"`` where there is none.
@@ -61,6 +64,7 @@ class ShelfRules(msgspec.Struct, frozen=True):
         default_factory=lambda: {Channel.COPY: Tone.WARM, Channel.AD: Tone.PLAIN, Channel.SOCIAL: Tone.PLAYFUL}
     )
     channel_locales: tuple[str, ...] = ("en-GB",)
+    least: dict[Channel, int] = msgspec.field(default_factory=lambda: dict(LEAST))
     languages: frozenset[str] = frozenset({"en"})
     written: frozenset[Channel] = frozenset(Channel)
     variant: str = DEFAULT_VARIANT

@@ -11,7 +11,7 @@ import msgspec
 
 from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone
 from shelftalk.core.card import Card, CardFacts, Provenance, Rung, Status, Trigger
-from shelftalk.core.explain import because
+from shelftalk.core.explain import because, because_everybody
 from shelftalk.core.facts import Facts
 from shelftalk.core.interest import Band
 from shelftalk.core.meaning import percent_off, prior_price_minor, promotion, showable
@@ -21,6 +21,7 @@ from shelftalk.core.render import fill, slot_values, slots_in
 from shelftalk.core.reword import Ingredients
 from shelftalk.core.rules import PHRASEBOOK, ShelfRules
 from shelftalk.core.state import LiveCard, Stage
+from shelftalk.core.substance import things_to_say
 from shelftalk.core.wording import beside_name, clean_kind, clean_points
 
 #: What of a card decides its words, beside the facts; the last is its wording.
@@ -80,6 +81,16 @@ class Scene:
     def points(self) -> tuple[str, ...]:
         """What may be said of the product beside its name."""
         return beside_name(clean_points(self.facts.points), self.facts.name or "")
+
+    def fills(self, channel: Channel, promotion: Promotion | None = None) -> bool:
+        """Whether there is enough to say for what a channel tells everybody.
+
+        Args:
+            channel: where it would go.
+            promotion: under another promotion than the present one.
+        """
+        things = things_to_say(self.kind, self.points, promotion or self.promotion, channel)
+        return things >= self.rules.least.get(channel, 0)
 
     def values(self, locale: str) -> dict[str, str]:
         """What each slot reads as; not to be changed."""
@@ -204,7 +215,7 @@ class Scene:
                 rung=card.rung,
                 trigger=card.trigger,
                 angle=card.angle,
-                because=because(card.angle, card.anchor, card.locale, in_band=in_band, for_everybody=everybody),
+                because=self._because(card, in_band=in_band),
                 brief_id=card.brief_id,
                 model=card.model,
                 variant=self.rules.variant,
@@ -215,6 +226,11 @@ class Scene:
         )
         made_of = Ingredients(self.brief(card).first, self.values(card.locale)) if live and not everybody else None
         return Plate(common, made_of)
+
+    def _because(self, card: LiveCard, *, in_band: bool) -> str:
+        if card.audience.shopper_id:
+            return because(card.angle, card.anchor, card.locale, in_band=in_band)
+        return because_everybody(card.locale, told=self.fills(card.channel) or not self.showable)
 
     def _shown(self, source: Origin) -> CardFacts:
         """The facts as a card states them, and the input that they are from."""

@@ -88,6 +88,8 @@ def _words_ahead(state: ShelfState, scene: Scene, origin: Origin) -> Iterable[Wr
     cards = (*_introductions(facts, origin, rules), *_copy_cards(facts, origin, rules))
     for promotion in rules.ahead:
         for card in cards:
+            if not scene.fills(card.channel, promotion):
+                continue
             brief = msgspec.structs.replace(scene.brief(card), promotion=promotion)
             if brief.model != PHRASEBOOK and brief.brief_id not in state.copybook.texts:
                 yield Write(brief, urgent=False, ahead=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from shelftalk.core.explain import because_everybody
 from shelftalk.demo.records import Seen
 
 Figures = dict[str, Any]
@@ -56,6 +57,7 @@ class Tally:
     """Counts records as they come.
 
     Attributes:
+        silent: by channel, the products of which too little is known for it.
         latest_ms: latencies of the newest answers, for the live view.
     """
 
@@ -68,6 +70,7 @@ class Tally:
         self.triggers: Counter[str] = Counter()
         self.dead_letters: Counter[str] = Counter()
         self.latest_ms: deque[int] = deque(maxlen=WINDOW)
+        self.silent: dict[str, set[str]] = {}
         self.withdrawn = 0
         self.tombstones = 0
         self.refreshed = 0
@@ -121,6 +124,10 @@ class Tally:
             self.rungs[provenance["rung"]] += 1
         else:
             self.withdrawn += 1
+        if seen.stream == "copy":
+            silent = provenance["because"] == because_everybody(card["locale"], told=False)
+            skus = self.silent.setdefault(card["channel"], set())
+            (skus.add if silent else skus.discard)(card["sku"])
         if trigger == "ask":
             origin = provenance["origin"]
             place = (origin["topic"], origin["partition"], origin["offset"])
@@ -163,6 +170,7 @@ class Tally:
             "refresh_ms": percentiles(self._refreshed_ms),
             "refreshed": self.refreshed,
             "withdrawn": self.withdrawn,
+            "too_little_to_say": {channel: len(skus) for channel, skus in self.silent.items() if skus},
             "passed_on": self.passed_on,
             "tombstones": self.tombstones,
             "held_for_review": self.records["review"],
@@ -197,6 +205,7 @@ def lines(figures: Figures) -> list[str]:
         ("refreshed by price or stock", _refreshed(figures)),
     ]
     extra: dict[str, tuple[str, Callable[[Any], str]]] = {
+        "too_little_to_say": ("products with too little to write about", _silent),
         "asks": ("what became of events", _top),
         "generations": ("texts generated", lambda n: _generated(n, figures)),
         "dead_letters": (
@@ -210,6 +219,17 @@ def lines(figures: Figures) -> list[str]:
     rows += [(label, str(say(figures[name]))) for name, (label, say) in extra.items() if figures.get(name) is not None]
     width = max(len(label) for label, _ in rows)
     return [f"{label:<{width}}  {value}" for label, value in rows]
+
+
+#: What a channel is called for everybody.
+_CALLED = {"copy": "product copy", "social": "post", "ad": "ad"}
+
+
+def _silent(counts: dict[str, int]) -> str:
+    """``"1,344 without product copy, 12 without ad"``: the shop should say what they are, and what is good about them."""
+    most = sorted(counts.items(), key=lambda item: -item[1])
+    said = [f"{count:,} without {_CALLED.get(channel, channel)}" for channel, count in most]
+    return ", ".join(said) if said else "none"
 
 
 def _generated(generations: int, figures: Figures) -> str:

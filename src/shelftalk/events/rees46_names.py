@@ -23,6 +23,9 @@ _KINDS = {
     "appliances.kitchen.fryer": "fryer",
     "appliances.kitchen.mixer": "kitchen mixer",
     "appliances.personal.scales": "bathroom scales",
+    "appliances.environment.air_heater": "heater",
+    "appliances.kitchen.steam_cooker": "food steamer",
+    "appliances.personal.hair_cutter": "hair clippers",
     "appliances.personal.massager": "massager",
     "appliances.steam_cleaner": "steam cleaner",
     "auto.accessories.alarm": "car alarm",
@@ -82,7 +85,24 @@ _KINDS = {
 }
 
 #: Brands of four letters and more that are written in capitals.
-_CAPITALS = frozenset({"asus", "dkny", "ikea", "nzxt", "oppo", "smeg"})
+_CAPITALS = frozenset({"asics", "asus", "dkny", "ikea", "lego", "nzxt", "oppo", "smeg"})
+
+#: Brands that are spelled as no rule could tell.
+_SPELLED = {
+    "asrock": "ASRock",
+    "babyliss": "BaByliss",
+    "bfgoodrich": "BFGoodrich",
+    "carters": "Carter\u2019s",
+    "delonghi": "De\u2019Longhi",
+    "dewalt": "DeWalt",
+    "dxracer": "DXRacer",
+    "gopro": "GoPro",
+    "hyperx": "HyperX",
+    "karcher": "Kärcher",
+    "oneplus": "OnePlus",
+    "powercolor": "PowerColor",
+    "viewsonic": "ViewSonic",
+}
 
 _MAX_BRAND = 80
 _INITIALS = 3
@@ -115,6 +135,8 @@ def spell_brand(brand: str) -> str:
     brand = " ".join(brand.split())[:_MAX_BRAND]
     if brand != brand.lower():
         return brand
+    if brand in _SPELLED:
+        return _SPELLED[brand]
     pieces = re.split(r"([-\s.&/+]+)", brand)
     alone = len([piece for piece in pieces if piece.isalnum()]) == 1
     return "".join(_spell(piece, alone=alone) for piece in pieces)
