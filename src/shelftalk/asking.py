@@ -1,8 +1,53 @@
 """From a brief to a request of the engine: whoever times or tries a model asks it as the worker does."""
 
 from shelftalk.core.brief import Brief
-from shelftalk.core.prompt import MAX_NEW_TOKENS, prompt_for, slots_of, temperature_of
+from shelftalk.core.prompt import MAX_NEW_TOKENS, drafts_of, prompt_for, slots_of, temperature_of
 from shelftalk.engine import Priority, Request
+
+#: Of sampling, as a worker asks.
+TOP_P = 0.92
+
+
+def drafts_for(
+    brief: Brief,
+    key: str,
+    *,
+    count: int | None = None,
+    attempt: int = 0,
+    priority: Priority = Priority.SHOPPER,
+    deadline_s: float | None = None,
+    seed: int = 0,
+    temperature: float | None = None,
+    top_p: float = TOP_P,
+) -> list[Request]:
+    """Several drafts of one text: the same prompt, other draws. `core.choice` takes the best.
+
+    Args:
+        brief: as for `request_for`, like all that is not named here.
+        key: of the text; each draft has its own.
+        count: drafts; what suits the brief's variant if left out.
+        attempt: which try it is; another one draws anew.
+        priority: who waits.
+        deadline_s: see `Request`.
+        seed: added to the brief's own, so that the same brief gives the same drafts.
+        temperature: of the draws.
+        top_p: see `Request`.
+    """
+    count = drafts_of(brief.variant) if count is None else count
+    first = int(brief.brief_id, 16) + 1_000_003 * seed + attempt * count
+    return [
+        request_for(
+            brief,
+            f"{key}/{draft}",
+            attempt=attempt,
+            priority=priority,
+            deadline_s=deadline_s,
+            seed=(first + draft) % 2**31,
+            temperature=temperature,
+            top_p=top_p,
+        )
+        for draft in range(count)
+    ]
 
 
 def request_for(

@@ -60,7 +60,7 @@ class TestPriceMove:
         state = shown(rules=RULES)
         (write,) = writes(on_ask(shelf(), ask(), NOW, RULES))
         brief, text = write.brief, "{name}: holds its heat, yours for {price}."
-        state = after(state, on_words(state, [held(state)], Words(brief, text), NOW, RULES))
+        state = after(state, on_words(state, [held(state)], Words(brief, (text,)), NOW, RULES))
         assert held(state).slotted == text
         state, step = refreshed(state, priced(4_100), rules=RULES)
         (publish,) = cards(step)

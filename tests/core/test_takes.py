@@ -60,12 +60,12 @@ def test_a_shopper_reads_the_wording_that_is_theirs_once_it_is_there() -> None:
 def test_words_of_the_first_wording_reach_whoever_waits_or_has_a_phrase() -> None:
     card, (first, _) = asked(take=1)
     state = after(shelf(), on_ask(shelf(), ask(shopper_id=shopper_of(1)), NOW, RULES))
-    (publish,) = cards(on_words(state, [card], Words(first, FIRST), NOW, RULES))
+    (publish,) = cards(on_words(state, [card], Words(first, (FIRST,)), NOW, RULES))
     assert (publish.card.slotted, publish.card.provenance.rung) == (FIRST, Rung.GENERATED)
     late = on_deadline(state, card, NOW + 400, RULES)
     (phrased,) = (one for one in late.live.values() if one is not None)
     assert phrased.rung is Rung.PHRASEBOOK
-    (better,) = cards(on_words(after(state, late), [phrased], Words(first, FIRST), NOW + 800, RULES))
+    (better,) = cards(on_words(after(state, late), [phrased], Words(first, (FIRST,)), NOW + 800, RULES))
     assert better.card.slotted == FIRST
 
 

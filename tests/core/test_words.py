@@ -53,7 +53,7 @@ def live(state: ShelfState) -> list[LiveCard]:
 def test_good_words_go_out_and_are_kept() -> None:
     state, brief = waiting()
     assert judge(brief, GOOD).outcome is Outcome.PASS
-    step = on_words(state, live(state), Words(brief, GOOD), NOW + 300, RULES)
+    step = on_words(state, live(state), Words(brief, (GOOD,)), NOW + 300, RULES)
     (publish,) = cards(step)
     assert publish.card.text == "Harbour Kettle: holds its heat, yours for £40.00."
     assert (publish.card.revision, publish.card.provenance.rung) == (NOW << 10, Rung.GENERATED)
@@ -64,17 +64,17 @@ def test_good_words_go_out_and_are_kept() -> None:
 
 def test_bad_words_are_tried_again_with_another_seed_and_then_the_phrasebook_answers() -> None:
     state, brief = waiting()
-    first = on_words(state, live(state), Words(brief, BAD), NOW, RULES)
+    first = on_words(state, live(state), Words(brief, (BAD,)), NOW, RULES)
     assert [(write.attempt, write.urgent) for write in writes(first)] == [(1, True)]
     assert not cards(first)
-    second = on_words(state, live(state), Words(brief, BAD, attempt=LAST), NOW, RULES)
+    second = on_words(state, live(state), Words(brief, (BAD,), attempt=LAST), NOW, RULES)
     assert not writes(second)
     assert cards(second)[0].card.provenance.model == PHRASEBOOK
 
 
 def test_what_was_refused_is_not_written_again_for_the_next_shopper() -> None:
     state, brief = waiting()
-    state = after(state, on_words(state, live(state), Words(brief, BAD, attempt=LAST), NOW, RULES))
+    state = after(state, on_words(state, live(state), Words(brief, (BAD,), attempt=LAST), NOW, RULES))
     step = on_ask(state, ask(shopper_id="bea"), NOW, RULES)
     assert not writes(step)
     assert cards(step)[0].card.provenance.rung is Rung.PHRASEBOOK
@@ -86,7 +86,7 @@ def test_doubtful_words_are_held_for_a_person() -> None:
     asked = on_ask(bargain, ask(), NOW, RULES)
     state, brief = after(bargain, asked), writes(asked)[0].brief
     assert judge(brief, DOUBTFUL).outcome is Outcome.HOLD
-    step = on_words(state, live(state), Words(brief, DOUBTFUL), NOW, RULES)
+    step = on_words(state, live(state), Words(brief, (DOUBTFUL,)), NOW, RULES)
     assert [hold.slotted for hold in step.effects if isinstance(hold, Hold)] == [DOUBTFUL]
     assert cards(step)[0].card.provenance.rung is Rung.PHRASEBOOK
 
@@ -98,7 +98,7 @@ def test_at_the_deadline_the_phrasebook_answers_and_later_words_improve_the_card
     assert (phrase.card.provenance.rung, phrase.card.revision) == (Rung.PHRASEBOOK, NOW << 10)
     state = after(state, late)
     assert on_deadline(state, live(state)[0], NOW + 901, RULES).effects == []
-    (better,) = cards(on_words(state, live(state), Words(brief, GOOD), NOW + 1_500, RULES))
+    (better,) = cards(on_words(state, live(state), Words(brief, (GOOD,)), NOW + 1_500, RULES))
     assert better.card.provenance.trigger is Trigger.REWRITE
     assert better.card.revision > phrase.card.revision
 
@@ -106,7 +106,7 @@ def test_at_the_deadline_the_phrasebook_answers_and_later_words_improve_the_card
 def test_words_whose_meaning_moved_meanwhile_are_kept_but_not_shown() -> None:
     state, brief = waiting()
     state = with_facts(state, priced(3_000))
-    step = on_words(state, live(state), Words(brief, GOOD), NOW, RULES)
+    step = on_words(state, live(state), Words(brief, (GOOD,)), NOW, RULES)
     assert not cards(step)
     assert [write.brief.promotion for write in writes(step)] == ["sale"]
     assert step.copybook is not None
@@ -115,7 +115,7 @@ def test_words_whose_meaning_moved_meanwhile_are_kept_but_not_shown() -> None:
 def test_words_for_a_product_that_sold_out_meanwhile_pass_the_shopper_on() -> None:
     state, brief = waiting()
     state = with_facts(state, stocked(0))
-    step = on_words(state, live(state), Words(brief, GOOD), NOW, RULES)
+    step = on_words(state, live(state), Words(brief, (GOOD,)), NOW, RULES)
     assert not cards(step)
     assert [one.key for one in asks(step)] == ["category:kitchen.kettles"]
 
@@ -123,7 +123,7 @@ def test_words_for_a_product_that_sold_out_meanwhile_pass_the_shopper_on() -> No
 def test_a_price_that_moved_meanwhile_is_in_the_words() -> None:
     state, brief = waiting()
     state = with_facts(state, priced(3_950))
-    (publish,) = cards(on_words(state, live(state), Words(brief, GOOD), NOW, RULES))
+    (publish,) = cards(on_words(state, live(state), Words(brief, (GOOD,)), NOW, RULES))
     assert publish.card.text == "Harbour Kettle: holds its heat, yours for £39.50."
 
 
@@ -131,7 +131,7 @@ def test_a_card_that_asks_for_other_words_is_left_alone() -> None:
     state, _ = waiting()
     sale = with_facts(state, priced(3_000))
     other = writes(refresh(sale, live(sale)[0], NOW, RULES))[0].brief
-    assert on_words(state, live(state), Words(other, GOOD), NOW, RULES).live == {}
+    assert on_words(state, live(state), Words(other, (GOOD,)), NOW, RULES).live == {}
 
 
 def test_when_the_model_fails_nobody_waits_any_longer() -> None:

@@ -108,7 +108,7 @@ def cards_about(text: str, attempt: int, locale: str) -> list[Card]:
         for write in list(bench.tray.wanted):
             bench.tray.wanted.remove(write)
             said = echoes(write.brief, text)
-            bench.keeper.words(Words(write.brief, said[(write.attempt + attempt) % len(said)], write.attempt), NOW)
+            bench.keeper.words(Words(write.brief, (said[(write.attempt + attempt) % len(said)],), write.attempt), NOW)
         bench.turn()
     return bench.tray.cards
 
@@ -178,7 +178,7 @@ def test_no_foreign_text_gets_past_the_real_model_into_a_card(writer: Engine | H
             done = future.result(timeout=120)
             if done.finish_reason == "stop":
                 said = text_of(write.brief, done.text.strip())
-                bench.keeper.words(Words(write.brief, said, write.attempt), NOW)
+                bench.keeper.words(Words(write.brief, (said,), write.attempt), NOW)
             else:
                 bench.keeper.failed(write.brief, NOW)
         bench.turn()

@@ -256,7 +256,7 @@ class TestWaiting:
         (phrase,) = [card for card in bench.tray.cards if card.shopper_id]
         assert phrase.provenance.rung is Rung.PHRASEBOOK
         urgent = [write for write in bench.tray.wanted if write.urgent][-1]
-        bench.keeper.words(Words(urgent.brief, GOOD), bench.now_ms + 500)
+        bench.keeper.words(Words(urgent.brief, (GOOD,)), bench.now_ms + 500)
         better = bench.tray.cards[-1]
         assert (better.shopper_id, better.provenance.rung) == ("ada", Rung.GENERATED)
         assert better.revision > phrase.revision
@@ -284,7 +284,7 @@ class TestWaiting:
         briefs = {write.brief.brief_id for write in bench.tray.wanted if write.urgent}
         assert len(briefs) == 1
         (brief,) = {write.brief for write in bench.tray.wanted if write.urgent}
-        bench.keeper.words(Words(brief, GOOD), bench.now_ms)
+        bench.keeper.words(Words(brief, (GOOD,)), bench.now_ms)
         assert len([card for card in bench.tray.cards if card.shopper_id]) == 1_000
         bench.tray.deliver()
         bench.turn()
@@ -477,7 +477,7 @@ class TestPartitions:
         assert set(bench.keeper.gauges().values()) == {0}
         before = len(bench.tray.cards)
         bench.turn(120_000)
-        bench.keeper.words(Words(bench.tray.wanted[-1].brief, GOOD), bench.now_ms)
+        bench.keeper.words(Words(bench.tray.wanted[-1].brief, (GOOD,)), bench.now_ms)
         assert len(bench.tray.cards) == before
 
     def test_what_comes_back_wakes_in_time(self) -> None:
@@ -519,7 +519,7 @@ class TestPartitions:
         bench.inventory(upserted())
         bench.message(ask())
         waiting = dict(bench.store.live)
-        bench.keeper.words(Words(bench.tray.wanted[-1].brief, GOOD), NOW + 500)
+        bench.keeper.words(Words(bench.tray.wanted[-1].brief, (GOOD,)), NOW + 500)
         (shown,) = [card for card in bench.tray.cards if card.shopper_id]
         bench.store.live = waiting
         anew = Bench(RULES, store=bench.store)
@@ -599,7 +599,7 @@ class TestEarned:
         assert {write.brief.anchor for write in bench.tray.wanted} == {None}
         assert bench.keeper.counts["not_yet_earned"] == 1
         urgent = next(write for write in bench.tray.wanted if write.urgent)
-        bench.keeper.words(Words(urgent.brief, GOOD), bench.now_ms)
+        bench.keeper.words(Words(urgent.brief, (GOOD,)), bench.now_ms)
         (card,) = (card for card in bench.tray.cards if card.shopper_id)
         assert (card.provenance.angle, card.provenance.brief_id) == (Angle.GOES_WITH, urgent.brief.brief_id)
 
@@ -615,7 +615,7 @@ class TestEarned:
         bench.inventory(upserted())
         self.wish(bench, 0)
         urgent = next(write for write in bench.tray.wanted if write.urgent)
-        bench.keeper.words(Words(urgent.brief, GOOD), bench.now_ms)
+        bench.keeper.words(Words(urgent.brief, (GOOD,)), bench.now_ms)
         for number in range(20):
             bench.inventory(priced(4_100 + number, NOW + number))
             bench.turn()

@@ -1,4 +1,4 @@
-"""Fluency: whether a small model's text goes on as people's texts do, word by word.
+"""Fluency: whether a small model's text goes on as people's texts do, word by word, and how little it repeats them.
 
 ``fluency.json`` counts what followed what, three words at a time (in Chinese, three characters), in the hand-written frames that
 the small models learn from. A model that has read little else writes nonsense where it leaves them: "a low at leisure: 20% off".
@@ -10,12 +10,13 @@ import math
 from collections import Counter
 from functools import cache
 from importlib import resources
+from itertools import pairwise
 from typing import Any
 
 import orjson
 
 from shelftalk.core.brief import Brief
-from shelftalk.core.frame import tokens
+from shelftalk.core.frame import START, tokens
 from shelftalk.core.prompt import is_framed
 from shelftalk.core.word_slots import take_words
 
@@ -25,6 +26,9 @@ THRESHOLD = {"en": -5.0, "zh": -5.0}
 
 #: Tokens that are weighed together: one odd word is wit, three are nonsense.
 _STRETCH = 3
+
+#: Texts that a shopper may see in a week. From some 60 to 250 the same drafts are chosen nearly always.
+_OTHERS = 128
 
 Triple = tuple[str, str, str]
 
@@ -72,6 +76,10 @@ class Counts:
                 chance = (seen + self._kinds[context] * chance) / (times + self._kinds[context])
         return chance
 
+    def share(self, first: str, second: str) -> float:
+        """How often a text has this pair of tokens."""
+        return self._pairs[first, second] / max(1, self._times[START, START])
+
     def worst(self, frame: str, language: str) -> float:
         """The mean logarithm of the least likely stretch of a text with word slots."""
         said = tokens(frame, language)
@@ -85,6 +93,19 @@ def _shift(counter: Counter[Any], key: tuple[str, ...], by: int) -> int:
     before = counter[key] > 0
     counter[key] += by
     return (counter[key] > 0) - before
+
+
+def novelty(brief: Brief, text: str) -> float:
+    """How little a text sounds like others: the mean chance that none of `_OTHERS` texts has a pair of its tokens, 0 to 1.
+
+    It is what distinct-2 of a shelf of so many texts would gain by this one. 0 where nothing is counted for the language.
+    """
+    counts = _read(brief.language)
+    if counts is None:
+        return 0.0
+    said = tokens(take_words(brief, text), brief.language)[1:]
+    chances = [math.exp(-_OTHERS * counts.share(first, second)) for first, second in pairwise(said)]
+    return sum(chances) / len(chances)
 
 
 @cache

@@ -28,6 +28,8 @@ class Variant(NamedTuple):
         temperature: of sampling: where most texts pass within three tries, and few sound alike (`evaluate text`).
         framed: whether such a model has learned from frames alone, so that leaving them is leaving the language (`core.fluency`),
             and a prompt says in which voice to begin (`core.voices`).
+        drafts: asked for at once, of which the best is taken (`core.choice`): where one costs milliseconds, several are cheaper
+            than a second try.
     """
 
     prompt: Callable[[Brief, str], str]
@@ -37,6 +39,7 @@ class Variant(NamedTuple):
     channels: frozenset[Channel]
     temperature: float
     framed: bool
+    drafts: int
 
 
 def _line_v1(brief: Brief, _voice: str) -> str:
@@ -64,7 +67,14 @@ def _slots_v3(brief: Brief, voice: str) -> str:
 
 _VARIANTS: dict[str, Variant] = {
     "line-v1": Variant(
-        _line_v1, slots_for, lambda _brief, text: text, frozenset({"en"}), frozenset(Channel), 0.6, framed=False
+        _line_v1,
+        slots_for,
+        lambda _brief, text: text,
+        frozenset({"en"}),
+        frozenset(Channel),
+        0.6,
+        framed=False,
+        drafts=1,
     ),
     "slots-v3": Variant(
         _slots_v3,
@@ -74,6 +84,7 @@ _VARIANTS: dict[str, Variant] = {
         frozenset({Channel.CARD, Channel.AD}),
         1.0,
         framed=True,
+        drafts=3,
     ),
 }
 
@@ -120,6 +131,11 @@ def channels_of(variant: str) -> frozenset[Channel]:
 def temperature_of(variant: str) -> float:
     """How boldly models of a variant are to draw."""
     return _VARIANTS[variant].temperature
+
+
+def drafts_of(variant: str) -> int:
+    """How many drafts of a text suit the models of a variant."""
+    return _VARIANTS[variant].drafts
 
 
 def is_framed(variant: str) -> bool:

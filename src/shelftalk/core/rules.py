@@ -33,7 +33,9 @@ class ShelfRules(msgspec.Struct, frozen=True):
             deployment's: each worker has its part by the partitions that it has.
         ahead: what may come of a product: words for it are written when the product is new here, as far as half of what is
             saved up goes, so that a sale that begins finds its words.
-        max_attempts: generations per brief before the phrasebook has the last word.
+        max_attempts: tries per brief before the phrasebook has the last word.
+        drafts: asked for in each try, of which the best is taken (`core.choice`); 0 for what suits the model. The budget counts
+            tries, not drafts.
         diversity: what remains of a product's rank for each one of its category and brand before it on the page.
         angles: weights of reasons to show a product that differ from `shelftalk.core.angles.WEIGHTS`.
         tones: by placement, where a shop wants that; otherwise the voice is the product's own, so that placements share its texts.
@@ -52,6 +54,7 @@ class ShelfRules(msgspec.Struct, frozen=True):
     max_hops: int = 3
     takes: int = 3
     max_attempts: int = 3
+    drafts: int = 0
     earned_at: int = 4
     ahead: tuple[Promotion, ...] = (Promotion.SALE, Promotion.LOW_STOCK)
     texts_per_event: float = 0.005

@@ -190,7 +190,7 @@ class Writer:
             self._free_ms += self._each_ms
             brief, attempt = (self._urgent or self._leisure or self._ahead).popitem()[0]
             self.generations += 1
-            yield Words(brief, _text(brief), attempt)
+            yield Words(brief, (_text(brief),), attempt)
         if not (self._urgent or self._leisure or self._ahead):
             self._free_ms = now_ms
 

@@ -44,7 +44,7 @@ class SimDesk:
             return
         taste = int(brief.brief_id, 16) + effect.attempt
         slotted = _BAD[taste % len(_BAD)] if taste % 3 == 0 else phrase(brief)
-        self._world.after(delay_ms, lambda: self._answer(Words(brief, slotted, effect.attempt)))
+        self._world.after(delay_ms, lambda: self._answer(Words(brief, (slotted,), effect.attempt)))
 
     def _answer(self, words: Words) -> None:
         if self._is_alive():

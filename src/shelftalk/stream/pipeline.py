@@ -54,7 +54,7 @@ class Pipeline:
         rules = settings.shelf_rules(PHRASEBOOK if engine is None else engine.model_id)
         if engine is not None and engine.prompt_variant is not None:
             rules = rules.for_model(engine.model_id, engine.prompt_variant, chosen=settings.rules)
-        self.desk = None if engine is None else EngineDesk(engine, DeskSettings())
+        self.desk = None if engine is None else EngineDesk(engine, DeskSettings(drafts=rules.drafts))
         self.keeper = Keeper(
             rules,
             Limits(deadline_ms=settings.deadlines.card_ms),
@@ -193,6 +193,7 @@ class _Collector:
         if pipeline.desk is not None:
             yield GaugeMetricFamily("shelftalk_desk_queued", "Texts to be written at leisure", pipeline.desk.queued())
             yield CounterMetricFamily("shelftalk_desk_shed", "Texts given up for want of room", pipeline.desk.shed)
+            yield CounterMetricFamily("shelftalk_desk_drafts", "Drafts asked for, some a text", pipeline.desk.drafts)
         if pipeline.engine is not None:
             stats = pipeline.engine.stats()
             for name in ("completed", "failed", "expired", "cancelled", "tokens", "steps"):

@@ -108,7 +108,7 @@ def _drafts(engine: Any, briefs: list[Brief]) -> float:
 
 
 class Counted:
-    """The keeper, with the drafts counted that it is given; it is told of each by the desk."""
+    """The keeper, with the drafts counted that it is given; the desk brings them."""
 
     def __init__(self, world: SmallWorld) -> None:
         self.drafts = 0
@@ -116,8 +116,8 @@ class Counted:
         self._world = world
 
     def words(self, words: Words, now_ms: int) -> None:
-        """A draft."""
-        self.drafts += 1
+        """The drafts of a text."""
+        self.drafts += len(words.drafts)
         self._world.keeper.words(words, now_ms)
         self._look()
 

@@ -92,11 +92,13 @@ def compare(rows: Sequence[Row], say: Say, *, texts: int, rounds: int, batch: in
             with contextlib.closing(open_writer(row.folder, rows=batch, queue_limit=10_000)) as writer:
                 write_all(writer, briefs[:1], seed=10_000)  # the first run allocates
                 clock, cpu = time.perf_counter(), time.process_time()
-                written = write_all(writer, briefs, seed=number, tries=1)
+                written = write_all(writer, briefs, seed=number, tries=1, drafts=1)
                 row.texts_per_s.append(len(briefs) / (time.perf_counter() - clock))
                 row.texts_per_cpu_s.append(len(briefs) / (time.process_time() - cpu))
                 row.written += zip(briefs, written, strict=True)
                 row.alone_ms.append(
-                    statistics.median(write_all(writer, [brief], seed=777, tries=1)[0].ms for brief in briefs[:_ALONE])
+                    statistics.median(
+                        write_all(writer, [brief], seed=777, tries=1, drafts=1)[0].ms for brief in briefs[:_ALONE]
+                    )
                 )
     return {row.name: row.figures() for row in rows}

@@ -176,6 +176,7 @@ def _result(contestant: Contestant, writer: Writer | None, group: Group, judge: 
         "texts": len(briefs),
         **{f"first_{name}": value for name, value in honesty(briefs, first).items()},
         **{f"final_{name}": value for name, value in honesty(briefs, final).items()},
+        "passed_first_draft": sum(one.first_passed for one in written) / len(written),
         "passed_first_try": sum(one.passed and one.tries == 1 for one in written) / len(written),
         "passed": sum(one.passed for one in written) / len(written),
         **variety(show, group.language),

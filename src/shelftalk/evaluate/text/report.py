@@ -20,7 +20,8 @@ _PARTS: tuple[tuple[str, tuple[tuple[str, str, str, int], ...]], ...] = (
             ("first_ungrounded", "words without a source", "%", -1),
             ("first_false_urgency", "false urgency", "%", -1),
             ("first_banned", "banned words", "%", -1),
-            ("passed_first_try", "passes at once", "%", 1),
+            ("passed_first_draft", "first draft passes", "%", 1),
+            ("passed_first_try", "one of a try's drafts does", "%", 1),
             ("passed", "passes in three tries", "%", 1),
         ),
     ),
@@ -192,7 +193,7 @@ def _plot(results: Sequence[Result]) -> str:
     names = [result.contestant.name for result in results]
     colours = ["#9aa7b1" if result.contestant.family == "human" else "#c2410c" for result in results]
     panels = (
-        ("passed_first_try", "passes at once"),
+        ("passed_first_draft", "first draft passes"),
         ("distinct_2", "distinct-2"),
         ("self_bleu", "self-BLEU"),
         ("chrf", "chrF to human copy"),

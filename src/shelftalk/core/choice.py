@@ -1,0 +1,47 @@
+"""The choice among drafts: the one that says most of the product, and says it least like everybody else.
+
+A model that is asked several times with the same prompt goes several ways, and the likeliest is the one that it has gone most
+often. So several drafts are asked for, and of those that may be kept the best is taken: by how many of the product's points it
+tells, then by how rare its turns of phrase are (`fluency.novelty`). Neither looks at what else is on the shelf: what a brief gets
+depends on the brief and its drafts alone, in whatever order texts come, so that the same recording gives the same cards.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from shelftalk.core.brief import Brief
+from shelftalk.core.fluency import novelty
+from shelftalk.core.guard import Outcome, Verdict
+from shelftalk.core.review import review
+from shelftalk.core.word_slots import take_words
+
+_POINT_SLOT = re.compile(r"\{[pw]\d\}")
+
+#: What is better than what: a text that may be kept, one that a person should look at, one that may not.
+_RANK = {Outcome.PASS: 2, Outcome.HOLD: 1, Outcome.REJECT: 0}
+
+
+class Choice(NamedTuple):
+    """A draft and what the review says of it."""
+
+    text: str
+    verdict: Verdict
+
+
+def choose(brief: Brief, drafts: Iterable[str]) -> Choice:
+    """The best of several drafts, the first of equals.
+
+    Args:
+        brief: what they were written for.
+        drafts: slotted texts, at least one.
+    """
+    reviewed = [Choice(draft, review(brief, draft)) for draft in dict.fromkeys(drafts)]
+    best = max(_RANK[one.verdict.outcome] for one in reviewed)
+    left = [one for one in reviewed if _RANK[one.verdict.outcome] == best]
+    return left[0] if len(left) == 1 else max(left, key=lambda one: worth(brief, one.text))
+
+
+def worth(brief: Brief, text: str) -> tuple[int, float]:
+    """How many of the product's points a text tells, and how rare its word pairs are."""
+    return len(set(_POINT_SLOT.findall(take_words(brief, text)))), novelty(brief, text)

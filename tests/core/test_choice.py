@@ -1,0 +1,63 @@
+"""Of several drafts, the one that tells most of the product and sounds least like the others."""
+
+from itertools import permutations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shelftalk.core.brief import Brief
+from shelftalk.core.choice import choose, worth
+from shelftalk.core.fluency import novelty
+from shelftalk.core.guard import Outcome
+from shelftalk.core.review import review
+from tests.core.test_grammar import KETTLE, brief
+
+CHINESE = brief(kind="陶瓷饭碗", points=("可折叠", "檀木"), locale="zh")
+
+#: Told of the kettle: two points, one, one in other words, none that may be said, something for a person.
+TWO, ONE, OTHER = "{name}: hanging loop, folds flat.", "{name}: folds flat.", "In brief: {name}. Folds flat."
+REFUSED = "The best kettle in the world, 50% off!"
+DOUBTFUL = "{name}: folds flat, value for money."
+
+
+def test_what_may_not_be_kept_is_never_chosen_before_what_may() -> None:
+    for drafts in permutations((REFUSED, DOUBTFUL, ONE)):
+        text, verdict = choose(KETTLE, drafts)
+        assert (text, verdict.outcome) == (ONE, Outcome.PASS)
+
+
+def test_where_none_passes_a_person_sees_what_is_only_doubtful() -> None:
+    french = msgspec.structs.replace(KETTLE, locale="fr", variant="line-v1")  # the guard alone judges it
+    assert review(french, DOUBTFUL).outcome is Outcome.HOLD
+    assert choose(french, (REFUSED, DOUBTFUL)).text == DOUBTFUL
+    assert choose(french, (REFUSED,)).verdict.outcome is Outcome.REJECT
+
+
+def test_more_of_the_product_comes_first() -> None:
+    assert choose(KETTLE, (ONE, OTHER, TWO)).text == TWO
+    assert choose(CHINESE, ("{name}：檀木。", "{name}：可折叠，檀木。")).text == "{name}：可折叠，檀木。"
+
+
+@pytest.mark.parametrize(
+    ("about", "common", "rare"),
+    [
+        (KETTLE, "{name}: folds flat.", "Carry less, fold more: {name} folds flat."),
+        (CHINESE, "{name}：檀木。", "先说要紧的：檀木。{name}。"),
+    ],
+)
+def test_of_texts_that_tell_as_much_the_rarer_phrase_is_taken(about: Brief, common: str, rare: str) -> None:
+    assert novelty(about, common) < novelty(about, rare)
+    assert worth(about, common) < worth(about, rare)
+
+
+def test_a_language_without_counts_takes_the_first_of_equals() -> None:
+    french = msgspec.structs.replace(KETTLE, locale="fr", variant="line-v1")
+    assert novelty(french, "{name} se plie.") == 0.0
+    assert choose(french, ("{name} se plie bien.", "{name} se plie aussi.")).text == "{name} se plie bien."
+
+
+@given(st.lists(st.sampled_from((TWO, ONE, OTHER, REFUSED, DOUBTFUL)), min_size=1))
+def test_the_order_of_drafts_does_not_matter_nor_how_often_one_came(drafts: list[str]) -> None:
+    assert choose(KETTLE, drafts) == choose(KETTLE, sorted(set(drafts)))
