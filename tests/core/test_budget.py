@@ -1,5 +1,6 @@
 """The budget: texts in proportion to events, never more."""
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -16,9 +17,9 @@ def whole(per_event: float, per_s: float, at_once: int) -> Budget:
 def test_what_was_saved_is_spent_and_events_earn_more() -> None:
     budget = whole(0.5, 0.0, 3)
     assert [budget.spend(NOW, urgent=True) for _ in range(4)] == [True, True, True, False]
-    budget.event()
+    budget.event(NOW)
     assert not budget.spend(NOW, urgent=True)
-    budget.event()
+    budget.event(NOW)
     assert budget.spend(NOW, urgent=True)
 
 
@@ -27,6 +28,27 @@ def test_a_quiet_shop_has_its_words_too() -> None:
     assert budget.spend(NOW, urgent=True)
     assert not budget.spend(NOW + 499, urgent=True)
     assert budget.spend(NOW + 1_000, urgent=True)
+
+
+@pytest.mark.parametrize(("events_per_s", "texts_per_s"), [(0, 2.0), (100, 2.0), (400, 2.0), (500, 2.5), (1_000, 5.0)])
+def test_a_second_pays_what_its_events_do_or_the_least(events_per_s: int, texts_per_s: float) -> None:
+    budget, spent = whole(0.005, 2.0, 1), 0
+    spent += budget.spend(NOW, urgent=True)
+    for ms in range(1, 20_001):
+        for _ in range(events_per_s * ms // 1000 - events_per_s * (ms - 1) // 1000):
+            budget.event(NOW + ms)
+        if ms % 20 == 0:
+            spent += budget.spend(NOW + ms, urgent=True)
+    assert spent == pytest.approx(20 * texts_per_s, abs=3)
+
+
+def test_after_a_rush_a_quiet_shop_has_its_words_again_within_a_second() -> None:
+    budget = whole(0.005, 2.0, 1)
+    for ms in range(10_000):
+        budget.event(NOW + ms)
+    while budget.spend(NOW + 10_000, urgent=True):
+        pass
+    assert sum(budget.spend(NOW + 10_000 + 100 * tenth, urgent=True) for tenth in range(1, 31)) >= 4
 
 
 def test_a_quarter_is_kept_for_shoppers_who_wait() -> None:
@@ -45,7 +67,7 @@ def test_a_second_try_is_paid_for_afterwards() -> None:
     budget = whole(1.0, 0.0, 1)
     budget.charge()
     budget.charge()
-    budget.event()
+    budget.event(NOW)
     assert not budget.spend(NOW, urgent=True)
 
 
@@ -58,14 +80,14 @@ def test_never_more_than_the_allowance_and_what_came_in(steps: list[tuple[bool, 
     asked_ms: list[int] = []
     for is_event, later_ms, urgent in steps:
         now_ms += later_ms
+        asked_ms.append(now_ms)
         if is_event:
-            budget.event()
+            budget.event(now_ms)
             events += 1
         else:
             spent += budget.spend(now_ms, urgent=urgent)
-            asked_ms.append(now_ms)
         # Time counts from when it was first told, which here may be before NOW, to the latest that was.
-        passed_ms = max(asked_ms) - asked_ms[0] if asked_ms else 0
+        passed_ms = max(asked_ms) - asked_ms[0]
         assert spent <= 10 + 0.1 * events + passed_ms / 1000 + 1e-6
 
 
@@ -95,8 +117,8 @@ def test_a_debt_stays_with_who_made_it() -> None:
     for _ in range(3):
         budget.charge()
     budget.share(0.5)
-    budget.event()
-    budget.event()
+    budget.event(NOW)
+    budget.event(NOW)
     assert spendable(budget) == 0
 
 
@@ -104,7 +126,7 @@ def test_a_share_is_worth_a_text_at_least_in_the_end() -> None:
     budget = Budget(0.1, 0.0, 1)
     budget.share(0.125)
     for _ in range(9):
-        budget.event()
+        budget.event(NOW)
     assert spendable(budget) == 1
 
 

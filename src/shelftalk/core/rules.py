@@ -28,7 +28,7 @@ class ShelfRules(msgspec.Struct, frozen=True):
         takes: wordings of a brief; which one a shopper reads, their pseudonym and the product decide. The first answers for all
             until another has been wanted `earned_at` times, too.
         texts_per_event: texts that an event pays for; where nothing is left, the phrasebook answers.
-        texts_per_s: texts that a second pays for beside, so that a quiet shop has its words too.
+        texts_per_s: texts that a second pays for at least, so that a quiet shop has its words too.
         texts_at_once: texts that can be saved up, and that there are in the beginning. Like `texts_per_s` it is the whole
             deployment's: each worker has its part by the partitions that it has.
         ahead: what may come of a product: words for it are written when the product is new here, as far as half of what is

@@ -110,7 +110,7 @@ class Keeper:
     def inventory(self, event: InventoryEvent, origin: Origin, entry: Entry, now_ms: int) -> None:
         """Take in an inventory event; its account is settled when every card it makes stale is refreshed."""
         sku = event.sku
-        self._orders.budget.event()
+        self._orders.budget.event(now_ms)
         self._partition[sku] = origin.partition
         state = self._state(sku)
         again = is_repeat(state.shelf.facts, origin)
@@ -162,7 +162,7 @@ class Keeper:
                 if step.shelf is None:
                     self.counts["visit_unknown_sku"] += 1
                 elif message.visit:  # one for each event of a shopper, but for searches and orders
-                    self._orders.budget.event()
+                    self._orders.budget.event(now_ms)
             case _:
                 self.counts["misdirected"] += 1
                 return
