@@ -1,8 +1,9 @@
 """From a brief to a request of the engine: whoever times or tries a model asks it as the worker does."""
 
 from shelftalk.core.brief import Brief
-from shelftalk.core.prompt import MAX_NEW_TOKENS, drafts_of, prompt_for, slots_of, temperature_of
+from shelftalk.core.prompt import MAX_NEW_TOKENS, drafts_of, is_framed, prompt_for, slots_of, temperature_of
 from shelftalk.engine import Priority, Request
+from shelftalk.engine.characters import Script, foreign
 
 #: Of sampling, as a worker asks.
 TOP_P = 0.92
@@ -83,4 +84,15 @@ def request_for(
         seed=seed,
         temperature=temperature_of(brief.variant) if temperature is None else temperature,
         top_p=top_p,
+        script=_script_of(brief),
     )
+
+
+def _script_of(brief: Brief) -> Script | None:
+    """Of the text's own letters; none where the model spells the brief's words itself and they are of two: "USB 接口"."""
+    script = _SCRIPTS.get(brief.language)
+    words = "" if is_framed(brief.variant) else " ".join((brief.kind, brief.anchor or "", *brief.points))
+    return None if foreign(words, script) else script
+
+
+_SCRIPTS = {"en": Script.LATIN, "zh": Script.HAN}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shelftalk.engine.characters import forbidden
+from shelftalk.engine.characters import Script, forbidden, foreign
 from shelftalk.engine.fact_lock import FactLock, LockState, advance
 from shelftalk.engine.vocabulary import Vocabulary, read_vocabulary
 from shelftalk.modelling.tiny import VOCAB, tiny_tokenizer_json
@@ -60,10 +60,12 @@ def judge(text: bytes, slots: tuple[str, ...]) -> bool:
 
 
 @settings(max_examples=40, deadline=None)
-@given(name=st.sampled_from(sorted(LOCKS)), slots=OFFERS, data=st.data())
-def test_no_walk_through_the_masks_states_a_fact(name: str, slots: tuple[str, ...], data: st.DataObject) -> None:
+@given(name=st.sampled_from(sorted(LOCKS)), slots=OFFERS, script=st.sampled_from((None, *Script)), data=st.data())
+def test_no_walk_through_the_masks_states_a_fact_or_leaves_the_script(
+    name: str, slots: tuple[str, ...], script: Script | None, data: st.DataObject
+) -> None:
     lock, vocabulary = LOCKS[name], VOCABULARIES[name]
-    state, text = lock.start(slots), b""
+    state, text = lock.start(slots, script), b""
     for _ in range(25):
         choices = allowed(lock, state)
         assert choices, f"stuck after {text!r}"
@@ -79,6 +81,7 @@ def test_no_walk_through_the_masks_states_a_fact(name: str, slots: tuple[str, ..
     finished = text[: len(text) - len(state.tail)].decode()
     without_slots = re.sub("|".join(f"{{{slot}}}" for slot in slots) or "$^", "", finished)
     assert not any(map(forbidden, without_slots)), finished
+    assert not foreign(without_slots, script), finished
 
 
 def _fragments(name: str) -> list[int]:
@@ -162,12 +165,36 @@ def test_the_tail_after_a_piece(tail: bytes, piece: bytes, after: bytes | None) 
     assert advance(tail, piece, ("price", "name")) == after
 
 
+@pytest.mark.parametrize(
+    ("tail", "piece", "script", "after"),
+    [
+        (b"", " 中".encode(), Script.LATIN, None),
+        (b"", "，".encode(), Script.LATIN, None),
+        (b"", " — ’é".encode(), Script.LATIN, b""),
+        (b"", b"\xe4", Script.LATIN, None),
+        (b"", b"\xe2", Script.LATIN, None),  # risky anyway: currency signs begin so
+        (b"", b"the", Script.HAN, None),
+        (b"", "é".encode(), Script.HAN, None),
+        (b"", "中，".encode(), Script.HAN, b""),
+        (b"", b"\xe4", Script.HAN, b"\xe4"),
+        (b"", b"{price} ", Script.HAN, b""),
+        (b"{pri", b"ce", Script.HAN, b"{price"),
+    ],
+)
+def test_what_is_of_another_script_comes_by_slots_alone(
+    tail: bytes, piece: bytes, script: Script, after: bytes | None
+) -> None:
+    assert advance(tail, piece, ("price", "name"), script) == after
+
+
 def test_a_token_that_no_mask_allowed_is_an_error() -> None:
     lock, vocabulary = LOCKS["byte level"], VOCABULARIES["byte level"]
     with pytest.raises(ValueError, match="not allowed"):
         lock.after(lock.start([]), vocabulary.pieces.index(b"5"))
     with pytest.raises(ValueError, match="not allowed"):
         lock.after(lock.start([]), 0)
+    with pytest.raises(ValueError, match="not allowed"):
+        lock.after(lock.start([], Script.HAN), vocabulary.pieces.index(b"a"))
 
 
 def test_a_pruned_head_has_its_own_columns() -> None:

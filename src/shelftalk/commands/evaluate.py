@@ -53,7 +53,8 @@ def text(
     model: Annotated[
         list[str] | None,
         typer.Option(
-            help="A built model's folder, or NAME=FOLDER; repeatable. Left out: all that come with shelftalk."
+            help="A model that comes with shelftalk, by name, a built model's folder, or NAME=FOLDER; repeatable."
+            " Left out: all that come with shelftalk."
         ),
     ] = None,
     foreign: Annotated[

@@ -1,5 +1,7 @@
 """Which characters a generated text may not have, and which beginnings of UTF-8 could become one."""
 
+import enum
+import re
 import unicodedata
 from functools import cache
 
@@ -11,6 +13,38 @@ _SIGNS = frozenset("%٪؉؊‰‱﹪％{}﹛﹜｛｝\ufffd")  # noqa: RUF001
 
 #: The lowest lead bytes of UTF-8 sequences of 3 and of 4 bytes. Leads above the second are for planes without letters.
 _LEAD_OF_3, _LEAD_OF_4 = 0xE0, 0xF0
+
+
+class Script(enum.StrEnum):
+    """What a text is written in. A small bilingual model slips into its other language now and then."""
+
+    LATIN = "latin"
+    HAN = "han"
+
+
+#: Letters and signs of the other script: Chinese characters, kana and full-width signs; Latin letters, full-width ones too.
+_FOREIGN = {
+    Script.LATIN: re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]"),
+    Script.HAN: re.compile(r"[A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\uff21-\uff3a\uff41-\uff5a]"),
+}
+
+
+def foreign(text: str, script: Script | None) -> bool:
+    """Whether a text has something of another script; nothing is foreign where none is said."""
+    return script is not None and _FOREIGN[script].search(text) is not None
+
+
+@cache
+def only_foreign(fragment: bytes, script: Script | None) -> bool:
+    """Whether an unfinished UTF-8 sequence can become nothing but characters of another script."""
+    if script is None:
+        return False
+    size = 2 + (fragment[0] >= _LEAD_OF_3) + (fragment[0] >= _LEAD_OF_4)
+    missing = size - len(fragment)
+    if missing > 2:  # noqa: PLR2004 - four bytes: no letter of everyday's is among them
+        return True
+    first = _first_code_point(fragment, size)
+    return all(foreign(chr(first + offset), script) for offset in range(1 << 6 * missing))
 
 
 @cache

@@ -143,7 +143,7 @@ class Engine(ThreadWithDoor):
             waiter = Waiter(number, request.priority, request.deadline_s, time.monotonic())
             running = self._scheduler.jobs.get(request.key)
             if running is None:
-                lock = self._lock.start(request.slots)
+                lock = self._lock.start(request.slots, request.script)
                 cached = self._generator.cached_tokens(prompt)
                 job = Job(request, tuple(prompt), order=number, lock=lock, draws=draws, cached=cached)
                 self._scheduler.add(job, waiter)

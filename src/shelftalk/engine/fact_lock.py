@@ -1,8 +1,9 @@
 """The fact lock: which tokens may come next, so that no text states a fact that can go stale.
 
 Allowed are words and the offered slots; digits, currency and percent signs, braces outside a slot, control characters
-and special tokens are not. The state of a text is its *unfinished tail*: nothing, the first bytes of a character, or
-the beginning of a slot (``b"{pri"``). So few states exist at once that each gets a row in a small table of masks.
+and special tokens are not, nor letters of another script where the text has one. The state of a text is its *unfinished
+tail*: nothing, the first bytes of a character, or the beginning of a slot (``b"{pri"``). So few states exist at once that
+each gets a row in a small table of masks.
 """
 
 import codecs
@@ -13,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from shelftalk.engine.characters import forbidden, risky
+from shelftalk.engine.characters import Script, forbidden, foreign, only_foreign, risky
 from shelftalk.engine.vocabulary import Vocabulary
 
 #: Added to the logit of a forbidden token. Finite, so that infinity and NaN in a step still mean a fault.
@@ -29,20 +30,23 @@ class LockState(NamedTuple):
         slots: names that the brief offers and the text does not have yet, sorted; those with a token of their own are written once.
         tail: bytes of an unfinished character or slot.
         started: whether a token was written, so that the text may end.
+        script: of the text's own letters; None for any.
     """
 
     slots: tuple[str, ...]
     tail: bytes = b""
     started: bool = False
+    script: Script | None = None
 
 
-def advance(tail: bytes, piece: bytes, spelled: Iterable[str]) -> bytes | None:
+def advance(tail: bytes, piece: bytes, spelled: Iterable[str], script: Script | None = None) -> bytes | None:
     """The unfinished tail after one more piece, or None where the piece is not allowed.
 
     Args:
         tail: the unfinished tail before it.
         piece: the token's bytes.
         spelled: names of the slots that may be written over several tokens.
+        script: of the text.
     """
     decoder = codecs.getincrementaldecoder("utf-8")("strict")
     try:
@@ -50,11 +54,11 @@ def advance(tail: bytes, piece: bytes, spelled: Iterable[str]) -> bytes | None:
     except UnicodeDecodeError:
         return None
     fragment = decoder.getstate()[0]
-    if fragment and risky(fragment):
+    if fragment and (risky(fragment) or only_foreign(fragment, script)):
         return None
     words, brace, text = text.partition("{")
     while True:
-        if any(map(forbidden, words)):
+        if any(map(forbidden, words)) or foreign(words, script):
             return None
         if not brace:
             return fragment
@@ -105,18 +109,19 @@ class FactLock:
                 if b"{" in piece:
                     self._braces.append(token)
         self._single = {vocabulary.pieces[token] for token in self._columns}
-        self._live: dict[tuple[bytes, tuple[str, ...]], bool] = {}
+        self._live: dict[tuple[bytes, tuple[str, ...], Script | None], bool] = {}
         self._spellable: dict[tuple[str, ...], tuple[str, ...]] = {}
-        self._plain = np.full(len(self._columns), BANNED, np.float32)
-        self._finished: set[int] = set()
-        self._judge_plain_pieces()
+        self._plain: dict[Script | None, npt.NDArray[np.float32]] = {}
+        self._finished: dict[Script | None, set[int]] = {}
+        for script in (None, *Script):
+            self._judge_plain_pieces(script)
         self.table = np.full((capacity, len(self._columns)), BANNED, np.float32)
         self.version = 0
         self._rows: OrderedDict[LockState, int] = OrderedDict()
 
-    def start(self, slots: Iterable[str]) -> LockState:
+    def start(self, slots: Iterable[str], script: Script | None = None) -> LockState:
         """The state of an empty text that may use these slots."""
-        return LockState(tuple(sorted(set(slots))))
+        return LockState(tuple(sorted(set(slots))), script=script)
 
     def after(self, state: LockState, token: int) -> LockState:
         """The state after a token that the mask allowed.
@@ -125,7 +130,7 @@ class FactLock:
             ValueError: the lock forbids this token here; a mask was not applied.
         """
         tail: bytes | None = b""
-        if state.tail or token not in self._finished:
+        if state.tail or token not in self._finished[state.script]:
             tail = self._tail_after(state, token)
         if tail is None:
             raise ValueError(f"token {token} is not allowed after {state}")
@@ -134,7 +139,7 @@ class FactLock:
             slots = tuple(slot for slot in slots if slot != self._names[token])
         elif state.started and tail == state.tail:
             return state
-        return LockState(slots, tail, started=True)
+        return LockState(slots, tail, started=True, script=state.script)
 
     def row(self, state: LockState) -> int:
         """The table row with the mask of this state, made if there is none; the least recently used row makes way."""
@@ -161,7 +166,7 @@ class FactLock:
             return None
         if token in self._names:
             return b"" if not state.tail and piece[1:-1].decode() in state.slots else None
-        return advance(state.tail, piece, self._spelled(state.slots))
+        return advance(state.tail, piece, self._spelled(state.slots), state.script)
 
     def _write(self, row: int, state: LockState) -> None:
         """Fill a row of the table with the mask of a state."""
@@ -169,7 +174,7 @@ class FactLock:
         if state.tail:
             mask[:] = BANNED
         else:
-            mask[:] = self._plain
+            mask[:] = self._plain[state.script]
             for slot in state.slots:
                 column = self._columns.get(self._vocabulary.slots.get(slot, -1))
                 if column is not None:
@@ -178,20 +183,22 @@ class FactLock:
                 mask[[self._columns[token] for token in self._vocabulary.end_ids if token in self._columns]] = 0
         spelled = self._spelled(state.slots)
         for token in self._candidates(state.tail, spelled):
-            if self._leads_on(state.tail, token, spelled):
+            if self._leads_on(state.tail, token, spelled, state.script):
                 mask[self._columns[token]] = 0
 
-    def _judge_plain_pieces(self) -> None:
-        """Mark the pieces that are allowed at any place between words, whatever the slots."""
+    def _judge_plain_pieces(self, script: Script | None) -> None:
+        """Mark the pieces that are allowed at any place between words of a text in this script, whatever the slots."""
+        plain = self._plain[script] = np.full(len(self._columns), BANNED, np.float32)
+        finished = self._finished[script] = set()
         for token, column in self._columns.items():
             piece = self._vocabulary.pieces[token]
             if not piece or token in self._names or b"{" in piece:
                 continue
-            tail = advance(b"", piece, ())
-            if tail is not None and self._is_live(tail, ()):
-                self._plain[column] = 0
+            tail = advance(b"", piece, (), script)
+            if tail is not None and self._is_live(tail, (), script):
+                plain[column] = 0
                 if not tail:
-                    self._finished.add(token)
+                    finished.add(token)
 
     def _candidates(self, tail: bytes, spelled: tuple[str, ...]) -> list[int]:
         """The tokens worth judging after a tail: a superset of the allowed ones that the plain mask lacks."""
@@ -203,21 +210,23 @@ class FactLock:
         nexts = {(name + "}")[len(begun)] for name in spelled if name.startswith(begun)}
         return [token for char in nexts for token in self._by_first_byte[ord(char)]]
 
-    def _leads_on(self, tail: bytes, token: int, spelled: tuple[str, ...]) -> bool:
+    def _leads_on(self, tail: bytes, token: int, spelled: tuple[str, ...], script: Script | None) -> bool:
         """Whether a piece is allowed and the text can go on after it."""
-        after = advance(tail, self._vocabulary.pieces[token] or b"", spelled)
-        return after is not None and self._is_live(after, spelled)
+        after = advance(tail, self._vocabulary.pieces[token] or b"", spelled, script)
+        return after is not None and self._is_live(after, spelled, script)
 
-    def _is_live(self, tail: bytes, spelled: tuple[str, ...]) -> bool:
+    def _is_live(self, tail: bytes, spelled: tuple[str, ...], script: Script | None) -> bool:
         """Whether some token leads on from a tail; a pruned vocabulary may lack the continuation.
 
         A spelled slot is always live: `_spelled` offers only names whose every letter is a token.
         """
         if not tail or tail[:1] == b"{":
             return True
-        key = (tail, spelled)
+        key = (tail, spelled, script)
         if key not in self._live:
-            self._live[key] = any(self._leads_on(tail, token, spelled) for token in self._candidates(tail, spelled))
+            self._live[key] = any(
+                self._leads_on(tail, token, spelled, script) for token in self._candidates(tail, spelled)
+            )
         return self._live[key]
 
     def _spelled(self, slots: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import structlog
 
+from shelftalk.engine.characters import Script
 from shelftalk.engine.door import ThreadWithDoor, fail
 from shelftalk.engine.fact_lock import BANNED, FactLock, LockState
 from shelftalk.engine.model_folder import check_manifest, read_head_ids, read_tokenizer
@@ -103,7 +104,7 @@ class HeadlineEngine(ThreadWithDoor):
         self._session = session.ort
         self.model_id, self.prompt_variant, self.device = manifest.model_id, manifest.prompt_variant, session.device
         self._described, self._rows, self._limit = described, rows, queue_limit
-        self._masks: dict[tuple[str, ...], npt.NDArray[np.float32]] = {}
+        self._masks: dict[LockState, npt.NDArray[np.float32]] = {}
         self._queue: deque[_Waiting] = deque()
         self._taken: list[_Waiting] = []
         self._counts: Counter[str] = Counter()
@@ -220,21 +221,21 @@ class HeadlineEngine(ThreadWithDoor):
             latent[row] = rng.standard_normal(self._described.latent, np.float32) * temperature
             if self._described.noise:
                 noise[row] = rng.gumbel(size=noise.shape[1:]) * (self._described.noise * temperature)
-        mask = np.stack([self._mask(waiting.request.slots) for waiting in batch])
+        mask = np.stack([self._mask(waiting.request.slots, waiting.request.script) for waiting in batch])
         columns: npt.NDArray[np.int64] = self._session.run(
             ["columns"], {"prompt_ids": prompts, "latent": latent, "mask": mask, "noise": noise}
         )[0]
         return columns
 
-    def _mask(self, slots: tuple[str, ...]) -> npt.NDArray[np.float32]:
+    def _mask(self, slots: tuple[str, ...], script: Script | None) -> npt.NDArray[np.float32]:
         """What the fact lock allows for these slots at any place: only whole characters, so that one mask serves all steps."""
-        found = self._masks.get(slots)
+        state = self._lock.start(slots, script)
+        found = self._masks.get(state)
         if found is None:
-            state = self._lock.start(slots)
             found = np.array([0 if self._allowed(state, int(token)) else BANNED for token in self._ids], np.float32)
             if len(self._masks) >= _MASKS_KEPT:
                 self._masks.clear()
-            self._masks[slots] = found
+            self._masks[state] = found
         return found
 
     def _allowed(self, state: LockState, token: int) -> bool:

@@ -85,7 +85,7 @@ class Job:
         self.row = None
         self.started_s = None
         # The request's slots, not the lock's: a slot that was written already is no longer among those.
-        self.lock = LockState(tuple(sorted(set(self.request.slots))))
+        self.lock = LockState(tuple(sorted(set(self.request.slots))), script=self.request.script)
         self.tokens.clear()
 
 

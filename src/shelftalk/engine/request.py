@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from shelftalk.engine.characters import Script
+
 #: What a slot may be called: ``price`` in ``{price}``.
 SLOT_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -35,6 +37,7 @@ class Request:
         temperature: 0 takes the likeliest token and draws nothing.
         top_k: how many of the likeliest tokens a draw may take; the engine sees 32 at the most.
         top_p: the share of probability that those tokens must cover.
+        script: letters of another script are not written, except by slots; None leaves all to the model.
         repetition_penalty: divides the score of tokens that the text has already; 1 leaves them alone.
 
     Raises:
@@ -52,6 +55,7 @@ class Request:
     top_k: int = 32
     top_p: float = 0.9
     repetition_penalty: float = 1.0
+    script: Script | None = None
 
     def __post_init__(self) -> None:
         in_range = {

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from tokenizers import Tokenizer
 
-from shelftalk.errors import ModelFolderError, WeightsUnavailableError
+from shelftalk.errors import ConfigError, ModelFolderError, WeightsUnavailableError
 from shelftalk.modelling.adapter import Adapter, describe, load_adapter, merge
 from shelftalk.modelling.calibrate import measure, page
 from shelftalk.modelling.config import read_json
@@ -83,19 +83,44 @@ def ensure_small_model(progress: Progress) -> Path:
     return build(models_dir() / SMALL_MODEL, cache_dir() / "models" / SMALL_MODEL, progress=progress)
 
 
+def names_of_models() -> tuple[str, ...]:
+    """The models that come with shelftalk."""
+    small = (folder.name for folder in models_dir().iterdir() if _is_whole(folder) or _is_headline(folder))
+    return (DEFAULT_ADAPTER, *sorted(small))
+
+
+def build_named(name: str, progress: Progress) -> Path:
+    """The folder of a model that comes with shelftalk, built where it is not yet.
+
+    Raises:
+        ConfigError: no model has this name.
+        WeightsUnavailableError: the weights that it stands on can't be fetched.
+    """
+    if name == DEFAULT_ADAPTER:
+        return ensure_default_model(progress)
+    if name not in names_of_models():
+        raise ConfigError(f"{name!r} is no model that comes with shelftalk: {', '.join(names_of_models())}")
+    source, target = models_dir() / name, cache_dir() / "models" / name
+    return build(source, target, progress=progress) if _is_whole(source) else build_headline(source, target / "fp32")
+
+
 def build_all_models(progress: Progress) -> dict[str, Path]:
     """Every model that comes with shelftalk, built, by name; without those whose weights can't be had."""
     folders = {}
-    try:
-        folders[DEFAULT_ADAPTER] = ensure_default_model(progress)
-    except WeightsUnavailableError as error:
-        progress(f"without {DEFAULT_ADAPTER}, since {error}", 0.0)
-    for source in sorted(models_dir().iterdir()):
-        if (source / "model.safetensors").exists():
-            folders[source.name] = build(source, cache_dir() / "models" / source.name, progress=progress)
-        elif (source / "headline.json").exists():
-            folders[source.name] = build_headline(source, cache_dir() / "models" / source.name / "fp32")
+    for name in names_of_models():
+        try:
+            folders[name] = build_named(name, progress)
+        except WeightsUnavailableError as error:
+            progress(f"without {name}, since {error}", 0.0)
     return folders
+
+
+def _is_whole(folder: Path) -> bool:
+    return (folder / "model.safetensors").exists()
+
+
+def _is_headline(folder: Path) -> bool:
+    return (folder / "headline.json").exists()
 
 
 def ensure_model(progress: Progress, name: str = DEFAULT_MODEL) -> Path:

@@ -176,3 +176,13 @@ def test_an_evaluation_from_end_to_end(tmp_path: Path) -> None:
     assert "http" not in report.split("base64")[0]
     rows = [json.loads(row) for row in (tmp_path / "out/texts.jsonl").read_text(encoding="utf-8").splitlines()]
     assert {row["who"] for row in rows} == {"human", "phrasebook", "tiny"}
+
+
+def test_models_are_named_or_are_folders_and_an_error_says_which_there_are(tmp_path: Path) -> None:
+    request = Request(models=("shelftalk-mini",), limit=3, pages=0, perplexity=False, out=tmp_path)
+    group = run(request)["groups"]["en lines, cards and ads"]
+    assert "shelftalk-mini" in group
+    assert group["shelftalk-mini"]["passed_first_draft"] <= group["shelftalk-mini"]["passed_first_try"]
+    for wrong in ("shelftalk-maxi", f"mine={tmp_path / 'nowhere'}"):
+        with pytest.raises(ConfigError, match=r"nowhere|shelftalk-maxi.*shelftalk-mini"):
+            run(Request(models=(wrong,), perplexity=False, out=tmp_path))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from shelftalk.errors import ConfigError
 from shelftalk.evaluate.guarding import corpora_that_come, evaluate_guard
 from shelftalk.evaluate.text.briefs import foreign_cases, held_out_cases, shopper_pages
 from shelftalk.evaluate.text.evaluation import (
@@ -24,7 +25,7 @@ from shelftalk.evaluate.text.evaluation import (
 from shelftalk.evaluate.text.ladder import rung_of
 from shelftalk.evaluate.text.measures import shown
 from shelftalk.evaluate.text.report import write_report
-from shelftalk.modelling.build import build_all_models
+from shelftalk.modelling.build import build_all_models, build_named
 from shelftalk.modelling.fetch import fetch_base
 
 LANGUAGES = ("en", "zh")
@@ -79,7 +80,19 @@ def _models(request: Request, say: Any) -> Iterator[Contestant]:
         return
     for one in request.models:
         name, equals, path = one.partition("=")
-        yield model_contestant(Path(path if equals else name), name if equals else None)
+        yield model_contestant(
+            _folder(path if equals else name, say), name if equals or not Path(name).is_dir() else None
+        )
+
+
+def _folder(model: str, say: Any) -> Path:
+    """A built model's folder, or that of a model that comes with shelftalk, by its name."""
+    if Path(model).is_dir():
+        return Path(model)
+    try:
+        return build_named(model, lambda what, _: say(what))
+    except ConfigError as error:
+        raise ConfigError(f"--model {model}: no such folder, and {error}") from None
 
 
 def _rows(groups: list[Group], results: list[Result]) -> Iterator[dict[str, Any]]:
