@@ -56,6 +56,8 @@ def test_new_is_said_of_what_is_new(promotion: Promotion) -> None:
         (brief(), "Many people want this radiator.", "untrue for this shopper"),
         (brief(), "{price}, was {price}.", "slot twice"),
         (brief(), "It is a {name}.", "broken"),
+        (brief(points=()), "Worth knowing about {name}: {price}.", "empty"),
+        (brief(), "Two things about {name}: {price}.", "empty"),
         (
             brief(angle=Angle.LIKE_VIEWED, anchor="pancake pan", kind="waffle maker"),
             "A pancake pan is a pan.",

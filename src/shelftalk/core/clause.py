@@ -42,6 +42,8 @@ _WANTED = {
     "pack": re.compile(rf"(?:set|pack|box|case) of (?:{_NUMBER})"),
     "thing": re.compile(r"(?!\w+ and \w+$).*"),
 }
+#: "It is mostly wool", not made of it.
+_PARTLY = ("mostly", "part", "all ")
 _DETERMINED = re.compile(r"(?:an?|the|one|each|its)\b")
 
 #: Said of a part that stays with its thing: "a lid that locks" may end a clause, "wide, sloping sides" would seem to go on.
@@ -73,7 +75,7 @@ def predicate(point: str, said: str, *, many: bool) -> Clause | None:
     wanted = _WANTED.get(sort)
     if sort not in _VERBS or (wanted is not None and not wanted.fullmatch(point)):
         return None
-    before = "as a " if sort == "pack" else ""
+    before = {"pack": "as a ", "material": "" if point.startswith(_PARTLY) else "made of "}.get(sort, "")
     if sort == "thing" and not _DETERMINED.match(point):
         before = f"{article(point)} "
     return Clause(_VERBS[sort][many], before + said)
@@ -88,7 +90,7 @@ def modifier(point: str, said: str, *, many: bool) -> str:
     if sort in {"thing", "plural", "without"}:
         return f"with {clause.rest}"
     if sort in {"colour", "material"}:
-        return "" if point.startswith(("mostly", "part")) else f"in {said}"
+        return "" if point.startswith(_PARTLY) else f"in {said}"
     if sort in {"made", "with"}:
         return said
     return f"that {joined([clause])}"

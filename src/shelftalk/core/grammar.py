@@ -31,7 +31,11 @@ _TAIL = re.compile(
 )
 _ENGLISH_CLASSES = (
     ("pack", re.compile(r"(?:set|pack|box|roll|pair|bag|tube|tin|bottle|case) of\b")),
-    ("measure", re.compile(r"[\d.,]+\s?[\w%/]{1,12}$")),
+    ("like", re.compile(r"[\d.,]+\s?(?:cm|mm|m|metres?|inch(?:es)?) (?:wide|tall|high|long|deep|thick)$")),
+    (
+        "measure",
+        re.compile(r"[\d.,]+\s?[\w%/]{1,12}$|\d.* (?:bag|box|tin|bottle|jar|tub|tube|roll|reel|pack|pouch|sack)$"),
+    ),
     ("with", re.compile(r"(?:with|for|in|from|on|under|to) \w")),
     (
         "made",
@@ -48,6 +52,8 @@ _ENGLISH_CLASSES = (
 _ADJECTIVE = re.compile(
     r"(?:[\w-]+ )?(?:safe|[\w-]*(?:proof|resistant|sized|sided|(?<!\bc)(?<!\bt)able|less)|[\w]+-free|non-\w+"
     r"|reversible|[a-z]+-[a-z]+ed|[a-z]+ scented|lidded|quilted|padded|insulated)$"
+    r"|\w+[ -](?:free|mounted|powered|pressed|ground|drying|stitched|tufted|thrown|lined|based|ready|brushed|dyed"
+    r"|painted|knitted|firm)$"
 )
 #: "Deep pockets and seals", "two locks": here a word that may be a verb is a noun; last in a point it mostly is.
 _BEHIND_A_NOUN = frozenset({"and", "or", "with", "on", "in", "for", ""})
@@ -87,7 +93,18 @@ def point_class(point: str) -> str:
     if _HAN.search(point):
         return next((name for name, rule in _CHINESE_CLASSES if rule.match(point)), "thing")
     lower = point.lower()
+    if _counted(lower):
+        return "plural"
     return next((name for name, rule in _ENGLISH_CLASSES if rule.match(lower)), None) or _phrase_class(lower)
+
+
+def _counted(point: str) -> bool:
+    """Whether a number of parts is had: "7 ports", not "30 hours" nor "500 sheets"."""
+    match = _PARTS.fullmatch(point)
+    return match is not None and bool({match[1], match[1].removesuffix("e")} & _words()["count"])
+
+
+_PARTS = re.compile(r"\d+ (\w+?)s")
 
 
 def _phrase_class(point: str) -> str:
@@ -100,11 +117,13 @@ def _phrase_class(point: str) -> str:
     core = _TAIL.split(point, maxsplit=1)[0]
     if " " not in core and _DIRECTION.match(rest):
         return "other"  # "straps on without tools": a noun, or what it does
-    if _ADJECTIVE.fullmatch(core):
+    if _ADJECTIVE.fullmatch(core) or core in _words()["like"]:
         return "like" if " and " not in point and "," not in point else "other"
     if "," in point or point.endswith(("included", "supplied")):
         return "other"
     before, _, last = core.rpartition(" ")
+    if before and last in _words()["had"]:
+        return "plural"  # not counted either: "with night vision"
     if last in verbs() and " " in before:
         return "other"  # "ink dry before a left hand arrives"
     if _number(last) == "many":
@@ -225,7 +244,7 @@ _POINT_PLACES: dict[str, tuple[tuple[re.Pattern[str], frozenset[str]], ...]] = {
             frozenset({"thing"}),
         ),
         (re.compile(r"\b(?:this|these) \{([pw]\d)\}(?! \{(?:kind|noun))", re.IGNORECASE), frozenset()),
-        (re.compile(r"\{([pw]\d)\} (?:are|have)\b"), frozenset({"plural"})),
+        (re.compile(r"\{([pw]\d)\} (?:are|have)\b"), frozenset()),  # "deep pockets are", but "night vision is"
         (re.compile(r"\{([pw]\d)\} (?:is|has)\b"), frozenset({"thing", "material"})),
         # What the point then does ("the {w1} stay put") fits one product.
         (
@@ -273,6 +292,9 @@ _OF_ONE = re.compile(
 )
 _OF_MANY = re.compile(r"(?:^|[.;:,] |\band )they (?:are|have|come)\b", re.IGNORECASE)
 
+#: Words without a blank between: "a fitted sheetfits mattresses".
+_GLUED = re.compile(r"[\w}]\{|\}\w")
+
 #: A product's name mostly holds its kind: "Ember Kettle, a kettle"; in a list of Chinese it stands twice.
 _SAID_AGAIN = {
     "en": re.compile(r"\{name\}(?:,| is| are) (?:an? )?\{(?:kind|noun)\}", re.IGNORECASE),
@@ -304,6 +326,7 @@ def _misplaced(skeleton: str, of: dict[str, str], language: str) -> Iterator[str
     for match in _SAID_AGAIN[language].finditer(skeleton) if language in _SAID_AGAIN else ():
         yield f"grammar: {match[0]}, which the name says already"
     if language == "en":
+        yield from (f"grammar: {match[0]}, glued" for match in _GLUED.finditer(skeleton))
         yield from _disagreeing(skeleton, of)
         yield from _without_article(skeleton, of)
 

@@ -58,7 +58,7 @@ _HAS = rf"(?<!{_A_MAKER} )\b(?:has|have|having|with|includes|comes with)\s+(?:(?
 
 #: Joined wrongly, each as seen: doubled spaces, an article before a title, a price that "has not changed", a price page.
 _BROKEN = re.compile(
-    r"\b(?:a|an) \{(?:name|brand|price|was_price)\}|\s{2,}|\s[,.]|(?<!of )\{name\} left\b|[,:;]\s*$"
+    r"\b(?:a|an) \{(?:name|brand|price|was_price)\}|\s{2,}|\s[,.]|(?<!of )\{name\} left\b|[^,] with \{stock_left\}|[,:;]\s*$"
     r"|(?:not changed|as before|as it was|favour|in short|impression|you (?:get|see)):? "
     r"\{(?:price|was_price|percent_off|stock_left)\}"
     r"|\{name\} is an? \{p\d\}|\bin (?:an? )?[\w-]+ lined\b|\ban? (?:\w+[^sSuUiI\W]s)\b(?! of\b)"
@@ -98,6 +98,19 @@ def _says_nothing(brief: Brief, text: str, said: Counter[str], facts: Counter[st
         return False
     points = {stem(word) for point in brief.points for word in words_of(point)} - _generic()
     return not _POINT_SLOT.search(text) and points.isdisjoint(said) and not (facts.keys() - _generic() <= said.keys())
+
+
+#: What leads to a fact: "Worth knowing about {name}: {price}." keeps none of what it promises.
+_PROMISES = re.compile(
+    r"\b(?:worth knowing|(?:good|things?|what) to know|facts?|details?|reasons?|stands? out|in short|in brief"
+    r"|two things|three things|noticed?|reminder|remember|recap|because)\b"
+)
+
+
+def _promises_more(brief: Brief, text: str, said: Counter[str]) -> bool:
+    """Whether a text announces something of the product, and tells none of its points."""
+    points = {stem(word) for point in brief.points for word in words_of(point)}
+    return bool(_PROMISES.search(text)) and not _POINT_SLOT.search(text) and points.isdisjoint(said)
 
 
 def words_of(text: str) -> list[str]:
@@ -157,6 +170,8 @@ def _ungrounded_english(brief: Brief, text: str) -> list[str]:
         problems.append(f"tautology: has {head[0]}")
     if _says_nothing(brief, text, said, facts):
         problems.append("empty: nothing about the product")
+    if _promises_more(brief, text.lower(), said):
+        problems.append("empty: promises more than it tells")
     slots = Counter(SLOT.findall(text))
     problems += [f"slot twice: {slot}" for slot, times in slots.items() if times > 1]
     if any(not _BEFORE_PRICE.search(text[: match.start()]) for match in _PRICE.finditer(text)):

@@ -122,12 +122,11 @@ class Tally:
         if card["status"] == "live":
             self.cards[seen.stream] += 1
             self.rungs[provenance["rung"]] += 1
-        else:
+        elif not self._is_silent(card):
             self.withdrawn += 1
         if seen.stream == "copy":
-            silent = provenance["because"] == because_everybody(card["locale"], told=False)
             skus = self.silent.setdefault(card["channel"], set())
-            (skus.add if silent else skus.discard)(card["sku"])
+            (skus.add if self._is_silent(card) else skus.discard)(card["sku"])
         if trigger == "ask":
             origin = provenance["origin"]
             place = (origin["topic"], origin["partition"], origin["offset"])
@@ -142,6 +141,11 @@ class Tally:
             self.refreshed += 1
             return self._latency(self._refreshed_ms, provenance["cause"], seen.timestamp_ms)
         return None
+
+    @staticmethod
+    def _is_silent(card: dict[str, Any]) -> bool:
+        """Whether a record says that there is too little to say."""
+        return bool(card["provenance"]["because"] == because_everybody(card["locale"], told=False))
 
     def _latency(self, into: "array[int]", origin: dict[str, Any], at_ms: int) -> int | None:
         began_ms = self._clock.began(origin, at_ms)
