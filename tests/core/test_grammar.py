@@ -135,7 +135,7 @@ def test_good_grammar_passes(about: Brief, text: str) -> None:
         (KETTLE, "If folds flat are what you want: {name}."),
         (KETTLE, "Folded corners is what you get: {name}."),
         (KETTLE, "{name}, a gooseneck kettle, {price}."),
-        (KETTLE, "Found: a gooseneck kettlehanging loop, {price}."),
+        (KETTLE, "Found: a gooseneck kettle{p1}, {price}."),
         (KETTLE, "{name} is a gooseneck kettle, and it is {price}."),
         (KETTLE, "{name}, with folded corners and folds flat."),
         (KETTLE, "{name}, with folded corners and hanging loop."),
