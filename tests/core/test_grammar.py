@@ -75,7 +75,7 @@ def test_kinds_are_one_or_many_or_not_counted() -> None:
         "bath salts": "many",
         "peppermint tea": "mass",
         "bottle of ink": "one",
-        "保温杯": "",
+        "保温杯": "cup",
     }
     assert {kind: kind_class(kind) for kind in kinds} == kinds
 

@@ -15,6 +15,7 @@ from importlib import resources
 import orjson
 
 from shelftalk.core.brief import Brief, point_slots
+from shelftalk.core.kinds import sort_of
 from shelftalk.core.word_slots import take_words, word_values
 
 _HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -180,8 +181,13 @@ def _number(noun: str) -> str:
 
 @lru_cache(maxsize=16_384)
 def kind_class(kind: str) -> str:
-    """Whether a product is ``one`` ("kettle"), ``many`` ("socks"), or ``mass``, not counted ("compost"); empty in Chinese."""
-    if _HAN.search(kind) or not kind:
+    """Whether a product is ``one`` ("kettle"), ``many`` ("socks"), or ``mass``, not counted ("compost").
+
+    Chinese has no such difference; there it is the domain, if one is known, since a shoe wants other words than a lamp.
+    """
+    if _HAN.search(kind):
+        return sort_of(kind).domain
+    if not kind:
         return ""
     head = re.split(r" (?:of|for|with|in) ", kind.lower(), maxsplit=1)[0].rpartition(" ")[2]
     return _number(head)

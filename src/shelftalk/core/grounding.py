@@ -14,6 +14,7 @@ import orjson
 
 from shelftalk.core.brief import Angle, Brief, Promotion
 from shelftalk.core.grammar import kind_class, misplaced
+from shelftalk.core.kinds import measures
 from shelftalk.core.render import SLOT
 from shelftalk.core.stems import stem
 
@@ -82,8 +83,20 @@ _BEFORE_PRICE = re.compile(
 
 
 @cache
-def _generic(language: str = "en") -> frozenset[str]:
-    return frozenset(orjson.loads((resources.files("shelftalk.core") / f"grounding.{language}.json").read_bytes()))
+def _generic() -> frozenset[str]:
+    return frozenset(orjson.loads((resources.files("shelftalk.core") / "grounding.en.json").read_bytes()))
+
+
+@cache
+def _chinese() -> dict[str, list[str]]:
+    listed: dict[str, list[str]] = orjson.loads((resources.files("shelftalk.core") / "grounding.zh.json").read_bytes())
+    return listed
+
+
+@cache
+def _generic_chinese(domains: frozenset[str]) -> frozenset[str]:
+    """What may be said of anything, of things of these domains (`core.kinds`), and to count them."""
+    return measures().union(*(_chinese().get(domain, ()) for domain in {"", *domains}))
 
 
 def _must_tell(brief: Brief) -> bool:
@@ -192,7 +205,8 @@ def _ungrounded_chinese(brief: Brief, text: str) -> list[str]:
     problems += [f"repeated: {point}" for point in brief.points if bare.count(point) > 1]
     facts = " ".join((brief.kind, brief.anchor or "", *brief.points)).lower()
     problems += [f"invented: {word}" for word in _LATIN_WORD.findall(bare) if word.lower() not in facts]
-    problems += [f"invented: {rest}" for run in _HAN_RUN.findall(bare) if (rest := _uncovered(run, facts))]
+    generic = _generic_chinese(frozenset(kind_class(kind) for kind in (brief.kind, brief.anchor or "")))
+    problems += [f"invented: {rest}" for run in _HAN_RUN.findall(bare) if (rest := _uncovered(run, facts, generic))]
     if _must_tell(brief) and not _POINT_SLOT.search(text) and not any(point in text for point in brief.points):
         problems.append("empty: nothing about the product")
     slots = Counter(SLOT.findall(text))
@@ -206,12 +220,11 @@ _HAN_RUN = re.compile(r"[\u4e00-\u9fff]+")
 _LONGEST = 6
 
 
-def _uncovered(run: str, facts: str) -> str:
+def _uncovered(run: str, facts: str, generic: frozenset[str]) -> str:
     """What follows the longest beginning of a run that generic words and pieces of facts make up; empty if they make up all.
 
     Chinese has no spaces, so any cut into words will do: one that works is enough.
     """
-    generic = _generic("zh")
     reached = {0}
     for start in range(len(run)):
         if start in reached:

@@ -2,7 +2,9 @@
 
 Lines live in ``phrasebook.<language>.json`` beside this module: channel, angle, promotion, then tone (``any`` fits each), each a
 list of lines. Besides the volatile slots a line may use ``[kind]``, ``[anchor]`` and up to three selling points, ``[point]``,
-``[more]`` and ``[third]``, which are filled from the brief here, and in English points as parts of a sentence:
+``[more]`` and ``[third]``, which are filled from the brief here; 件 behind ``{stock_left}`` and 款 become the measure word of the
+product (`core.kinds`), and lines for one domain of Chinese kinds stand under its name beside the tones. In English points may be
+parts of a sentence:
 
 ======================= ==========================================================================================
 ``[akind]``             "a kettle", "running socks"
@@ -27,7 +29,8 @@ from typing import TypeAlias, TypeVar
 import msgspec
 
 from shelftalk.core import clause
-from shelftalk.core.brief import Angle, Brief, Promotion, point_slots, slots_for
+from shelftalk.core.brief import Angle, Brief, Promotion, Tone, point_slots, slots_for
+from shelftalk.core.kinds import sort_of, with_measure
 from shelftalk.core.render import slots_in
 
 FALLBACK_LANGUAGE = "en"
@@ -46,6 +49,7 @@ class _Line(msgspec.Struct, frozen=True):
     slots: frozenset[str]
     places: frozenset[str]
     toned: bool
+    domain: bool
 
     @property
     def weight(self) -> int:
@@ -53,12 +57,12 @@ class _Line(msgspec.Struct, frozen=True):
 
         How much it says does not count: else the few lines with three points would open every other post of a feed.
         """
-        return (3 if self.places & _SPOKEN else 2) + self.toned
+        return (3 if self.places & _SPOKEN else 2) + self.toned + self.domain
 
     @property
     def tells(self) -> bool:
         """Whether it says something about the product, beside name and price."""
-        return bool(self.places & _TELLING)
+        return self.domain or bool(self.places & _TELLING)
 
 
 _T = TypeVar("_T")
@@ -104,7 +108,14 @@ def _book(language: str) -> _Lines:
     return {
         (channel, angle, promotion): {
             tone: tuple(
-                _Line(line, slots_in(line), frozenset(_PLACE.findall(line)), toned=tone != ANY_TONE) for line in lines
+                _Line(
+                    line,
+                    slots_in(line),
+                    frozenset(_PLACE.findall(line)),
+                    toned=tone in frozenset(Tone),
+                    domain=tone not in {ANY_TONE, *Tone},
+                )
+                for line in lines
             )
             for tone, lines in tones.items()
         }
@@ -128,17 +139,19 @@ def phrases(brief: Brief) -> Iterator[str]:
     """
     words = _words(brief)
     book = _book(brief.language)
+    domain = sort_of(brief.kind).domain
     seen: set[str] = set()
     for promotion in dict.fromkeys((brief.promotion, Promotion.NONE)):
         if seen and promotion is not brief.promotion:
             return  # a line that tells the promotion may be had
         for angle in dict.fromkeys((brief.angle, Angle.INTRODUCE)):
             tones = book.get((brief.channel, angle, promotion), {})
-            lines = _drawn([*tones.get(ANY_TONE, ()), *tones.get(brief.tone, ())], brief, words)
+            written = (line for name in (ANY_TONE, brief.tone, domain) for line in tones.get(name, ()))
+            lines = _drawn(list(written), brief, words)
             for line in lines:
                 if line.text not in seen:
                     seen.add(line.text)
-                    yield _filled(line.text, words)
+                    yield _filled(line.text, words, brief)
     if not seen:
         yield "{name}。" if brief.language == "zh" else "{name}."
 
@@ -237,8 +250,10 @@ def _number(brief: Brief, purpose: str) -> int:
     return int.from_bytes(digest)
 
 
-def _filled(line: str, words: dict[str, str]) -> str:
+def _filled(line: str, words: dict[str, str], brief: Brief) -> str:
     """The line with its bracketed places filled, all at once: what a word brings is not looked at again."""
+    if brief.language == "zh":
+        line = with_measure(line, brief.kind)
     filled = _PLACE.sub(lambda match: words[match[0]], line)
     return _SENTENCE_START.sub(lambda match: match[0].upper(), filled)
 

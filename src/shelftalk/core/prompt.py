@@ -52,12 +52,21 @@ def _line_v1(brief: Brief, _voice: str) -> str:
     return f"<|im_start|>user\n{head}\n{brief.kind}\n{points or '-'}<|im_end|>\n<|im_start|>assistant\n"
 
 
-def _slots_v3(brief: Brief, voice: str) -> str:
+def _slots_v4(brief: Brief, voice: str) -> str:
     """The form of the small models: a voice, and no words at all, only their grammar (`core.grammar`), which decides what fits.
 
     What decides the words, then a line for each slot and what is said of it; the noun is the kind's, and says nothing new.
     """
-    of = classes(brief)
+    return _slots(brief, voice, classes(brief))
+
+
+def _slots_v3(brief: Brief, voice: str) -> str:
+    """The same without what domain a Chinese kind belongs to."""
+    plain = dict.fromkeys(("kind", "anchor", "name"), "") if brief.language == "zh" else {}
+    return _slots(brief, voice, classes(brief) | plain)
+
+
+def _slots(brief: Brief, voice: str, of: dict[str, str]) -> str:
     offered = (slot for slot in (*point_slots(brief.points), *word_values(brief)) if slot != "noun")
     brand = " branded" if brief.branded else ""
     words = "".join(f"\n{{{slot}}} {of[slot]}".rstrip() for slot in offered)
@@ -76,16 +85,19 @@ _VARIANTS: dict[str, Variant] = {
         framed=False,
         drafts=1,
     ),
-    "slots-v3": Variant(
-        _slots_v3,
-        offered_slots,
-        put_words,
-        frozenset({"en", "zh"}),
-        frozenset({Channel.CARD, Channel.AD}),
-        1.0,
-        framed=True,
-        drafts=3,
-    ),
+    **{
+        name: Variant(
+            prompt,
+            offered_slots,
+            put_words,
+            frozenset({"en", "zh"}),
+            frozenset({Channel.CARD, Channel.AD}),
+            1.0,
+            framed=True,
+            drafts=3,
+        )
+        for name, prompt in (("slots-v3", _slots_v3), ("slots-v4", _slots_v4))
+    },
 }
 
 DEFAULT_VARIANT = "line-v1"

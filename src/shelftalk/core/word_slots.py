@@ -13,6 +13,7 @@ The field calls this delexicalisation (Wen et al. 2015).
 import re
 
 from shelftalk.core.brief import Brief, point_slots, slots_for
+from shelftalk.core.kinds import with_measure, without_measure
 from shelftalk.core.render import SLOT
 
 #: Names of all word slots; a brief has some of them.
@@ -75,7 +76,8 @@ def put_words(brief: Brief, text: str) -> str:
             if _SENTENCE_START.search(out):
                 value = value[0].upper() + value[1:]
         out += value
-    return out + text[end:]
+    out += text[end:]
+    return with_measure(out, brief.kind) if brief.language == "zh" else out
 
 
 def take_words(brief: Brief, text: str) -> str:
@@ -86,4 +88,6 @@ def take_words(brief: Brief, text: str) -> str:
     behind = r"(?![\w}-])" if brief.language == "en" else ""
     for slot, value in [*numeric, *values]:
         text = re.sub(f"{border}{re.escape(value)}{behind}", f"{{{slot}}}", text, flags=re.IGNORECASE)
+    if brief.language == "zh":
+        return without_measure(text, brief.kind)
     return _AN_SLOT.sub(r"\1 {", text)

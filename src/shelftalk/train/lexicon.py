@@ -13,7 +13,10 @@ from pathlib import Path
 
 import orjson
 
+from shelftalk.core.brief import Tone
 from shelftalk.core.grounding import words_of
+from shelftalk.core.kinds import domains
+from shelftalk.core.phrasebook import ANY_TONE, read_book
 from shelftalk.core.stems import stem
 from shelftalk.train.keywords import words
 from shelftalk.train.lines import load_products
@@ -51,13 +54,13 @@ _CONCRETE_CHINESE = """
 _PLACE = re.compile(r"\[\w+\]|\{\w+(?::[a-z|]+)?\}")
 
 
-def _phrases(language: str) -> Iterator[str]:
-    book = orjson.loads((resources.files("shelftalk.core") / f"phrasebook.{language}.json").read_bytes())
-    for angles in book.values():
-        if isinstance(angles, dict):
-            for promotions in angles.values():
-                for tones in promotions.values():
-                    for lines in tones.values():
+def _phrases(language: str, domain: str = "") -> Iterator[str]:
+    """The lines of the phrasebook, those for one domain or those for all kinds."""
+    for angles in (read_book(language) or {}).values():
+        for promotions in angles.values():
+            for tones in promotions.values():
+                for name, lines in tones.items():
+                    if name == domain or (not domain and name in {ANY_TONE, *Tone}):
                         yield from lines
 
 
@@ -88,8 +91,11 @@ def generic_stems() -> list[str]:
     return sorted((generic - _stems(_CONCRETE)) | _stems(_ALWAYS))
 
 
-def chinese_words() -> list[str]:
-    """The generic words of Chinese, sorted: of the phrasebook and the forms, and of lines about many kinds of products."""
+def chinese_words() -> dict[str, list[str]]:
+    """The generic words of Chinese, sorted: of the phrasebook and the forms, and of lines about many kinds of products.
+
+    Under the name of a domain stand what its lines in the phrasebook say beside.
+    """
     generic = {word for text in (*_phrases("zh"), *_forms("zh")) for word in words(_PLACE.sub("，", text))}
     kinds: dict[str, set[str]] = defaultdict(set)
     for product in load_products(language="zh"):
@@ -99,7 +105,12 @@ def chinese_words() -> list[str]:
                 if word not in facts:
                     kinds[word].add(product.kind)
     of_lines = {word for word, of in kinds.items() if len(of) >= _MIN_KINDS_CHINESE}
-    return sorted(generic | (of_lines - set(_CONCRETE_CHINESE.split())))
+    generic |= of_lines - set(_CONCRETE_CHINESE.split())
+    own = {
+        domain: {word for text in _phrases("zh", domain) for word in words(_PLACE.sub("，", text))} - generic
+        for domain in sorted(domains())
+    }
+    return {"": sorted(generic)} | {domain: sorted(of_domain) for domain, of_domain in own.items()}
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ from shelftalk.train.lexicon import generic_stems
 from shelftalk.train.lines import Product, brief_for
 
 #: How the models that write word slots are asked: by the grammar of the brief's words, which they never write, and by the voice.
-VARIANT = "slots-v3"
+VARIANT = "slots-v4"
 
 #: Said of so many kinds of products, an English word is in everybody's mouth.
 _COMMON_KINDS = 30
@@ -91,7 +91,8 @@ def from_pair(pair: Pair, source: str, known: Callable[[str], bool]) -> Skeleton
         return None
     values = {**point_slots(brief.points), **word_values(brief)}
     needs = {slot: point_class(values[slot]) for slot in slots_in(text) if _POINT.fullmatch(slot) and slot in values}
-    anchor = kind_class(brief.anchor) if brief.anchor is not None else None
+    # Chinese words do not change with the number of what they speak of.
+    agrees = brief.language != "zh"
     skeleton = Skeleton(
         text,
         brief.language,
@@ -100,8 +101,8 @@ def from_pair(pair: Pair, source: str, known: Callable[[str], bool]) -> Skeleton
         brief.promotion,
         brief.tone,
         needs,
-        kind_class(brief.kind),
-        anchor,
+        kind_class(brief.kind) if agrees else "*",
+        None if brief.anchor is None else kind_class(brief.anchor) if agrees else "*",
         source,
     )
     if brief.language == "zh" and _MEASURED.search(text):
@@ -168,8 +169,10 @@ def from_phrasebook(language: str) -> list[Skeleton]:
             for promotion, tones in promotions.items():
                 head = Channel(channel), Angle(angle), Promotion(promotion)
                 for tone, lines in tones.items():
-                    spoken = tuple(Tone) if tone == ANY_TONE else (Tone(tone),)
-                    skeletons += [made for line in lines for made in _phrases(line, language, head, spoken)]
+                    domain = tone not in {ANY_TONE, *Tone}
+                    spoken = tuple(Tone) if domain or tone == ANY_TONE else (Tone(tone),)
+                    kind = tone if domain else "*"
+                    skeletons += [made for line in lines for made in _phrases(line, language, head, spoken, kind)]
     return skeletons
 
 
@@ -178,7 +181,7 @@ def _slot_of(places: Mapping[str, str], place: re.Match[str]) -> str:
 
 
 def _phrases(
-    line: str, language: str, head: tuple[Channel, Angle, Promotion], tones: Sequence[Tone]
+    line: str, language: str, head: tuple[Channel, Angle, Promotion], tones: Sequence[Tone], kind: str
 ) -> Iterator[Skeleton]:
     channel, angle, promotion = head
     if not set(_PLACE.findall(line)) <= _PLACES[0].keys():
@@ -189,7 +192,7 @@ def _phrases(
         needs = dict.fromkeys(sorted(slot for slot in slots_in(text) if _POINT.fullmatch(slot)), "*")
         for tone in tones:
             yield Skeleton(
-                text, language, channel, angle, promotion, tone, needs, "*", anchor, f"phrasebook.{language}"
+                text, language, channel, angle, promotion, tone, needs, kind, anchor, f"phrasebook.{language}"
             )
 
 
