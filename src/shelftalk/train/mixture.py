@@ -40,7 +40,7 @@ class Material(NamedTuple):
 
 
 def chinese_words(products: Sequence[Product]) -> Callable[[str], bool]:
-    """`from_pair`'s test for Chinese: words that lines use for many kinds of products, and those of the phrasebook."""
+    """`from_pair`'s test for Chinese: words of lines about many kinds of products, and of the phrasebook for all kinds."""
     kinds: dict[str, set[str]] = defaultdict(set)
     for product in products:
         facts = "".join((product.kind, *product.points))
@@ -50,7 +50,8 @@ def chinese_words(products: Sequence[Product]) -> Callable[[str], bool]:
                     kinds[word].add(product.kind)
     generic = {word for word, of in kinds.items() if len(of) >= _MIN_KINDS}
     for skeleton in from_phrasebook("zh"):
-        generic.update(words(SLOT.sub("，", skeleton.text)))
+        if skeleton.kind == "*":
+            generic.update(words(SLOT.sub("，", skeleton.text)))
     return lambda text: all(word in generic for word in words(text))
 
 
