@@ -2,14 +2,11 @@
 
 Faust's own producer costs a service wait, a queue and several futures a message (about 1,000 awaited sends a second
 were measured); librdkafka takes 300,000. So outputs and state changelogs go through here: `post` hands a message to
-librdkafka's own thread, a second thread collects delivery reports, and the event loop learns of them once a batch.
+librdkafka's own thread, and the event loop fetches the delivery reports now and then, many at once.
 """
 
 import asyncio
-import contextlib
 import logging
-import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -42,10 +39,11 @@ MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
 #: thread wakes for a few at a time), and nobody waits for state but commits.
 WRITE_EVERY_S: Final = 0.05
 
-_POLL_S: Final = 0.1
-
-#: How long delivery reports are collected before the event loop hears of them; nobody but commits waits for them.
+#: How long delivery reports are left to gather; nobody but commits waits for them.
 _COLLECT_S: Final = 0.005
+
+#: The same while nothing is in flight: what else librdkafka has to say (its log, a token that runs out) can wait.
+_IDLE_S: Final = 0.02
 
 #: `Outbox.drop` took it back.
 _DROPPED: Final = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001
@@ -119,30 +117,27 @@ class Outbox:
         self.roomy = True
         self._soft_limit = soft_limit
         self._config = producer_config(kafka, delivery_timeout_s)
-        self._reports: list[_Delivery] = []  # belongs to the polling thread
+        self._asks_for_tokens = kafka.sasl_mechanism == "OAUTHBEARER"
+        self._reports: list[_Delivery] = []
         self._idle = asyncio.Event()
         self._roomy = asyncio.Event()
         self._idle.set()
         self._roomy.set()
         self._later: list[Callable[[], None]] = []
-        self._stop = threading.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._producer: Producer = None
-        self._thread: threading.Thread | None = None
+        self._collecting: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Start the producer and its thread; call it on the event loop.
+        """Start the producer; call it on the event loop.
 
         Raises:
             BrokerError: librdkafka refuses the settings.
         """
-        self._loop = asyncio.get_running_loop()
         try:
             self._producer = Producer(self._config, logger=logging.getLogger("librdkafka"))
         except KafkaException as error:
             raise BrokerError(f"kafka: librdkafka refuses the settings: {error}") from error
-        self._thread = threading.Thread(target=self._poll, name="outbox", daemon=True)
-        self._thread.start()
+        self._collecting = asyncio.get_running_loop().create_task(self._collect(), name="outbox")
 
     def post(
         self,
@@ -256,33 +251,35 @@ class Outbox:
         return in_flight
 
     async def close(self, timeout_s: float) -> bool:
-        """Flush, then end the thread.
+        """Flush, and collect no more.
 
         Returns:
             Whether everything had its outcome.
         """
         flushed = await self.flush(timeout_s)
-        self._stop.set()
-        if self._thread is not None:
-            await asyncio.to_thread(self._thread.join, 2 * _POLL_S + 1)
+        if self._collecting is not None:
+            self._collecting.cancel()
         if not flushed and self._producer is not None:
             self._producer.purge()  # nobody waits for them any more; without this the destructor would
         return flushed
 
-    def _poll(self) -> None:
-        """The thread: collect delivery reports, pass each batch on in one call."""
-        reports = self._reports
-        while not self._stop.is_set():
-            self._producer.poll(_POLL_S)
-            if reports:
-                batch = reports[:]
-                del reports[: len(batch)]
-                with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
-                    self._loop.call_soon_threadsafe(self._settle, batch)  # type: ignore[union-attr]
-                time.sleep(_COLLECT_S)
+    async def _collect(self) -> None:
+        """Fetch delivery reports, for ever.
+
+        A thread of its own did this: for each single report it took Python's lock from the event loop, and gave it back.
+        """
+        while True:
+            if self._asks_for_tokens:  # which may take as long as the endpoint that gives them
+                await asyncio.to_thread(self._producer.poll, 0)
+            else:
+                self._producer.poll(0)
+            if self._reports:
+                batch, self._reports[:] = self._reports[:], []
+                self._settle(batch)
+            await asyncio.sleep(_COLLECT_S if self.counts.in_flight else _IDLE_S)
 
     def _settle(self, batch: "list[_Delivery]") -> None:
-        """On the event loop, once a batch."""
+        """Tell who wanted to know, once a batch."""
         counts = self.counts
         for delivery in batch:
             if delivery.error is None:
@@ -317,7 +314,7 @@ class _Delivery:
         self.error: Exception | None = None
 
     def reported(self, error: KafkaError | None, message: Message) -> None:
-        """In the polling thread."""
+        """Called by librdkafka within `poll`, so no more is done here than must be."""
         if error is not None:
             self.error = _error(error, message.topic())
         elif self._on_outcome is not None:
@@ -325,7 +322,7 @@ class _Delivery:
         self._reports.append(self)
 
     def settle(self) -> None:
-        """On the event loop: tell who wanted to know."""
+        """Tell who wanted to know."""
         entry, error = self._entry, self.error
         try:
             if self._on_outcome is not None:
