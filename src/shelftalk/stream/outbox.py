@@ -1,8 +1,8 @@
 """The outbox: everything the worker writes to Kafka, through one librdkafka producer.
 
 Faust's own producer costs a service wait, a queue and several futures a message (about 1,000 awaited sends a second
-were measured); librdkafka takes 300,000. So outputs and state changelogs go through here: `post` hands a message to
-librdkafka's own thread, and the event loop fetches the delivery reports now and then, many at once.
+were measured); librdkafka takes 300,000. So outputs and state changelogs go through here. What is posted in one turn of the
+event loop is handed to librdkafka's thread together, and the delivery reports are fetched now and then, many at once.
 """
 
 import asyncio
@@ -34,6 +34,9 @@ LINGER_MS: Final = 1
 
 #: A worker's largest message. Brokers take 1 MiB by default and say so themselves when it is too much.
 MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
+
+#: ... of which librdkafka counts some for itself.
+_MOST_BYTES: Final = MAX_MESSAGE_BYTES - 1024
 
 #: State is written so often. Sparse messages cost twice as much as dense ones (14 microseconds each against 6: librdkafka's
 #: thread wakes for a few at a time), and nobody waits for state but commits.
@@ -123,6 +126,7 @@ class Outbox:
         self._roomy = asyncio.Event()
         self._idle.set()
         self._roomy.set()
+        self._posted: list[_Message] = []
         self._later: list[Callable[[], None]] = []
         self._producer: Producer = None
         self._collecting: asyncio.Task[None] | None = None
@@ -150,7 +154,7 @@ class Outbox:
         entry: Obligation | None = None,
         on_outcome: OnOutcome | None = None,
     ) -> None:
-        """Hand a message over; it does not wait.
+        """Send a message; it does not wait.
 
         Args:
             topic: its full name.
@@ -163,31 +167,51 @@ class Outbox:
 
         Raises:
             QueueFullError: `HARD_LIMIT` messages are in flight; await `room` between events.
-            BadInputError: the message is larger than `MAX_MESSAGE_BYTES`.
+            BadInputError: the message is larger than `MAX_MESSAGE_BYTES`. What else is wrong with it, its entry learns.
             CancelledRequestError: the entry's partition was taken away; another worker does this event again, so what this
                 one still has to say is not said.
         """
         if entry is not None and entry.forgotten:
             raise CancelledRequestError(f"{topic}: the partition of the event behind this was taken away")
-        delivery = _Delivery(self._reports, entry, on_outcome)
-        kwargs: dict[str, Any] = {} if partition is None else {"partition": partition}
+        counts = self.counts
+        if counts.in_flight >= HARD_LIMIT:
+            raise QueueFullError(f"outbox: {counts.in_flight} messages are in flight")
+        where: dict[str, Any] = {} if partition is None else {"partition": partition}
+        size = (len(value) if value else 0) + (len(key) if key else 0)
         if headers:
-            kwargs["headers"] = list(headers.items() if isinstance(headers, Mapping) else headers)
-        try:
-            self._producer.produce(topic, value, key, on_delivery=delivery.reported, **kwargs)
-        except BufferError as error:
-            raise QueueFullError(f"outbox: {self.counts.in_flight} messages are in flight") from error
-        except KafkaException as error:
-            raise _error(error.args[0], topic) from error
+            where["headers"] = list(headers.items() if isinstance(headers, Mapping) else headers)
+            size += sum(len(name) + len(what) for name, what in where["headers"])
+        if size > _MOST_BYTES:
+            raise BadInputError("output_refused", f"{topic}: {size} bytes are more than a message may have")
+        if not self._posted:
+            asyncio.get_running_loop().call_soon(self._hand_over)
+        self._posted.append(_Message(topic, key, value, where, _Delivery(self._reports, entry, on_outcome)))
         if entry is not None:
             entry.hold()
-        counts = self.counts
         counts.posted += 1
         counts.bytes += len(value) if value else 0
         self._idle.clear()
         if self.roomy and counts.in_flight >= self._soft_limit:
             self.roomy = False
             self._roomy.clear()
+
+    def _hand_over(self) -> None:
+        """All that was posted, to librdkafka at once: one by one, nearly each would wake its thread, and travel with few others."""
+        posted, self._posted = self._posted, []
+        if not posted:
+            return
+        produce = self._producer.produce
+        for place, message in enumerate(posted):
+            try:
+                produce(
+                    message.topic, message.value, message.key, on_delivery=message.delivery.reported, **message.where
+                )
+            except BufferError:  # by their bytes; they stay in order, and what has been sent meanwhile makes room
+                self._posted = posted[place:]
+                asyncio.get_running_loop().call_later(_COLLECT_S, self._hand_over)
+                return
+            except KafkaException as error:
+                message.delivery.refused(_error(error.args[0], message.topic))
 
     def later(self, write: Callable[[], None]) -> None:
         """Have something written when others write as well, within `WRITE_EVERY_S`: `write` is called then, once."""
@@ -232,6 +256,7 @@ class Outbox:
             Whether it has; ``False`` when the deadline came first.
         """
         self._write_later()
+        self._hand_over()
         try:
             await asyncio.wait_for(self._idle.wait(), timeout_s)
         except TimeoutError:
@@ -245,6 +270,9 @@ class Outbox:
             How many messages had no outcome yet.
         """
         in_flight = self.counts.in_flight
+        posted, self._posted = self._posted, []
+        for message in posted:
+            message.delivery.refused(CancelledRequestError(f"{message.topic}: dropped"))
         if in_flight:
             # In confluent-kafka 2.16.1 the flag has it the wrong way round: with True a later message was purged, too.
             self._producer.purge(blocking=False)
@@ -297,6 +325,17 @@ class Outbox:
             self._idle.set()
 
 
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """What was posted, and is still to be handed over."""
+
+    topic: str
+    key: str | bytes | None
+    value: bytes | None
+    where: dict[str, Any]
+    delivery: "_Delivery"
+
+
 class _Delivery:
     """One message on its way.
 
@@ -319,6 +358,11 @@ class _Delivery:
             self.error = _error(error, message.topic())
         elif self._on_outcome is not None:
             self._receipt = Receipt(message.topic(), message.partition(), message.offset())
+        self._reports.append(self)
+
+    def refused(self, error: Exception) -> None:
+        """It never set out."""
+        self.error = error
         self._reports.append(self)
 
     def settle(self) -> None:
