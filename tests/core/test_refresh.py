@@ -8,7 +8,7 @@ from shelftalk.core.card import Rung, Status, Trigger
 from shelftalk.core.effects import Step
 from shelftalk.core.refresh import let_go
 from shelftalk.core.rules import ShelfRules
-from shelftalk.core.shelf import on_ask, on_inventory, refresh
+from shelftalk.core.shelf import on_ask, on_inventory, refresh, renewed
 from shelftalk.core.state import Copybook, LiveCard, Neighbour, ShelfState, Stage, Text
 from shelftalk.core.words import Words, on_words
 from shelftalk.events.types import InventoryEvent
@@ -201,3 +201,26 @@ class TestLife:
         assert (reasons(step), publish.card.status, step.live) == (["overflow"], Status.WITHDRAWN, {KEY: None})
         # A crash may have taken the record that it was shown with words and once more since.
         assert publish.card.revision > held(waiting).raised(NOW + 4)
+
+
+class TestAfterACrash:
+    """A card may be out there, refreshed, while only the record of that is lost: what comes in its place goes above it."""
+
+    def test_an_ask_is_renewed_above_what_it_may_have_become(self) -> None:
+        (again,) = renewed({}, ask(), NOW + 5_000)
+        assert ask().revision < again.revision <= ask().revision + 5_000
+
+    def test_also_where_the_record_of_an_older_ask_is_left(self) -> None:
+        """Seed 51046: the pointer of the ask before it had survived."""
+        older = shown()
+        lost = ask(revision=(NOW + 1_000) << 10, origin=origin(8))
+        (again,) = renewed(older.live, lost, NOW + 5_000)
+        assert lost.revision < again.revision
+
+    def test_one_that_waits_for_its_words_goes_above_too(self) -> None:
+        state = shown(rules=RULES)
+        waiting = held(state)
+        assert waiting.stage is Stage.AWAITING
+        again = held(after(state, refresh(state, waiting, NOW + 5_000, RULES, again=True)))
+        assert (again.stage, again.asked_revision) == (Stage.AWAITING, waiting.asked_revision)
+        assert again.revision > waiting.revision

@@ -136,3 +136,12 @@ def test_a_recorded_log_is_played(tmp_path: Path) -> None:
     texts = [line["value"]["text"] for line in lines_of(tmp_path / "out" / "cards.jsonl") if line["value"]]
     assert any("LG tablet" in text for text in texts)
     assert os.path.getsize(tmp_path / "out" / "dead_letters.jsonl") == 0  # noqa: PTH202
+
+
+def test_a_rush_is_as_fast_as_the_worker_and_loses_nothing(tmp_path: Path) -> None:
+    with demo(tmp_path, "--rush", "--seconds", "8", "--seed", "5") as process:
+        output, _ = process.communicate(timeout=120)
+    figures = json.loads(output.splitlines()[-1])
+    assert "1000 events a second, or as many as the worker takes" in output
+    assert (figures["lost_events"], figures["poison_refused"]) == (0, True)
+    assert figures["sent"] == figures["events"] > 300

@@ -99,13 +99,17 @@ def test_percentiles_and_shares() -> None:
     assert shares({"cached": 0}) == "none yet"
 
 
-def test_texts_are_counted_apart_once_the_copybook_is_warm() -> None:
-    figures = Tally().figures() | {"generations": 640, "generations_per_event": 0.5, "warm_after_s": None}
-    (cold,) = (line for line in lines(figures) if line.startswith("texts generated"))
-    assert cold.endswith("640, 0.500 an event, into a copybook that began empty")
-    figures |= {"warm_after_s": 21.5, "generations_warm": 12, "generations_per_event_warm": 0.012}
-    (warm,) = (line for line in lines(figures) if line.startswith("texts generated"))
-    assert warm.endswith("warm (nothing left to write) after 21.5 s, 12 since: 1.2% of the events")
+def test_what_texts_cost_in_the_end_and_why() -> None:
+    steady = {"seconds": 20.0, "events": 500, "events_per_s": 25.0, "texts": 40, "texts_per_event": 0.08}
+    figures = Tally().figures() | {"generations": 640, "drafts": 1_920, "generations_per_event": 0.5, "steady": steady}
+    said = dict(line.split("  ", 1) for line in lines(figures))
+    assert said["texts generated"].endswith("640 of 1,920 drafts, 0.500 an event, into a copybook that began empty")
+    quiet = said["in the last third"]
+    assert "40 of 500 events cost a text (8.00%), at 25 events a second; a second pays for 2 texts" in quiet
+    assert "--rush" in quiet
+    figures["steady"] = steady | {"events": 10_000, "events_per_s": 500.0, "texts_per_event": 0.004}
+    (busy,) = (line for line in lines(figures) if line.startswith("in the last third"))
+    assert busy.endswith("40 of 10,000 events cost a text (0.40%), at 500 events a second")
 
 
 def test_the_summary_reads_even_when_nothing_happened() -> None:

@@ -33,7 +33,7 @@ def test_a_text_is_written_once_for_all_that_want_it_and_hurried_for_who_waits()
     assert orders.place(write(tea, urgent=False), NOW) is Answer.WRITE
     orders.want(tea, ["b", "a"])
     assert orders.place(write(tea, urgent=False), NOW) is Answer.UNDER_WAY
-    assert orders.place(write(tea), NOW) is Answer.WRITE
+    assert orders.place(write(tea), NOW) is Answer.HURRY
     assert len(orders) == 1
     assert orders.done(tea) == ("a", "b")
     assert (orders.wanted_by(tea), len(orders)) == ((), 0)

@@ -15,7 +15,7 @@ class Format(enum.StrEnum):
 
 def demo(
     *,
-    seconds: Annotated[float, typer.Option(min=1, help="How long to play.")] = 60.0,
+    seconds: Annotated[float | None, typer.Option(min=1, help="How long to play (60).")] = None,
     rate: Annotated[
         float | None, typer.Option(min=0.1, help="Events a second (25); with --events, rows a second at most (100).")
     ] = None,
@@ -32,22 +32,32 @@ def demo(
     ] = None,
     speed: Annotated[float | None, typer.Option(min=0.001, help="Log seconds a second; fitted if not given.")] = None,
     bootstrap: Annotated[str | None, typer.Option(help="Use this Kafka instead of the embedded broker.")] = None,
+    rush: Annotated[
+        bool,
+        typer.Option(
+            "--rush",
+            help="A shop at its busiest: 1,000 events a second for 150 s, or as many as the worker takes here, "
+            "and how many of them cost a text.",
+        ),
+    ] = False,
     phrasebook_only: Annotated[bool, typer.Option(help="Run without a model.")] = False,
     rows: Annotated[bool, typer.Option("--rows", help="Plain rows, even on a terminal.")] = False,
 ) -> None:
     """Run the whole thing here: a broker, a worker, a simulated shop, cards live in the terminal."""
-    from shelftalk.demo.piece import Choice  # noqa: PLC0415  slow to import, and --help must not wait
+    from shelftalk.demo.pace import RUSH_PER_S, RUSH_S  # noqa: PLC0415  slow to import, and --help must not wait
+    from shelftalk.demo.piece import DEFAULT_S, Choice  # noqa: PLC0415
     from shelftalk.demo.run import Options, run_demo  # noqa: PLC0415
 
     del log_format  # there is one
     choice = Choice(
-        seconds=seconds,
-        rate_per_s=rate,
+        seconds=seconds or (RUSH_S if rush else DEFAULT_S),
+        rate_per_s=rate or (RUSH_PER_S if rush else None),
         seed=seed,
         events=events,
         catalog=catalog,
         speed=speed,
         writing=not phrasebook_only,
+        rush=rush,
     )
     options = Options(choice=choice, out=out, bootstrap=bootstrap, phrasebook_only=phrasebook_only, rows=rows)
     raise typer.Exit(run_demo(options))

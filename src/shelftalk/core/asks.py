@@ -50,18 +50,18 @@ def on_ask(state: ShelfState, ask: Ask, now_ms: int, rules: ShelfRules) -> Step:
 def renewed(live: Mapping[str, LiveCard], ask: Ask, now_ms: int) -> Sequence[Ask]:
     """What to make of an ask that may have been answered before a crash.
 
-    Where a record of it is left, it is done again, the same. Where none is, a card may be out there all the same, and refreshed
-    since: only a higher revision takes its place.
+    Where a record of it is left, it is done again, the same. Where none is, or that of an ask before it, a card may be out there
+    all the same, and refreshed since: only a higher revision takes its place.
     """
     if ask.via:  # nothing is decided here
         return [ask]
     parts: dict[int, list[str]] = {}
     for placement in ask.placements:
         held, revision = live.get(f"{ask.shopper_id}|{placement}"), ask.revision
-        if held is None:
-            revision = grown(revision, now_ms)
-        elif held.origin == ask.origin:  # it may have been renewed before
+        if held is not None and held.origin == ask.origin:  # it may have been renewed before
             revision = max(revision, held.asked_revision)
+        elif held is None or held.asked_revision < revision:
+            revision = grown(revision, now_ms)
         parts.setdefault(revision, []).append(placement)
     return [msgspec.structs.replace(ask, placements=tuple(part), revision=revision) for revision, part in parts.items()]
 

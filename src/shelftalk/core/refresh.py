@@ -67,6 +67,10 @@ def _refresh(step: Step, state: ShelfState, scene: Scene, card: LiveCard, *, aga
         merge(step, _withdraw(state, scene, card, again=again))
     elif card.stage is Stage.AWAITING and not for_everybody:
         # Its first words are still being written: now for the new brief. The ask's own deadline goes on.
+        if (
+            again
+        ):  # after a crash it may have been shown, and refreshed, with only the record of that lost: so it goes above
+            card = msgspec.structs.replace(card, revision=card.raised(now_ms))
         merge(step, find_words(state.copybook, scene, card, scene.brief(card), wait=True))
     else:
         _bring_up(step, state.copybook, scene, card, again=again)

@@ -14,6 +14,7 @@ from shelftalk.events.rees46 import describe
 
 #: Events a second where nothing is said: a busy small shop, and what two cores answer at ease.
 DEFAULT_RATE_PER_S = 25.0
+DEFAULT_S = 60.0
 
 #: The doors stay closed for a third of the time, and no longer than this, while the first words are written.
 MAX_CLOSED_S = 20.0
@@ -27,15 +28,17 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
         events: a recorded log instead of the crowd.
         speed: of the log; ``None`` fits it into the seconds.
         writing: whether a model writes, so that a crowd waits outside until the first words are there.
+        rush: whether records wait until the worker has room for them.
     """
 
-    seconds: float = 60.0
+    seconds: float = DEFAULT_S
     rate_per_s: float | None = None
     seed: int = 1
     events: Path | None = None
     catalog: Path | None = None
     speed: float | None = None
     writing: bool = False
+    rush: bool = False
 
 
 class Piece:
@@ -44,7 +47,7 @@ class Piece:
     Attributes:
         about: what it is, in lines to read.
         seconds: how long it takes.
-        doors_s: when shoppers come, after the start: until then a worker can write what most of them will need. A log has no doors.
+        held_back_per_s: the rate that the records wait for room at; ``None`` where they do not.
 
     Raises:
         ConfigError: a file cannot be read, or holds nothing to play.
@@ -57,7 +60,7 @@ class Piece:
         self._log: Log | None = None
         self.about: list[str] = []
         self.seconds = choice.seconds
-        self.doors_s: float | None = None
+        self.held_back_per_s = (choice.rate_per_s or DEFAULT_RATE_PER_S) if choice.rush else None
         if choice.catalog is not None:
             catalogue = load_catalogue(choice.catalog)
             self._products = catalogue.products
@@ -74,10 +77,11 @@ class Piece:
             )
         else:
             self._products = self._products or (*load_demo_store().products, *load_demo_store("zh").products)
+            at_most = ", or as many as the worker takes" if choice.rush else ""
             categories = len({product.category for product in self._products})
             self.about.append(
                 f"{len(self._products):,} products in {categories} categories, "
-                f"{choice.rate_per_s or DEFAULT_RATE_PER_S:g} events a second, seed {choice.seed}"
+                f"{choice.rate_per_s or DEFAULT_RATE_PER_S:g} events a second{at_most}, seed {choice.seed}"
             )
 
     def records(self, start_ms: int) -> Iterable[Planned]:
@@ -90,9 +94,7 @@ class Piece:
         searches = {} if choice.catalog is not None else load_searches()
         rate_per_s = choice.rate_per_s or DEFAULT_RATE_PER_S
         closed_ms = round(min(MAX_CLOSED_S, choice.seconds / 3) * 1000) if choice.writing else 0
-        crowd = Crowd(self._products, searches, choice.seed, rate_per_s, start_ms, closed_ms=closed_ms)
-        self.doors_s = crowd.doors_ms / 1000
-        return crowd
+        return Crowd(self._products, searches, choice.seed, rate_per_s, start_ms, closed_ms=closed_ms)
 
     def remarks(self) -> list[str]:
         """What is to be said about the input once it was played."""

@@ -18,6 +18,7 @@ from rich.console import Console
 from shelftalk.demo.child import WorkerProcess, worker_environment, worker_process
 from shelftalk.demo.feed import Feed
 from shelftalk.demo.observer import Observer, topic_names, uncommitted
+from shelftalk.demo.pace import COMMIT_S, LOOK_S, Pace
 from shelftalk.demo.piece import Choice, Piece
 from shelftalk.demo.plan import Stream
 from shelftalk.demo.player import Player
@@ -29,6 +30,7 @@ from shelftalk.demo.verify import describe as describe_report
 from shelftalk.demo.view import LiveView, PlainView, Progress, View
 from shelftalk.demo.words import find_model
 from shelftalk.errors import BrokerError, ConfigError
+from shelftalk.replay.lag import Lag
 from shelftalk.stream.broker import embedded_broker
 from shelftalk.stream.login import Kafka
 from shelftalk.stream.settings import Topics, load
@@ -50,9 +52,6 @@ START_IN_MS = 300
 _STREAMS = ("behaviour", "inventory", "cards", "copy", "review", "dead_letters")
 _STEP_S = 0.05
 
-#: What a worker has still to write.
-_TO_WRITE = ("shelftalk_desk_queued", "shelftalk_engine_queued", "shelftalk_engine_running")
-
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How to run.
@@ -71,19 +70,6 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     rows: bool = False
 
 
-class Warm(msgspec.Struct, frozen=True):
-    """When the copybook was warm for the first time: shoppers had come, and no text was left to write.
-
-    Attributes:
-        played_s: after the start.
-        generations: texts written until then, and the events likewise.
-    """
-
-    played_s: float
-    generations: int
-    events: int
-
-
 class Outcome(msgspec.Struct):
     """How the playing itself went."""
 
@@ -94,7 +80,6 @@ class Outcome(msgspec.Struct):
     stopped_cleanly: bool = False
     failure: str | None = None
     metrics: dict[str, float] = {}
-    warm: Warm | None = None
     uncommitted: int | None = None
 
 
@@ -112,7 +97,8 @@ class Demo:
         self._tally = Tally()
         self._feed = Feed()
         self._outcome = Outcome()
-        self._looked_s = 0.0  # when it was looked whether the copybook is warm, after the start
+        self._pace = Pace()
+        self._looked_s = 0.0  # when the worker was last asked for its figures, after the start
         self._plain = options.rows or not console.is_terminal
 
     def run(self) -> int:
@@ -166,6 +152,8 @@ class Demo:
                 environment = worker_environment(
                     kafka, topics, name, folder, model, embedded=self._options.bootstrap is None
                 )
+                if piece.held_back_per_s is not None:
+                    environment["SHELFTALK_KAFKA__COMMIT_INTERVAL_S"] = str(COMMIT_S)
                 arguments = ["--create-topics", *(["--phrasebook-only"] if model is None else [])]
                 writer = stack.enter_context(Writer(folder))
                 worker = stack.enter_context(worker_process(arguments, environment, folder))
@@ -213,34 +201,39 @@ class Demo:
         start_ms = time.time_ns() // 1_000_000 + START_IN_MS
         until_ms = start_ms + round(piece.seconds * 1000)
         names = {stream: topics.name(stream.value) for stream in Stream}
-        self._player = player = Player(kafka, names, piece.records(start_ms), until_ms)
+        records = piece.records(start_ms)
+        if piece.held_back_per_s is not None:
+            records = self._pace.held_back(records, piece.held_back_per_s, until_ms)
+        self._player = player = Player(kafka, names, records, until_ms)
         view = self._view()
+        lag = Lag(kafka, topics, topics.prefix.removesuffix(".")) if piece.held_back_per_s is not None else None
         began_s = time.monotonic()
         player.start()
         try:
             while player.is_alive() and self._healthy(player, worker, observer):
                 played_s = time.monotonic() - began_s
-                self._look_whether_warm(piece, worker, played_s)
+                self._look(worker, lag, played_s)
                 view.show(Progress("playing", played_s, piece.seconds))
                 time.sleep(_STEP_S)
         except KeyboardInterrupt:
             self._outcome.interrupted = True
         finally:
             player.stop()
+            self._pace.over()
             player.join()
             view.close()
+            if lag is not None:
+                lag.close()
         self._healthy(player, worker, observer)
         if self._outcome.interrupted:
             self._say("interrupted: ending with what there is")
         self._drain(worker, observer)
 
-    def _look_whether_warm(self, piece: Piece, worker: WorkerProcess, played_s: float) -> None:
-        """Once a second after the doors opened, until it is."""
-        if self._outcome.warm is not None or piece.doors_s is None or played_s < max(piece.doors_s, self._looked_s + 1):
-            return
-        self._looked_s, metrics = played_s, worker.metrics()
-        if metrics and not any(metrics.get(name, 0) for name in _TO_WRITE):
-            self._outcome.warm = Warm(played_s, _generations(metrics), self._tally.inputs)
+    def _look(self, worker: WorkerProcess, lag: Lag | None, played_s: float) -> None:
+        """How much the worker has done."""
+        if played_s >= self._looked_s + LOOK_S:
+            self._looked_s = played_s
+            self._pace.note(played_s, worker.metrics(), lag.now() if lag is not None else None)
 
     def _view(self) -> View:
         if self._plain:
@@ -300,21 +293,17 @@ class Demo:
         figures = self._tally.figures()
         sent = sum(player.sent.values()) if player is not None else 0
         poison = dict(player.poison) if player is not None else {}
-        generations = _generations(outcome.metrics) or figures["answered_all"]["generated"]
-        events = max(figures["events"], 1)
-        warm = outcome.warm or Warm(played_s=0.0, generations=0, events=0)
+        steady = self._pace.steady()
+        self._pace.note(self._options.choice.seconds, outcome.metrics)
         figures |= {
             "seconds": self._options.choice.seconds,
             "sent": sent,
             "behind_schedule_ms": player.behind_ms if player is not None else 0,
             "asks": _reactions(outcome.metrics) or None,
-            "generations": generations,
-            "generations_per_event": round(generations / events, 4),
-            "warm_after_s": round(warm.played_s, 1) if outcome.warm else None,
-            "generations_warm": generations - warm.generations,
-            "generations_per_event_warm": round(
-                (generations - warm.generations) / max(figures["events"] - warm.events, 1), 4
-            ),
+            "generations": self._pace.texts,
+            "drafts": self._pace.drafts,
+            "generations_per_event": round(self._pace.texts / max(figures["events"], 1), 4),
+            "steady": steady.figures() if steady is not None and self._pace.texts else None,
             "poison_sent": poison,
             "poison_refused": sum(figures["dead_letters"].values()) == sum(poison.values()),
             "lost_events": _lost(sent, figures["events"], outcome.uncommitted),
@@ -373,11 +362,6 @@ def _interruptible() -> Iterator[None]:
 def _lost(sent: int, read_back: int, uncommitted: int | None) -> int | None:
     """Events that were sent and are not in the topics, or are there and were never finished."""
     return None if uncommitted is None else max(0, sent - read_back) + uncommitted
-
-
-def _generations(metrics: dict[str, float]) -> int:
-    """Texts that the engine has written."""
-    return round(metrics.get("shelftalk_engine_completed_total", 0))
 
 
 def _reactions(metrics: dict[str, float]) -> dict[str, int]:

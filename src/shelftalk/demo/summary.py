@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from shelftalk.core.explain import because_everybody
+from shelftalk.core.rules import ShelfRules
 from shelftalk.demo.records import Seen
 
 Figures = dict[str, Any]
@@ -212,6 +213,7 @@ def lines(figures: Figures) -> list[str]:
         "too_little_to_say": ("products with too little to write about", _silent),
         "asks": ("what became of events", _top),
         "generations": ("texts generated", lambda n: _generated(n, figures)),
+        "steady": ("in the last third", _steady),
         "dead_letters": (
             "dead letters",
             lambda letters: f"{_top(letters)}; poison sent: {_top(figures.get('poison_sent', {}))}",
@@ -237,13 +239,25 @@ def _silent(counts: dict[str, int]) -> str:
 
 
 def _generated(generations: int, figures: Figures) -> str:
-    all_of_them = f"{generations:,}, {figures['generations_per_event']:.3f} an event, into a copybook that began empty"
-    if figures.get("warm_after_s") is None:
-        return all_of_them
-    return (
-        f"{all_of_them}; warm (nothing left to write) after {figures['warm_after_s']:g} s, {figures['generations_warm']:,} since: "
-        f"{figures['generations_per_event_warm']:.1%} of the events"
+    an_event = f"{figures['generations_per_event']:.3f} an event, into a copybook that began empty"
+    return f"{generations:,} of {figures['drafts']:,} drafts, {an_event}"
+
+
+def _steady(steady: dict[str, Any] | None) -> str:
+    """The share of events that cost a text, and why it is what it is."""
+    if steady is None:
+        return "not measured"
+    said = (
+        f"{steady['texts']:,} of {steady['events']:,} events cost a text ({steady['texts_per_event']:.2%}), "
+        f"at {steady['events_per_s']:,.0f} events a second"
     )
+    pays = ShelfRules()
+    if steady["events_per_s"] * pays.texts_per_event < pays.texts_per_s:
+        said += (
+            f"; a second pays for {pays.texts_per_s:g} texts, an event for {pays.texts_per_event:g}, whichever is more: "
+            "see --rush for a shop at its busiest"
+        )
+    return said
 
 
 def _refreshed(figures: Figures) -> str:

@@ -443,6 +443,9 @@ class Keeper:
     def _order(self, effect: Write, now_ms: int) -> None:
         match self._orders.place(effect, now_ms):
             case Answer.WRITE:
+                self.counts["texts_begun"] += 1
+                self._desk.write(effect)
+            case Answer.HURRY:
                 self._desk.write(effect)
             case Answer.NOT_EARNED:
                 self.counts["not_yet_earned"] += 1

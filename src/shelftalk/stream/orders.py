@@ -18,7 +18,8 @@ MOST_WISHES: Final = 100_000
 class Answer(enum.Enum):
     """What becomes of an order."""
 
-    WRITE = enum.auto()  # it is to be written, or hurried
+    WRITE = enum.auto()  # it is to be written
+    HURRY = enum.auto()  # it is being written, and now a shopper waits for it
     UNDER_WAY = enum.auto()  # it is being written
     NOT_EARNED = enum.auto()  # it was not wished for often enough; the cards that want it stay noted
     UNAFFORDABLE = enum.auto()  # the budget does not pay for it; nobody may wait for it
@@ -74,7 +75,7 @@ class Orders:
                 return Answer.UNAFFORDABLE
             self._writing[brief_id] = now_ms
             return Answer.WRITE
-        return Answer.WRITE if effect.urgent else Answer.UNDER_WAY
+        return Answer.HURRY if effect.urgent else Answer.UNDER_WAY
 
     def done(self, brief: Brief) -> Sequence[str]:
         """It was written, could not be, or nobody may wait for it.
