@@ -69,20 +69,25 @@ class Decoder(nn.Module):
         hidden, _ = self.gru(torch.cat((self.tokens(inputs), context), -1), self.begin(condition, latent))
         return self.out(hidden)
 
-    def soft(self, condition: Tensor, latent: Tensor, temperature: float) -> Tensor:
+    def soft(self, condition: Tensor, latent: Tensor, temperature: float, noise: float, end: int) -> Tensor:
         """Nearly one-hot tokens ``[B, T, C]`` that gradients flow through.
 
         Straight-through Gumbel-softmax (Jang et al. 2017): a token is drawn and passed on as itself, while the gradient sees
-        the softmax. After the end token only the end token is drawn.
+        the softmax; scores divided by the noise are drawn from as sharply as with so much noise. Behind the end stands only the
+        end, as behind people's: an opponent that sees anything else there learns nothing but that.
         """
         context = torch.cat((condition, latent), -1)[:, None]
         state = self.begin(condition, latent)
         rows = len(condition)
         given = self.tokens(torch.full((rows, 1), self.shape.columns))
         drawn = []
+        ended = torch.zeros(rows, 1, dtype=torch.bool)
+        behind = F.one_hot(torch.tensor(end), self.shape.columns).float()
         for _ in range(STEPS):
             hidden, state = self.gru(torch.cat((given, context), -1), state)
-            token = F.gumbel_softmax(self.out(hidden[:, 0]), tau=temperature, hard=True)
+            token = F.gumbel_softmax(self.out(hidden[:, 0]) / noise, tau=temperature, hard=True)
+            token = torch.where(ended, behind, token)
+            ended = ended | (token.detach()[:, end : end + 1] > 0)
             drawn.append(token)
             given = (token @ self.tokens.weight[:-1])[:, None]
         return torch.stack(drawn, 1)

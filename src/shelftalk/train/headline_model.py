@@ -85,7 +85,7 @@ def train_headline(  # noqa: PLR0917 - what is trained, from what, on what
 
     training = encoded(draw(material, recipe.pairs, f"{recipe.task.seed}:headlines"))
     if start is None:
-        slots = {len(CHAT) + place for place in range(len(SLOTS))}
+        slots = {number for token, number in tokenizer.get_vocab().items() if token in SLOTS}
         used = {token for _, target in training for token in target}
         ids = np.array(sorted(used | slots | {CHAT.index(END)}), np.int32)
     else:
@@ -148,7 +148,7 @@ def write_headline(  # noqa: PLR0917 - what was trained, with what, on what
         "latent": figures["shape"]["latent"],
         "end": CHAT.index(END),
         # A GAN is trained on draws from its own scores; a VAE puts what differs into the latent.
-        "noise": 1.0 if recipe.family == "gan" else 0.0,
+        "noise": recipe.task.noise if recipe.family == "gan" else 0.0,
         "training": figures,
     }
     (folder / "headline.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")

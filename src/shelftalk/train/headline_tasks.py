@@ -39,6 +39,8 @@ class TaskSettings:
         free_nats: of the second term, not charged (Kingma et al. 2016).
         warm_steps: of the GAN's generator by likelihood alone, before it meets its opponent.
         temperature: of the Gumbel-softmax, falling to half.
+        noise: how much of a Gumbel draw the generator adds to its scores, in the fight and when it writes. With a whole one it says
+            anything that its likelihood leaves possible: 14 % of its English headlines passed the review, with half a one 50 %.
         anchor: weight of the likelihood beside the opponent: without it a few sentences win.
     """
 
@@ -50,6 +52,7 @@ class TaskSettings:
     free_nats: float = 3.0
     warm_steps: int = 900
     temperature: float = 1.0
+    noise: float = 0.5
     anchor: float = 1.0
     seed: int = 7
 
@@ -170,6 +173,11 @@ class VaeTask(_HeadlineTask):
         return {"optimizer": self.optimizer}
 
 
+def _end(batch: Batch) -> int:
+    """The column of the end: what every target ends with."""
+    return int(batch.targets[0][batch.targets[0] >= 0][-1])
+
+
 class GanTask(_HeadlineTask):
     """The conditional GAN: after a warm-up by likelihood, generator against discriminator.
 
@@ -199,9 +207,9 @@ class GanTask(_HeadlineTask):
         if fight:
             share = (number - settings.warm_steps) / max(1, steps - settings.warm_steps)
             human = self._one_hot(batch)
-            soft = self.decoder.soft(
-                self.decoder.condition(batch.prompts), latent, settings.temperature * (1 - share / 2)
-            )
+            condition = self.decoder.condition(batch.prompts)
+            temperature = settings.temperature * (1 - share / 2)
+            soft = self.decoder.soft(condition, latent, temperature, settings.noise, _end(batch))
             self._opponent_step(batch, human, soft.detach())
             real, fake = self.opponent(batch.prompts, human), self.opponent(batch.prompts, soft)
             seen = self.opponent.features(batch.prompts, human).mean(0)
@@ -223,7 +231,7 @@ class GanTask(_HeadlineTask):
 
     def _one_hot(self, batch: Batch) -> Tensor:
         """Human headlines as the decoder draws them: `STEPS` long, ends behind the end. ``[B, T, C]``."""
-        end = int(batch.targets[0][batch.targets[0] >= 0][-1])
+        end = _end(batch)
         columns = F.pad(
             torch.where(batch.targets < 0, end, batch.targets), (0, STEPS - batch.targets.shape[1]), value=end
         )
