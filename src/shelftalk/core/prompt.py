@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from shelftalk.core.brief import Brief, Channel, point_slots, slots_for
 from shelftalk.core.grammar import classes
+from shelftalk.core.typed_slots import typed, with_types, without_types
 from shelftalk.core.voices import voice_for
 from shelftalk.core.word_slots import offered_slots, put_words, word_values
 
@@ -23,6 +24,7 @@ class Variant(NamedTuple):
         prompt: the words that it gets.
         slots: the slots that it may write.
         text: its text with only the slots left that a card fills.
+        spelled: a text with word slots as the generator is to learn it.
         languages: what models of this kind are trained to write.
         channels: where they write well enough to be printed; a small model's posts and descriptions fall apart half way.
         temperature: of sampling: where most texts pass within three tries, and few sound alike (`evaluate text`).
@@ -35,6 +37,7 @@ class Variant(NamedTuple):
     prompt: Callable[[Brief, str], str]
     slots: Callable[[Brief], tuple[str, ...]]
     text: Callable[[Brief, str], str]
+    spelled: Callable[[Brief, str], str]
     languages: frozenset[str]
     channels: frozenset[Channel]
     temperature: float
@@ -52,52 +55,72 @@ def _line_v1(brief: Brief, _voice: str) -> str:
     return f"<|im_start|>user\n{head}\n{brief.kind}\n{points or '-'}<|im_end|>\n<|im_start|>assistant\n"
 
 
-def _slots_v4(brief: Brief, voice: str) -> str:
-    """The form of the small models: a voice, and no words at all, only their grammar (`core.grammar`), which decides what fits.
-
-    What decides the words, then a line for each slot and what is said of it; the noun is the kind's, and says nothing new.
-    """
-    return _slots(brief, voice, classes(brief))
+def _as_it_is(_brief: Brief, text: str) -> str:
+    return text
 
 
 def _slots_v3(brief: Brief, voice: str) -> str:
-    """The same without what domain a Chinese kind belongs to."""
+    """The form of the headline models: a voice, and no words at all, only their grammar (`core.grammar`), which decides what fits.
+
+    What decides the words, then a line for each slot and what is said of it; the noun is the kind's, and says nothing new.
+    """
     plain = dict.fromkeys(("kind", "anchor", "name"), "") if brief.language == "zh" else {}
-    return _slots(brief, voice, classes(brief) | plain)
-
-
-def _slots(brief: Brief, voice: str, of: dict[str, str]) -> str:
+    of = classes(brief) | plain
     offered = (slot for slot in (*point_slots(brief.points), *word_values(brief)) if slot != "noun")
-    brand = " branded" if brief.branded else ""
     words = "".join(f"\n{{{slot}}} {of[slot]}".rstrip() for slot in offered)
-    head = f"{brief.language} {brief.channel} {brief.angle} {brief.promotion} {brief.tone}".replace("_", "")
-    return f"<|im_start|>{head}{brand} {voice}{words}<|im_start|>"
+    return f"<|im_start|>{_head(brief)} {voice}{words}<|im_start|>"
 
+
+def _slots_v4(brief: Brief, voice: str) -> str:
+    """The form of the small model: the same with `typed_slots`, whose names say it all; of a Chinese kind its domain."""
+    names, of = typed(brief), classes(brief)
+    offered = (slot for slot in (*point_slots(brief.points), *word_values(brief)) if slot != "noun")
+    words = "".join(f"{{{names[slot]}}}" if slot in names else f"{{{slot}}} {of[slot]}".rstrip() for slot in offered)
+    name = f"{{{names['name']}}}" if "name" in names else ""
+    return f"<|im_start|>{_head(brief)} {voice}{name}{words}<|im_start|>"
+
+
+def _head(brief: Brief) -> str:
+    head = f"{brief.language} {brief.channel} {brief.angle} {brief.promotion} {brief.tone}".replace("_", "")
+    return f"{head} branded" if brief.branded else head
+
+
+def _offered_v4(brief: Brief) -> tuple[str, ...]:
+    names = typed(brief)
+    return tuple(names.get(slot, slot) for slot in offered_slots(brief))
+
+
+def _text_v4(brief: Brief, written: str) -> str:
+    return put_words(brief, without_types(brief, written))
+
+
+#: How models that write word slots are asked.
+_SLOTS_V3 = Variant(
+    _slots_v3,
+    offered_slots,
+    put_words,
+    _as_it_is,
+    frozenset({"en", "zh"}),
+    frozenset({Channel.CARD, Channel.AD}),
+    1.0,
+    framed=True,
+    drafts=3,
+)
 
 _VARIANTS: dict[str, Variant] = {
     "line-v1": Variant(
         _line_v1,
         slots_for,
-        lambda _brief, text: text,
+        _as_it_is,
+        _as_it_is,
         frozenset({"en"}),
         frozenset(Channel),
         0.6,
         framed=False,
         drafts=1,
     ),
-    **{
-        name: Variant(
-            prompt,
-            offered_slots,
-            put_words,
-            frozenset({"en", "zh"}),
-            frozenset({Channel.CARD, Channel.AD}),
-            1.0,
-            framed=True,
-            drafts=3,
-        )
-        for name, prompt in (("slots-v3", _slots_v3), ("slots-v4", _slots_v4))
-    },
+    "slots-v3": _SLOTS_V3,
+    "slots-v4": _SLOTS_V3._replace(prompt=_slots_v4, slots=_offered_v4, text=_text_v4, spelled=with_types),
 }
 
 DEFAULT_VARIANT = "line-v1"
@@ -128,6 +151,11 @@ def slots_of(brief: Brief) -> tuple[str, ...]:
 def text_of(brief: Brief, written: str) -> str:
     """What the generator of the brief's variant wrote, as the guard and the card take it."""
     return _VARIANTS[brief.variant].text(brief, written)
+
+
+def spelled_for(brief: Brief, text: str) -> str:
+    """What the generator of the brief's variant is to learn: the inverse of `text_of`, for a text with word slots."""
+    return _VARIANTS[brief.variant].spelled(brief, text)
 
 
 def languages_of(variant: str) -> frozenset[str]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tokenizers import Tokenizer
 
 from shelftalk.core.brief import Brief, point_slots
-from shelftalk.core.prompt import prompt_for
+from shelftalk.core.prompt import prompt_for, spelled_for
 from shelftalk.core.voices import voice_of
 from shelftalk.train.lines import Line, Product, brief_for
 
@@ -97,7 +97,8 @@ def encode(tokenizer: Tokenizer, pair: Pair) -> Example:
     """The ids of the prompt, and of the text with its end token."""
     voice = voice_of(pair.text, pair.brief.language)
     prompt = tokenizer.encode(prompt_for(pair.brief, voice=voice), add_special_tokens=False).ids
-    return Example(prompt, tokenizer.encode(pair.text + END, add_special_tokens=False).ids)
+    text = spelled_for(pair.brief, pair.text)
+    return Example(prompt, tokenizer.encode(text + END, add_special_tokens=False).ids)
 
 
 def length_buckets(examples: Sequence[Example], batch: int, rng: random.Random) -> list[list[int]]:

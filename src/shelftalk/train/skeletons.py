@@ -27,7 +27,7 @@ from shelftalk.train.dataset import Pair
 from shelftalk.train.lexicon import generic_stems
 from shelftalk.train.lines import Product, brief_for
 
-#: How the models that write word slots are asked: by the grammar of the brief's words, which they never write, and by the voice.
+#: How the small model is asked: by slots called after the grammar of the brief's words, which it never writes, and by the voice.
 VARIANT = "slots-v4"
 
 #: Said of so many kinds of products, an English word is in everybody's mouth.
