@@ -32,6 +32,10 @@ def brief(**changes: object) -> Brief:
             "Like the fan heater you viewed, a radiator with a thermostat.",
         ),
         (brief(points=(), angle=Angle.IN_CART), "The radiator in your cart is {price}."),
+        (
+            brief(angle=Angle.GOES_WITH, anchor="steam iron", kind="ironing board", points=("folds flat",)),
+            "For use with the steam iron: an ironing board that folds flat. {name}.",
+        ),
         (brief(points=(), promotion=Promotion.NEW), "{brand} has a new radiator: {name}, {price}."),
         (brief(points=(), kind="mattress"), "A mattress that makes it {price}: {name}."),
     ],
@@ -56,6 +60,9 @@ def test_new_is_said_of_what_is_new(promotion: Promotion) -> None:
         (brief(), "Many people want this radiator.", "untrue for this shopper"),
         (brief(), "{price}, was {price}.", "slot twice"),
         (brief(), "It is a {name}.", "broken"),
+        (brief(), "{name}: timer. enough for a second look.", "broken"),
+        (brief(), "Your radiator is in the basket, and a timer, is {price}.", "broken"),
+        (brief(promotion=Promotion.SALE), "A radiator with a timer and {percent_off} off.", "broken"),
         (brief(points=()), "Worth knowing about {name}: {price}.", "empty"),
         (brief(), "Two things about {name}: {price}.", "empty"),
         (

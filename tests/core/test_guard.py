@@ -249,6 +249,8 @@ def test_what_the_facts_say_must_be_told_and_told_right(promotion: Promotion, te
 def test_a_brand_kept_to_must_be_named() -> None:
     text = "Another pair with lugs that bite on wet rock."
     assert "untold: brand" in judge(make(angle=Angle.YOUR_BRAND), text).reasons
+    told = "By a brand you often choose: {name} grips wet roots."
+    assert judge(make(angle=Angle.YOUR_BRAND), told).outcome is Outcome.PASS
     assert judge(make(angle=Angle.YOUR_BRAND, branded=False), text).outcome is Outcome.PASS
     assert "slot: brand" in judge(make(branded=False), "{brand} again, with lugs that bite.").reasons
 

@@ -238,6 +238,7 @@ _POINT_PLACES: dict[str, tuple[tuple[re.Pattern[str], frozenset[str]], ...]] = {
         (re.compile(r"\b(?:an?|one|another) \{([pw]\d)\}(?! \{(?:kind|noun))", re.IGNORECASE), frozenset({"thing", "pack"})),
         (re.compile(r"\b(?:on|for|from) \{([pw]\d)\}", re.IGNORECASE), frozenset()),
         (re.compile(r"\bpriced \{([pw]\d)\}"), frozenset()),
+        (re.compile(r"\{([pw]\d)\},? was \{was_price\}"), frozenset()),  # only a price was another
         # What comes second has the first one's place: not "with deep plates and folds upright".
         (re.compile(rf"\b(?:with|has|have|its|their|your) {_LISTED} and \{{([pw]\d)\}}", re.IGNORECASE), frozenset({"plural"})),
         (re.compile(rf"\b(?:it|that|which) {_LISTED} and \{{([pw]\d)\}}", re.IGNORECASE), frozenset({"does"})),

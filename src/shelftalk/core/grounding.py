@@ -59,7 +59,9 @@ _HAS = rf"(?<!{_A_MAKER} )\b(?:has|have|having|with|includes|comes with)\s+(?:(?
 
 #: Joined wrongly, each as seen: doubled spaces, an article before a title, a price that "has not changed", a price page.
 _BROKEN = re.compile(
-    r"\b(?:a|an) \{(?:name|brand|price|was_price)\}|\s{2,}|\s[,.]|(?<!of )\{name\} left\b|[^,] with \{stock_left\}|[,:;]\s*$"
+    r"\b(?:a|an) \{(?:name|brand|price|was_price)\}|\s{2,}|\s[,.]|(?<!of )\{name\} left\b|[^,] with \{stock_left\}"
+    r"|\bwith [^.,:;]* and \{percent_off\}"
+    r"|\band an? [^,.:;]{1,40}, (?:is|are)\b|\bpeople are looking\.|[,:;]\s*$"
     r"|(?:not changed|as before|as it was|favour|in short|impression|you (?:get|see)):? "
     r"\{(?:price|was_price|percent_off|stock_left)\}"
     r"|\{name\} is an? \{p\d\}|\bin (?:an? )?[\w-]+ lined\b|\ban? (?:\w+[^sSuUiI\W]s)\b(?! of\b)"
@@ -69,6 +71,9 @@ _BROKEN = re.compile(
     re.IGNORECASE,
 )
 
+
+#: Words are put in with a capital where a sentence begins; a small letter there is what a model wrote in the wrong place.
+_SMALL = re.compile(r"^[a-z]|(?<!\betc)[.?!] [a-z]")
 
 _PRICE = re.compile(r"\{price\}")
 _POINT_SLOT = re.compile(r"\{p\d\}")
@@ -116,7 +121,7 @@ def _says_nothing(brief: Brief, text: str, said: Counter[str], facts: Counter[st
 #: What leads to a fact: "Worth knowing about {name}: {price}." keeps none of what it promises.
 _PROMISES = re.compile(
     r"\b(?:worth knowing|(?:good|things?|what) to know|facts?|details?|reasons?|stands? out|in short|in brief"
-    r"|two things|three things|noticed?|reminder|remember|recap|because)\b"
+    r"|two things|three things|reminder|remember|recap|because)\b"
 )
 
 
@@ -151,11 +156,21 @@ def _names_it(brief: Brief, text: str) -> bool:
     return not head or head[0].removesuffix("s") in {word.removesuffix("s") for word in words_of(text)}
 
 
-def _ungrounded_english(brief: Brief, text: str) -> list[str]:
-    # As often as the one source that names it most: "You viewed a watch. This is a watch" says nothing.
+def _how_often(brief: Brief) -> Counter[str]:
+    """Stems of what the brief states, and how often each may be said.
+
+    As often as the one source that names it most: "You viewed a watch. This is a watch" says nothing. But a steam iron and an
+    ironing board are two things.
+    """
     facts: Counter[str] = Counter()
-    for source in (brief.kind, brief.anchor or "", *brief.points):
+    for source in (brief.kind, *brief.points):
         facts |= Counter(stem(word) for word in words_of(source))
+    anchor = Counter(stem(word) for word in words_of(brief.anchor or ""))
+    return facts | anchor if brief.anchor == brief.kind else facts + anchor
+
+
+def _ungrounded_english(brief: Brief, text: str) -> list[str]:
+    facts = _how_often(brief)
     said = Counter(stem(word) for word in words_of(text))
     problems = [f"invented: {word}" for word in said if word not in facts and word not in _generic()]
     # "A pancake pan is a pan": a thing named more often than the facts name it says nothing.
@@ -189,6 +204,8 @@ def _ungrounded_english(brief: Brief, text: str) -> list[str]:
     problems += [f"slot twice: {slot}" for slot, times in slots.items() if times > 1]
     if any(not _BEFORE_PRICE.search(text[: match.start()]) for match in _PRICE.finditer(text)):
         problems.append("broken: price out of place")
+    if _SMALL.search(text):
+        problems.append("broken: begins small")
     if _BROKEN.search(text):
         problems.append("broken: spacing or article")
     return problems

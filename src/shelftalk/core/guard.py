@@ -63,6 +63,7 @@ def judge(brief: Brief, text: str) -> Verdict:
         *_slots(brief, text),
         *_claims(brief, said, rules),
         *_promotion(brief, said, rules),
+        *_brand(brief, said, rules),
     ]
     if reject:
         return Verdict(Outcome.REJECT, tuple(dict.fromkeys(reject)))
@@ -118,10 +119,14 @@ def _slots(brief: Brief, text: str) -> list[str]:
     if text.count("{name}") > 1:
         problems.append("slot: name twice")
     missing = _MUST_SAY.get(brief.promotion, frozenset()) - used
-    if brief.angle is Angle.YOUR_BRAND and brief.branded:
-        missing |= {"brand"} - used
-    problems += [f"untold: {slot}" for slot in sorted(missing)]
-    return problems
+    return problems + [f"untold: {slot}" for slot in sorted(missing)]
+
+
+def _brand(brief: Brief, said: str, rules: Rules) -> Iterator[str]:
+    """A card that is shown for its brand names it, or says that it is for that ("by a brand you often choose")."""
+    shown_for_it = brief.angle is Angle.YOUR_BRAND and brief.branded
+    if shown_for_it and "BRAND" not in said and not rules.tells_brand.search(said):
+        yield "untold: brand"
 
 
 def _claims(brief: Brief, said: str, rules: Rules) -> Iterator[str]:

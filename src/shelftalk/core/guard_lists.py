@@ -9,7 +9,7 @@ slots stand as their upper-case names (``down to(?= PRICE)``):
 ``attributes``: the same, but a claim only where they are said of the product ("in black", "made of glass", "the green kettle").
 ``counted``: nouns that must not be counted in words ("two batteries") unless the facts count them.
 ``sale``, ``stock``, ``stocked``, ``back``, ``new``: what may be said only while it is so.
-``tells_sale``, ``tells_back``: one of these, or a slot, must be said when it is so.
+``tells_sale``, ``tells_back``, ``tells_brand``: one of these, or a slot, must be said when it is so.
 ``function_words``: words without which nobody writes a long sentence in this language; none where that can't be told.
 """
 
@@ -61,6 +61,7 @@ class _Lists(msgspec.Struct, frozen=True):
     new: list[str]
     tells_sale: list[str]
     tells_back: list[str]
+    tells_brand: list[str]
     function_words: frozenset[str]
 
 
@@ -85,6 +86,7 @@ class Rules(msgspec.Struct, frozen=True):
     untrue: dict[Promotion, re.Pattern[str]]
     tells_sale: re.Pattern[str]
     tells_back: re.Pattern[str]
+    tells_brand: re.Pattern[str]
     function_words: frozenset[str]
 
 
@@ -142,6 +144,7 @@ def rules_of(language: str) -> Rules:
         },
         tells_sale=compiled(lists.tells_sale),
         tells_back=compiled(lists.tells_back),
+        tells_brand=compiled(lists.tells_brand),
         function_words=lists.function_words,
     )
 
