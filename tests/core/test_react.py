@@ -192,6 +192,16 @@ class TestWhenToSpeak:
         assert sum(len(r.messages) for r in reactions) <= 2 * POLICY.max_events_per_second
         assert react(reactions[-1].profile, viewed("x", NOW + 5_000), origin(10_000), POLICY).outcome == "asked"
 
+    @pytest.mark.parametrize("swing_ms", [1_000, 60_000, DAY])
+    def test_a_flood_whose_times_go_to_and_fro_is_one_too(self, swing_ms: int) -> None:
+        reactions = play(*(viewed(f"p{number}", NOW - swing_ms * (number % 2)) for number in range(1_000)))
+        assert sum(r.outcome == "flood" for r in reactions) == 1_000 - POLICY.max_events_per_second
+        assert react(reactions[-1].profile, viewed("x", NOW + 1_000), origin(1_000), POLICY).outcome != "flood"
+
+    def test_a_few_that_come_late_are_none(self) -> None:
+        late = [viewed(f"p{number}", NOW - number * 60_000) for number in range(POLICY.max_events_per_second)]
+        assert not any(r.outcome == "flood" for r in play(*late))
+
     def test_a_new_session_begins_with_nothing_seen(self) -> None:
         first, second = play(viewed("a"), viewed("b", NOW + POLICY.session_gap_ms + 1))
         assert first.profile is not None

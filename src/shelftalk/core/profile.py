@@ -83,7 +83,7 @@ class Profile(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults
         searches: of this session, newest last.
         focus: what they are comparing.
         spoken: when cards were asked for within the last hour, newest last.
-        window: start and count of the present one-second window, against floods.
+        window: start and count of the newest one-second window, against floods.
         events: fingerprints of the newest events folded in, oldest first: what a shop sends twice, or re-drives, counts once.
         newest: the newest event folded in; a redelivery of it or of an older one is recognised by partition and offset.
         erased: who they were before asked to be forgotten, and a crash may still take the record of it: the erasure would come

@@ -104,8 +104,9 @@ def _is_repeat(profile: Profile, origin: Origin) -> bool:
 
 
 def _count(window: tuple[int, int], at_ms: int) -> tuple[int, int]:
+    """Events of the newest second, by their own times. One from before it counts there: whose times go to and fro gains nothing."""
     start, count = window
-    return (start, count + 1) if start <= at_ms < start + 1000 else (at_ms, 1)
+    return (start, count + 1) if at_ms < start + 1000 else (at_ms, 1)
 
 
 def _speak(profile: Profile, event: BehaviourEvent, origin: Origin, policy: Policy) -> Reaction:
