@@ -144,6 +144,8 @@ def test_good_grammar_passes(about: Brief, text: str) -> None:
         (BOWL, "陶瓷碗，可折叠，{name}。"),
         (BOWL, "{name}，陶瓷碗，可折叠。"),
         (brief(kind="陶瓷碗", points=("冰箱门可放", "檀木"), locale="zh"), "便宜的陶瓷碗，檀木轮着用。"),
+        (BOWL, "要说{brand}檀木，新到的是陶瓷碗：{price}。"),
+        (BOWL, "{name}檀木，{price}。"),
     ],
 )
 def test_bad_grammar_is_named(about: Brief, text: str) -> None:

@@ -37,6 +37,10 @@ def test_the_longest_end_that_fits_decides(kind: str, sort: Sort) -> None:
     assert kind_class(kind) == sort.domain or not sort.domain
 
 
+def test_a_point_is_not_what_this_points_at() -> None:
+    assert with_measure("这款{w1}，这款，一款{w1}的{kind}", "布鞋") == "这款{w1}，这双，一双{w1}的{kind}"
+
+
 def test_what_nothing_is_known_of_is_counted_in_pieces() -> None:
     assert with_measure("还有{stock_left}件，这款", "量子对撞仪") == "还有{stock_left}件，这款"
 
@@ -57,7 +61,7 @@ def test_products_are_counted_and_pointed_at_as_they_are_spoken_of(kind: str, sa
 
 @given(
     st.sampled_from(sorted({"布鞋", "菜刀", "咖啡豆", "雨伞", "量子对撞仪"})),
-    st.text("还有{stock_left}件这一款，。双把", max_size=30),
+    st.text("还有{stock_left}件这一款，。双把{kind}", max_size=30),
 )
 def test_measures_are_put_back_as_they_were_taken(kind: str, text: str) -> None:
     put = with_measure(text, kind)
@@ -71,7 +75,8 @@ def test_every_product_of_the_demo_store_has_a_measure_word() -> None:
 def test_a_domain_lends_its_words_to_its_own_kinds_only() -> None:
     text = "上脚走两步就知道：牛筋底。{name}，{price}。"
     assert not ungrounded(_brief(kind="布鞋", points=("牛筋底",)), text)
-    assert ungrounded(_brief(kind="台灯", points=("牛筋底",)), text) == ["invented: 脚走两步就知道"]
+    (problem,) = ungrounded(_brief(kind="台灯", points=("牛筋底",)), text)
+    assert problem.startswith("invented: ")
 
 
 def test_the_phrasebook_counts_shoes_in_pairs() -> None:

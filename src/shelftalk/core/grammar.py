@@ -263,6 +263,8 @@ _POINT_PLACES: dict[str, tuple[tuple[re.Pattern[str], frozenset[str]], ...]] = {
         (re.compile(r"\{([pw]\d)\}的?\{(?:kind|[pw]\d)\}"), frozenset({"short", "does"})),
         (re.compile(r"\{([pw]\d)\}的\{name\}"), frozenset({"short", "does"})),
         (re.compile(r"\{(p\d)\}的?\{"), frozenset()),
+        (re.compile(r"\{(?:brand|price|was_price)\}\{([pw]\d)\}"), frozenset()),
+        (re.compile(r"\{(?:name|kind)\}\{([pw]\d)\}"), frozenset({"does"})),
         (re.compile(r"[带附配有]\{([pw]\d)\}"), frozenset()),
         # What follows without a stop ("{w1}轮着用") fits one product.
         (re.compile(r"\{([pw]\d)\}(?!照旧|算|也|吧|的|和|与|、)[\u4e00-\u9fff]"), frozenset()),

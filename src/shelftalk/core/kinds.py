@@ -66,7 +66,7 @@ def with_measure(text: str, kind: str) -> str:
     """Chinese with the measure word of its product where it counts it or points at it: 还有{stock_left}双, 这双.
 
     Args:
-        text: which says 件 and 款 there, as fits anything.
+        text: which says 件 and 款 there, as fits anything; slots or places stand for the product's words.
         kind: what the product is.
     """
     sort = sort_of(kind)
@@ -77,11 +77,15 @@ def without_measure(text: str, kind: str) -> str:
     """The opposite of `with_measure`, of a text in which slots stand for the product's words."""
     text = _counted().sub("件", text)
     measure = sort_of(kind).measure
-    return re.sub(rf"(?<=这){measure}|(?<=一){measure}(?=\{{)", "款", text) if measure else text
+    return (
+        re.sub(rf"(?<=这){measure}{_BEHIND_THIS}|(?<=(?<![这另])一){measure}(?=\{{)", "款", text) if measure else text
+    )
 
 
 _COUNTED = re.compile(r"(?<=\{stock_left\})件")
-_POINTED = re.compile(r"(?<=这)款|(?<=(?<![这另])一)款")
+#: "这个陶土" would be a clay, "这款陶土" is of clay: where a point follows, 款 stays.
+_BEHIND_THIS = r"(?=\{kind|\[kind|[，。：；？]|$)"  # noqa: RUF001 - typographic signs are meant
+_POINTED = re.compile(rf"(?<=这)款{_BEHIND_THIS}|(?<=(?<![这另])一)款")
 
 
 @cache

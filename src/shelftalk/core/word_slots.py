@@ -61,6 +61,8 @@ def put_words(brief: Brief, text: str) -> str:
 
     Slots that the brief does not have stay too: the guard then refuses the text.
     """
+    if brief.language == "zh":
+        text = with_measure(text, brief.kind)
     values = word_values(brief)
     out = ""
     end = 0
@@ -76,8 +78,7 @@ def put_words(brief: Brief, text: str) -> str:
             if _SENTENCE_START.search(out):
                 value = value[0].upper() + value[1:]
         out += value
-    out += text[end:]
-    return with_measure(out, brief.kind) if brief.language == "zh" else out
+    return out + text[end:]
 
 
 def take_words(brief: Brief, text: str) -> str:
