@@ -23,6 +23,8 @@ _WORD = re.compile(r"[a-z]+(?:['-][a-z]+)*")
 _TOKEN = re.compile(r"\{[a-z_0-9]+\}|[a-z]+(?:['-][a-z]+)*")
 #: Up to four words said again at once, at most an "and" between: "soft and warm and soft and warm".
 _AGAIN = re.compile(r"(?<![\w-])(?:([a-z']{2,}) \1|([a-z']{2,}(?: [a-z']+){1,3})(?: and)? \2)(?![\w'-])")
+_CLAUSE_END = re.compile(r"[.,;:!?]")
+_MANY_TIMES = re.compile(r"\b(?:([a-z']{2,})(?:,? \1){4}|([a-z']+(?: [a-z']+){1,3})(?:,? (?:and )?\2){2})\b")
 _ENDING = re.compile(r"[.?!。？！][\"'”’）)」]?$")  # noqa: RUF001
 _CAPITALS = re.compile(r"\b[A-Z]{4,}\b")
 _ENTITY = re.compile(r"&#?\w+;")
@@ -84,7 +86,14 @@ def misshapen(brief: Brief, text: str) -> list[str]:
 
 
 def _repeats(words: list[str], text: str) -> bool:
-    """Whether a model has run in a circle. "It has to be signed, it has to be today" is rhetoric; five words twice are not."""
+    """Whether a model has run in a circle.
+
+    "It has to be signed, it has to be today" is rhetoric; five words twice are not, nor a clause of four said again, nor a word
+    five times, a few of them thrice.
+    """
+    clauses = [clause for clause in map(_TOKEN.findall, _CLAUSE_END.split(text.lower())) if len(clause) > 3]  # noqa: PLR2004
+    if len(clauses) != len({tuple(clause) for clause in clauses}) or _MANY_TIMES.search(text.lower()):
+        return True
     pairs = list(itertools.pairwise(words))
     if len(pairs) == len(set(pairs)) and all(a != b for a, b in pairs):
         return False  # nearly every text: nothing longer can recur either
