@@ -2,9 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from shelftalk.evaluate.text.rate import Verdict
 
 app = typer.Typer(help="Judge recommendations by a log, and texts by figures.", no_args_is_help=True)
 
@@ -145,11 +148,70 @@ def rate(
 
     pairs = rating.pairs_of(texts, first, second, count, seed)
     wins = rating.rate(pairs, input, typer.echo, log)
-    verdict = rating.verdict(first, second, wins)
+    _say_verdict(rating.verdict(first, second, wins))
+
+
+def _say_verdict(verdict: "Verdict") -> None:
     typer.echo(
-        f"{first} against {second}: {verdict.rate:.0%} of {verdict.ratings}, 95 % {verdict.low:.0%} to {verdict.high:.0%}"
+        f"{verdict.first} against {verdict.second}: {verdict.rate:.0%} of {verdict.ratings},"
+        f" 95 % {verdict.low:.0%} to {verdict.high:.0%}"
     )
     typer.echo(json.dumps(verdict._asdict()))
+
+
+@app.command()
+def blind(
+    first: Annotated[str, typer.Argument(help="Whose texts: a name of the report, such as phrasebook.")],
+    second: Annotated[str, typer.Argument(help="Against whose: another, such as human.")],
+    *,
+    texts: Annotated[Path, _File] = Path("out/evaluation/texts.jsonl"),
+    group: Annotated[str, typer.Option(help="Only of groups whose name holds this, such as zh.")] = "",
+    count: Annotated[int, typer.Option(min=1, help="Pairs.")] = 60,
+    seed: Annotated[int, typer.Option(help="Which pairs, and which side.")] = 0,
+    out: Annotated[Path, typer.Option(file_okay=False, help="sheet.jsonl and key.jsonl go here.")] = Path("out/blind"),
+) -> None:
+    """Write a sheet of pairs for a judge who sits elsewhere, and apart from it whose texts they are.
+
+    The judge reads sheet.jsonl alone and answers with rows like {"pair": 1, "better": "a"}: a, b or neither; `tally` counts.
+    """
+    from shelftalk.evaluate.text import rate as rating  # noqa: PLC0415
+
+    pairs = rating.pairs_of(texts, first, second, count, seed, group=group)
+    out.mkdir(parents=True, exist_ok=True)
+    for name, rows in (("sheet", rating.sheet(pairs)), ("key", rating.key(pairs))):
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        (out / f"{name}.jsonl").write_text(lines, encoding="utf-8")
+    typer.echo(f"{len(pairs)} pairs in {out / 'sheet.jsonl'}; keep {out / 'key.jsonl'} from whoever judges")
+
+
+@app.command()
+def tally(
+    answers: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The judge's rows.")],
+    key: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The key that `blind` wrote.")],
+    first: Annotated[str, typer.Argument(help="Whose win rate.")],
+    second: Annotated[str, typer.Argument(help="Against whom.")],
+) -> None:
+    """Count a judge's answers to a sheet of `blind`: the win rate with its 95 % interval (Wilson)."""
+    from shelftalk.evaluate.text import rate as rating  # noqa: PLC0415
+
+    _say_verdict(rating.verdict(first, second, rating.tally(answers, key)))
+
+
+@app.command()
+def references(
+    catalogue: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of the set litemall-zh.")],
+    *,
+    out: Annotated[Path, typer.Option(dir_okay=False, help="A test set for `evaluate text --foreign`.")] = Path(
+        "out/litemall.jsonl"
+    ),
+) -> None:
+    """What people wrote in Chinese about a catalogue's products, as a test set. Only to measure by: it is that shop's own."""
+    from shelftalk.evaluate.text.references import litemall  # noqa: PLC0415
+
+    rows = litemall(catalogue)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    typer.echo(f"{len(rows)} products in {out}")
 
 
 @app.command()

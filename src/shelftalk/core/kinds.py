@@ -48,8 +48,12 @@ def _table() -> dict[str, Sort]:
 @lru_cache(maxsize=16_384)
 def sort_of(kind: str) -> Sort:
     """What sort of thing a kind is; nothing is known of one that is not Chinese."""
-    table = _table()
-    return next((table[kind[at:]] for at in range(len(kind)) if kind[at:] in table), Sort())
+    return _table().get(end_of(kind), Sort())
+
+
+def end_of(name: str) -> str:
+    """The longest end of a name or kind that the table knows; empty where it knows none."""
+    return next((name[at:] for at in range(len(name)) if name[at:] in _table()), "")
 
 
 def domains() -> frozenset[str]:

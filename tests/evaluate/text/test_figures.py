@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,7 +18,8 @@ from shelftalk.evaluate.text.honesty import honesty
 from shelftalk.evaluate.text.ladder import rung_of
 from shelftalk.evaluate.text.measures import coverage, form, overlap, tokens
 from shelftalk.evaluate.text.pages import page_figures
-from shelftalk.evaluate.text.rate import pairs_of, rate, verdict, wilson
+from shelftalk.evaluate.text.rate import key, pairs_of, rate, sheet, tally, verdict, wilson
+from shelftalk.evaluate.text.references import litemall
 from shelftalk.evaluate.text.variety import beside, variety
 from shelftalk.train.mixture import gather
 from tests.engine.headline_made import build_tiny_headline
@@ -148,8 +150,7 @@ def test_wilson_against_published_values() -> None:
 
 def test_rating_is_blind_logged_and_can_be_broken_off(tmp_path: Path) -> None:
     texts = tmp_path / "texts.jsonl"
-    rows = [{"brief": str(n), "who": who, "text": f"{who} {n}"} for n in range(20) for who in ("a", "b")]
-    texts.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    _write(texts, _texts(20))
     pairs = pairs_of(texts, "a", "b", 12, seed=1)
     assert {pair.left_name for pair in pairs} == {"a", "b"}
     answers = iter(["1", "nonsense", "2", "0", "q"])
@@ -161,6 +162,57 @@ def test_rating_is_blind_logged_and_can_be_broken_off(tmp_path: Path) -> None:
     assert verdict("a", "b", wins).ratings == 3
     with pytest.raises(ConfigError, match="a, b"):
         pairs_of(texts, "a", "nobody", 3, seed=1)
+
+
+def test_a_judge_elsewhere_sees_no_names_and_the_answers_are_counted_by_them(tmp_path: Path) -> None:
+    texts, answers, names = (tmp_path / f"{name}.jsonl" for name in ("texts", "answers", "key"))
+    _write(texts, [*_texts(20), *_texts(5, group="en")])
+    pairs = pairs_of(texts, "a", "b", 12, seed=1, group="zh")
+    seen = sheet(pairs)
+    assert [row.keys() for row in seen] == [{"pair", "product", "a", "b"}] * 12
+    assert all(row["product"].startswith("zh product") and "[" not in row["product"] for row in seen)
+    _write(names, key(pairs))
+    better = ["a", "B", "neither"]
+    _write(answers, [{"pair": n, "better": say, "why": "reads well"} for n, say in enumerate(better, start=1)])
+    assert tally(answers, names) == Counter([pairs[0].left_name, pairs[1].right_name, ""])
+    for wrong, said in (
+        ({"pair": 99, "better": "a"}, "99"),
+        ({"better": "a"}, "wants"),
+        ({"pair": 1, "better": "a"}, "before"),
+    ):
+        _write(answers, [{"pair": 1, "better": "a"}, wrong])
+        with pytest.raises(ConfigError, match=said):
+            tally(answers, names)
+
+
+def test_slogans_become_references_of_products_whose_kind_is_known(tmp_path: Path) -> None:
+    tables = {
+        "goods": [
+            {"id": "1", "name": "水洗蚕丝被", "brief": "轻，也暖", "retail_price": "699"},
+            {"id": "2", "name": "手工皂", "brief": "", "retail_price": "9"},
+            {"id": "3", "name": "量子对撞仪", "brief": "撞", "retail_price": "9"},
+        ],
+        "goods_attribute": [
+            {"goods_id": "1", "attribute": "面料", "value": "100%棉"},
+            {"goods_id": "1", "attribute": "尺寸", "value": "200*230cm"},
+        ],
+    }
+    for name, rows in tables.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(rows), encoding="utf-8")
+    facts = {"name": "水洗蚕丝被", "kind": "蚕丝被", "price": "¥699", "面料": "纯棉"}
+    assert litemall(tmp_path) == [{"attributes": facts, "reference": "轻，也暖"}]
+
+
+def _texts(count: int, group: str = "zh") -> list[dict[str, str]]:
+    return [
+        {"group": group, "brief": f"{group} product {n} [card, introduce]", "who": who, "text": f"{who} {n}"}
+        for n in range(count)
+        for who in ("a", "b")
+    ]
+
+
+def _write(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
 def test_an_evaluation_from_end_to_end(tmp_path: Path) -> None:

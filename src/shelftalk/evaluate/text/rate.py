@@ -1,8 +1,13 @@
-"""Blind rating: two texts for one brief, nobody says whose, and a count with its uncertainty at the end."""
+"""Blind rating: two texts for one brief, nobody says whose, and a count with its uncertainty at the end.
+
+In the terminal (`rate`), or on a sheet for a judge who sits elsewhere: `sheet` and `key` part the texts from their names, `tally`
+puts the answers and the names together again.
+"""
 
 import json
 import math
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -45,8 +50,16 @@ def wilson(wins: float, ratings: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def pairs_of(texts: Path, first: str, second: str, count: int, seed: int) -> list[Pair]:
+def pairs_of(texts: Path, first: str, second: str, count: int, seed: int, *, group: str = "") -> list[Pair]:
     """Pairs to rate from what ``evaluate text`` wrote (``texts.jsonl``), sides drawn by the seed; equal texts are left out.
+
+    Args:
+        texts: the file.
+        first: whose texts.
+        second: against whose.
+        count: at most so many pairs.
+        seed: which ones, and which side.
+        group: only of groups whose name holds this.
 
     Raises:
         ConfigError: the file has no text of one of the two.
@@ -54,6 +67,8 @@ def pairs_of(texts: Path, first: str, second: str, count: int, seed: int) -> lis
     by_brief: dict[str, dict[str, str]] = {}
     for row in texts.read_text(encoding="utf-8").splitlines():
         loaded: dict[str, Any] = json.loads(row)
+        if group not in loaded["group"]:
+            continue
         by_brief.setdefault(loaded["brief"], {})[loaded["who"]] = loaded["text"]
     both = [
         (brief, who) for brief, who in by_brief.items() if {first, second} <= who.keys() and who[first] != who[second]
@@ -91,6 +106,53 @@ def rate(pairs: Sequence[Pair], ask: Callable[[str], str], say: Callable[[str], 
             wins[winner] += 1
             file.write(json.dumps({**pair._asdict(), "winner": winner}, ensure_ascii=False) + "\n")
             file.flush()
+    return wins
+
+
+def sheet(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
+    """What a judge sees: a number, the product and two texts, ``a`` and ``b``; nothing says who wrote which."""
+    return [
+        {"pair": number, "product": _FOR_WHOM.sub("", pair.brief), "a": pair.left, "b": pair.right}
+        for number, pair in enumerate(pairs, start=1)
+    ]
+
+
+#: What a brief says of the reason, and where the line was written: a judge reads the product.
+_FOR_WHOM = re.compile(r" \[.*$")
+
+
+def key(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
+    """Whose the texts of a `sheet` are."""
+    return [{"pair": number, "a": pair.left_name, "b": pair.right_name} for number, pair in enumerate(pairs, start=1)]
+
+
+def tally(answers: Path, names: Path) -> Counter[str]:
+    """Wins by name, and ties under ``""``, from a judge's answers and the key.
+
+    Args:
+        answers: JSONL, a row a pair: ``{"pair": 1, "better": "a"}``; ``b``, or anything else for neither;
+            more fields may stand there.
+        names: the key, as JSONL.
+
+    Raises:
+        ConfigError: a row is something else, a pair is not in the key or was answered twice.
+    """
+    whose = {row["pair"]: row for row in map(json.loads, names.read_text(encoding="utf-8").splitlines())}
+    wins: Counter[str] = Counter()
+    seen: set[int] = set()
+    for number, row in enumerate(answers.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            answer = json.loads(row)
+            pair, better = answer["pair"], str(answer["better"]).strip().lower()
+            of = whose[pair]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigError(
+                f'{answers}:{number}: wants {{"pair": N, "better": "a"}} with a pair of {names}: {error!r}'
+            ) from error
+        if pair in seen:
+            raise ConfigError(f"{answers}:{number}: pair {pair} was answered before")
+        seen.add(pair)
+        wins[of[better] if better in {"a", "b"} else ""] += 1
     return wins
 
 
