@@ -132,7 +132,7 @@ class TestNext:
         assert "tin-1" in first.exclude
         assert "teapot-1" in second.exclude
         assert first.seed is not None
-        assert first.seed.kind == "kettles"
+        assert first.seed.kind == "kettle"
 
     def test_what_is_left_over_goes_to_the_board(self) -> None:
         first, board = asks(on_ask(shelf(neighbours=TWO[:1]), self.NEXT, NOW, NO_MODEL))

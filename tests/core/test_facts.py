@@ -270,7 +270,7 @@ class TestMeaning:
 
 def test_the_kind_is_derived_from_the_category() -> None:
     assert plain_kind(None, "home.kitchen.Water_Heater") == "water heater"
-    assert plain_kind(None, "Home > Tea-pots") == "tea pots"
+    assert plain_kind(None, "Home > Tea-pots") == "tea pot"
     assert plain_kind("teapot", "whatever") == "teapot"
 
 

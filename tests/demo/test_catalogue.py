@@ -131,3 +131,17 @@ def test_real_catalogues_load() -> None:
         "flipkart/product.csv",
     ):
         assert len(load_catalogue(DATA / file).products) > 90
+
+
+def test_a_name_that_ends_in_no_noun_leaves_it_to_the_category(tmp_path: Path) -> None:
+    file = tmp_path / "p.json"
+    entries = [
+        ("Dior J'adore", "fragrances"),
+        ("Racer Tank-XS-Purple", "tops"),
+        ("Zoe Tank-S-Yellow", "tops"),
+        ("Squeezer Yellow", "home"),
+    ]
+    file.write_text(
+        json.dumps([{"id": n, "name": name, "category": c, "price": 1} for n, (name, c) in enumerate(entries)])
+    )
+    assert [product.kind for product in load_catalogue(file).products] == [None, "tank", "tank", "squeezer"]

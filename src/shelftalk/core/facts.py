@@ -6,11 +6,13 @@ the later arrival wins: shops that stamp whole seconds send both in the order th
 """
 
 import hashlib
+import re
 
 import msgspec
 
 from shelftalk.core.labels import MAX_BRAND, MAX_NAME, clean_label, clean_noun, is_path
 from shelftalk.core.messages import Origin
+from shelftalk.core.plurals import one_of
 from shelftalk.core.prices import PricePoint, compact, ends_ms, prior_minor, run_start
 from shelftalk.events.types import InventoryEvent, PriceChanged, ProductDelisted, ProductUpserted, StockChanged
 
@@ -81,6 +83,13 @@ class Facts(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
 
 #: Nouns that say nothing: better none than "the product you were looking at".
 _VAGUE = frozenset({"product", "item", "article", "other", "misc"})
+#: What a shop calls its departments says where a thing stands, not what it is: nobody compares "another beauty".
+_CALLED = """
+everything general default all new sale offers gifts home decor decoration kitchen garden outdoor outdoors living electronics beauty
+health wellness groceries grocery food fashion apparel clothing clothes sport sports fitness men women mens womens kids baby
+automotive office business travel accessories essentials basics collection collections clearance
+"""
+_DEPARTMENTS = frozenset(_CALLED.split())
 
 
 def plain_kind(kind: str | None, category: str) -> str:
@@ -91,7 +100,14 @@ def plain_kind(kind: str | None, category: str) -> str:
         return ""
     last = category.replace("/", ".").replace(">", ".").rsplit(".", 1)[-1]
     noun = clean_noun(last.replace("_", " ").replace("-", " ")).lower()
-    return "" if noun in _VAGUE else noun
+    head = noun.rpartition(" ")[2]
+    if head in _VAGUE or head in _DEPARTMENTS or _SEVERAL.search(noun):
+        return ""
+    return one_of(noun)
+
+
+#: A category of two sorts names neither ("hoodies & sweatshirts"), and a pastime is no thing ("cycling", "lighting").
+_SEVERAL = re.compile(r"&|\band\b|(?<!\br)(?<!earr)(?<!str)(?<!sw)(?<!paint)ing$")
 
 
 def fold(facts: Facts, event: InventoryEvent, origin: Origin) -> Facts:

@@ -199,6 +199,7 @@ def _words(brief: Brief) -> dict[str, str]:
         kind = words["[kind]"]
         if kind.lower() == words.get("[anchor]", "").lower():
             words["[another]"] = clause.another(kind)
+            del words["[anchor]"]  # "compare the kettle with the kettle"
         words |= _clauses(kind, [(point, said[point]) for point in ordered if not _says_again(point, kind)])
     return words
 

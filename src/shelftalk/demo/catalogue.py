@@ -8,7 +8,8 @@ import csv
 import html
 import io
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from importlib import resources
 from pathlib import Path
@@ -18,6 +19,7 @@ import msgspec
 import orjson
 from babel.numbers import get_currency_precision
 
+from shelftalk.core.facts import plain_kind
 from shelftalk.errors import ConfigError
 from shelftalk.events.types import ProductUpserted
 
@@ -118,7 +120,24 @@ def load_catalogue(path: Path, currency: str = "USD") -> Catalogue:
             products[product.sku] = product
     if not products:
         raise ConfigError(f"{path}: no product in {seen} entries; each needs an id or sku, a name, and a price above 0")
-    return Catalogue(tuple(products.values()), seen - len(products))
+    return Catalogue(_with_nouns(list(products.values())), seen - len(products))
+
+
+def _with_nouns(products: Sequence[Product]) -> tuple[Product, ...]:
+    """Products that say no kind get what their name ends with, unless it ends so once only and the category knows better.
+
+    "J'adore" is no noun, of "fragrances" it is one.
+    """
+    guesses = [_kind(product.name) for product in products]
+    times = Counter(guesses)
+
+    def with_noun(product: Product, guess: str | None) -> Product:
+        known = times[guess] > 1 or (guess or "").rstrip("s") in product.category.lower()
+        if product.kind is not None or guess is None or (not known and plain_kind(None, product.category)):
+            return product
+        return msgspec.structs.replace(product, kind=guess)
+
+    return tuple(map(with_noun, products, guesses))
 
 
 def _entries(path: Path) -> Iterable[Mapping[str, Any]]:
@@ -175,7 +194,7 @@ def _product(entry: Mapping[str, Any], currency: str) -> Product | None:
         currency=currency,
         stock=int(float(stock)) if re.fullmatch(r"\d{1,8}(\.\d*)?", stock) else ASSUMED_STOCK,
         brand=_text(found["brand"])[:80] or None,
-        kind=_text(found["kind"])[:80] or _kind(name),
+        kind=_text(found["kind"])[:80] or None,
         points=_points(found["points"]),
         description=_text(found["description"])[:5000] or None,
     )
@@ -183,8 +202,11 @@ def _product(entry: Mapping[str, Any], currency: str) -> Product | None:
 
 #: Nouns that say nothing without the word before them, and endings that are no nouns at all.
 _VAGUE = frozenset({"set", "kit", "collection", "pack", "bundle", "box", "case", "duo", "pair"})
-_NO_NOUNS = frozenset(
-    {"black", "white", "grey", "gray", "red", "blue", "green", "gold", "silver", "pink", "plus", "pro", "max", "mini"}
+_NO_NOUNS = frozenset({"plus", "pro", "max", "mini", "everything", "soft", "new"})
+#: What stands behind the noun: a size or colour of it ("Racer Tank-XS-Purple", "Citrus Squeezer Yellow").
+_VARIANT = re.compile(
+    r"(?:[\s-]+(?:xxs|xs|s|m|l|xl|xxl|\d{2}|black|white|gr[ae]y|red|blue|green|gold|silver|pink|yellow|purple|orange|brown|beige|navy|cream"
+    r"|multicolou?r))+$"
 )
 
 
@@ -195,8 +217,9 @@ def _kind(name: str) -> str | None:
     "style" are no help: theirs are "formal" and "christmas" as often as "backpack".
     """
     head = re.split(r"[,(|/]| - | with | for | in | of | by | and | & ", name, maxsplit=1)[0].strip().lower()
+    head = _VARIANT.sub("", head)
     words = re.search(r"(?:([a-z]{3,}) )?([a-z]{3,})$", head)
-    if words is None or words[2] in _NO_NOUNS:
+    if words is None or words[2] in _NO_NOUNS or _VARIANT.fullmatch(f" {words[2]}"):
         return None
     return words[0] if words[2] in _VAGUE else words[2]
 
