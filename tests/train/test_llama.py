@@ -71,7 +71,7 @@ def test_the_merged_adapter_gives_the_trainers_logits(tmp_path: Path) -> None:
 
 def test_padding_on_the_right_changes_nothing() -> None:
     model = trained()
-    np.testing.assert_allclose(scores(model, [*IDS, 0, 0, 0])[: len(IDS)], scores(model, IDS), atol=1e-5)
+    np.testing.assert_allclose(scores(model, [*IDS, 0, 0, 0])[: len(IDS)], scores(model, IDS), atol=1e-4)
 
 
 def test_sampling_with_a_cache_equals_scoring_from_the_start() -> None:

@@ -47,7 +47,7 @@ class MiniRecipe:
 
     Attributes:
         pairs: written out in all; an epoch is one pass over them.
-        smoothing: of the labels: several continuations are right.
+        smoothing: of the labels; with 0.05 as many drafts pass, and the loss says less.
     """
 
     vocab: int = 2560
@@ -61,7 +61,7 @@ class MiniRecipe:
     peak_rate: float = 3e-3
     warm_up: int = 50
     dropout: float = 0.05
-    smoothing: float = 0.05
+    smoothing: float = 0.0
     fit: FitSettings = dataclasses.field(default_factory=lambda: FitSettings(steps=800, look_every=100))
     seed: int = 7
 
