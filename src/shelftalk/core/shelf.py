@@ -11,11 +11,12 @@ moment of the call: that is the freshness fence. The shell (Faust agent, simulat
 
 import re
 from collections.abc import Iterable
+from functools import cache
 
 import msgspec
 
 from shelftalk.core.asks import on_ask, renewed
-from shelftalk.core.brief import Promotion
+from shelftalk.core.brief import Channel, Promotion
 from shelftalk.core.card import Audience
 from shelftalk.core.effects import Send, Step, Write
 from shelftalk.core.facts import Facts, fold
@@ -132,12 +133,18 @@ def _heat(facts: Facts, heat: float, at_ms: int) -> Send:
     return Send(Heat(key=key, sku=facts.sku, heat=heat, at_ms=at_ms, brand=facts.brand, price_minor=price_minor))
 
 
+@cache
+def _everybody(channel: Channel, locale: str) -> Audience:
+    """One for all products."""
+    return Audience("", f"{channel}/{locale}")
+
+
 def _copy_cards(facts: Facts, origin: Origin, rules: ShelfRules) -> Iterable[LiveCard]:
     """Product copy, ads and posts: one record a channel and locale."""
     for channel, tone in rules.channels.items():
         for locale in _locales(facts, rules):
             yield LiveCard(
-                audience=Audience("", f"{channel}/{locale}"),
+                audience=_everybody(channel, locale),
                 stage=Stage.AWAITING,
                 asked_revision=0,
                 revision=0,

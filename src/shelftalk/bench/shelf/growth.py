@@ -29,6 +29,7 @@ from shelftalk.bench.shelf.world import (
     world,
 )
 from shelftalk.core.state import Copybook, Shelf
+from shelftalk.evaluate.small_world import SmallWorld
 from shelftalk.events.codec import encode
 from shelftalk.events.types import CartAdded, ProductsSearched
 from shelftalk.stream.rows import DiskRows
@@ -127,21 +128,31 @@ def _products(most: int, memory_rows: int | None, folder: Path) -> list[dict[str
 
 
 def copies(count: int) -> dict[str, int]:
-    """What a product's copy, ad and post hold in memory, each a live card: beside the product itself, and wherever its row is."""
-    held = []
+    """What a product's copy, ad and post hold in memory, each a live card: beside the product itself, and wherever its row is.
+
+    As many products before them fill what is remembered of briefs and phrases, which has a bound of its own.
+    """
+    held, shops = [], []
     for channels in (False, True):
+        shop = world(channels=channels)
+        shops.append(shop)  # what one gives back, the other would be given
+        _fill(shop, range(count))
         gc.collect()
-        shop, empty = world(channels=channels), resident()
-        for number in range(count):
-            shop.take("inventory", f"sku-{number}", upserted(number), NOW_MS)
-            if number % 5_000 == 0:
-                shop.turn(NOW_MS)
-        shop.turn(NOW_MS)
+        before = resident()
+        _fill(shop, range(count, 2 * count))
         gc.collect()
-        held.append(resident() - empty)
+        held.append(resident() - before)
     each = round((held[1] - held[0]) / count)
     print(f"copy, ad and post of a product, live all three: {each:,} bytes in memory ({count:,} products)")
     return {"copies_bytes_in_memory": each}
+
+
+def _fill(shop: SmallWorld, numbers: range) -> None:
+    for number in numbers:
+        shop.take("inventory", f"sku-{number}", upserted(number), NOW_MS)
+        if number % 5_000 == 0:
+            shop.turn(NOW_MS)
+    shop.turn(NOW_MS)
 
 
 def shoppers(count: int, most_views: int) -> dict[str, Any]:
