@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
+from shelftalk.stream.login import KEYED
 from shelftalk.stream.settings import Settings, load
 from shelftalk.stream.topics import TopicAdmin, topic_specs
 
@@ -60,7 +61,7 @@ class Site:
         self.workers: list[WorkerProcess] = []
         self.partitions = 4
         self._consumer_config = {"bootstrap.servers": bootstrap, "fetch.wait.max.ms": 20, "log_level": 2}
-        self._producer = Producer({"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "log_level": 2})
+        self._producer = Producer({"bootstrap.servers": bootstrap, "log_level": 2} | KEYED)
 
     def __enter__(self) -> Self:
         return self

@@ -9,7 +9,7 @@ from typing import Any
 from confluent_kafka import KafkaError, Message, Producer
 
 from shelftalk.demo.plan import Planned, Stream
-from shelftalk.stream.login import Kafka, confluent_config
+from shelftalk.stream.login import KEYED, Kafka, confluent_config
 
 #: The longest nap, so that a stop is heard.
 _NAP_S = 0.05
@@ -37,8 +37,7 @@ class Player(threading.Thread):
 
     def __init__(self, kafka: Kafka, topics: Mapping[Stream, str], piece: Iterable[Planned], until_ms: int) -> None:
         super().__init__(name="player", daemon=True)
-        # The partitioner of Java's clients and of Faust's: all must agree where a key lives.
-        config = confluent_config(kafka) | {"partitioner": "murmur2_random", "linger.ms": 2, "log_level": 2}
+        config = confluent_config(kafka) | KEYED | {"linger.ms": 2, "log_level": 2}
         self._producer = Producer(config)
         self._topics = topics
         self._piece = piece

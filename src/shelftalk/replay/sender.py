@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, Message, Producer
 from shelftalk.replay.marking import marked
 from shelftalk.replay.measure import Latencies
 from shelftalk.replay.schedule import Send
-from shelftalk.stream.login import Kafka, confluent_config
+from shelftalk.stream.login import KEYED, Kafka, confluent_config
 
 #: The longest nap, so that a stop is heard.
 _NAP_S = 0.05
@@ -80,9 +80,8 @@ class Sender(threading.Thread):
         from_s: float,
     ) -> None:
         super().__init__(name="sender", daemon=True)
-        config = confluent_config(kafka) | {
-            # The partitioner of Java's clients and of Faust's: all must agree where a key lives.
-            "partitioner": "murmur2_random",
+        config = confluent_config(kafka) | KEYED
+        config |= {
             "linger.ms": 1,
             "compression.type": "lz4",
             "queue.buffering.max.messages": _QUEUED,

@@ -16,7 +16,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from shelftalk.errors import BadInputError, BrokerError, CancelledRequestError, DeliveryError, QueueFullError
-from shelftalk.stream.login import Kafka, confluent_config
+from shelftalk.stream.login import KEYED, Kafka, confluent_config
 
 log = structlog.get_logger(__name__)
 
@@ -386,9 +386,8 @@ def producer_config(kafka: Kafka, delivery_timeout_s: float) -> dict[str, Any]:
     """Options of the worker's producer."""
     return (
         confluent_config(kafka)
+        | KEYED
         | {
-            "enable.idempotence": True,  # no duplicates or reordering by retries within one run
-            "partitioner": "murmur2_random",  # the same partition as Java's and Faust's producers give a key
             "linger.ms": LINGER_MS,
             "compression.type": "lz4",
             "reconnect.backoff.max.ms": 1000,  # not 10 s: partitions that go wait for what is under way, and for no longer than 5

@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPa
 
 from shelftalk.bench.pipeline.processes import Contestant, ContestantFailedError
 from shelftalk.bench.pipeline.workload import Record
+from shelftalk.stream.login import KEYED, confluent_config
 from shelftalk.stream.settings import Settings, load
 from shelftalk.stream.topics import TopicAdmin, topic_specs
 
@@ -108,14 +109,7 @@ class Course:
     def __init__(self, settings: Settings, tables: Sequence[str] = ()) -> None:
         self.settings = settings
         self.cards: dict[bytes, Seen] = {}
-        self._producer = Producer(
-            {
-                "bootstrap.servers": settings.kafka.bootstrap_servers,
-                "partitioner": "murmur2_random",
-                "linger.ms": 2,
-                "log_level": 2,
-            }
-        )
+        self._producer = Producer(confluent_config(settings.kafka) | KEYED | {"linger.ms": 2, "log_level": 2})
         admin = TopicAdmin(settings.kafka)
         admin.ensure(topic_specs(settings, tables))
         self._watch = _Watch(settings)
