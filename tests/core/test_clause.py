@@ -129,3 +129,9 @@ def test_any_point_has_a_clause_or_none(point: str, many: bool) -> None:
 )
 def test_one_more_of_a_kind(kind: str, said: str) -> None:
     assert another(kind) == said
+
+
+def test_how_it_is_packed_is_no_second_merit() -> None:
+    packed = predicate("set of 2", "set of 2", many=True)
+    assert packed is not None
+    assert also(packed) == "come as a set of 2"

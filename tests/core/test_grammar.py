@@ -80,6 +80,12 @@ def test_kinds_are_one_or_many_or_not_counted() -> None:
     assert {kind: kind_class(kind) for kind in kinds} == kinds
 
 
+def test_parts_are_had_and_packs_are_not() -> None:
+    assert {point: point_class(point) for point in ("7 ports", "12 pouches", "500 sheets", "30 hours", "night vision")} == {
+        "7 ports": "plural", "12 pouches": "measure", "500 sheets": "measure", "30 hours": "measure", "night vision": "plural",
+    }  # fmt: skip
+
+
 def test_a_brief_tells_the_class_of_each_of_its_slots() -> None:
     assert classes(SOCKS) == {
         "name": "many", "kind": "many", "noun": "many", "w1": "thing", "w2": "plural", "w3": "does", "w4": "like", "p1": "measure",

@@ -196,6 +196,15 @@ def test_a_sale_that_may_end_today_leaves_no_nights_to_think(language: str) -> N
     assert not [line for line in ending if more_time.search(line)]
 
 
+def test_what_stands_alone_says_what_it_is_about() -> None:
+    """An ad or a post has no title beside it; and nothing is "Cycling Gloves: cycling gloves with gel palms"."""
+    lines = [line for _, channel, *_, lines in cells("en") for line in lines if channel is not Channel.CARD]
+    assert not [line for line in lines if not re.search(r"\{name\}|\[(?:this|a)?kind\]", line)]
+    assert not [
+        line for *_, lines in cells("en") for line in lines if re.search(r"\{name\}[:.,]? \[akind\] \[with", line)
+    ]
+
+
 TEXT = st.text(max_size=80)
 BRIEFS = st.builds(
     make,

@@ -108,6 +108,8 @@ def joined(clauses: Sequence[Clause]) -> str:
 
 def also(clause: Clause) -> str:
     """What is said second: "also folds flat", "is also waterproof"."""
+    if clause.verb in {"comes", "come"}:
+        return joined([clause])  # how it is packed is no second merit
     is_so = clause.verb in {"is", "are"}
     return f"{clause.verb} also {clause.rest}" if is_so else f"also {joined([clause])}"
 

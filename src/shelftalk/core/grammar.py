@@ -102,9 +102,12 @@ def point_class(point: str) -> str:
 def _counted(point: str) -> bool:
     """Whether a number of parts is had: "7 ports", not "30 hours" nor "500 sheets"."""
     match = _PARTS.fullmatch(point)
-    return match is not None and bool({match[1], match[1].removesuffix("e")} & _words()["count"])
+    if match is None or _PACKAGES.fullmatch(match[1]):
+        return False
+    return bool({match[1], match[1].removesuffix("e")} & _words()["count"])
 
 
+_PACKAGES = re.compile(r"bag|boxe?|tin|bottle|jar|tub|tube|roll|reel|pack|pouche?|sack|case|sachet|sheet")
 _PARTS = re.compile(r"\d+ (\w+?)s")
 
 
