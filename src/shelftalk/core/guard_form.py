@@ -31,7 +31,7 @@ _ENTITY = re.compile(r"&#?\w+;")
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 #: Chinese likes pairs of like halves; a circle is longer, or goes round three times.
 _HAN_REPEATED = re.compile(
-    r"([\u4e00-\u9fff]{8,}).*\1|([\u4e00-\u9fff]{4,}).*\2.*\2|([\u4e00-\u9fff]{2,})\3\3|([\u4e00-\u9fff])\4{2,}"
+    r"([\u4e00-\u9fff]{8,}).*\1|([\u4e00-\u9fff]{4,}).*\2.*\2|([\u4e00-\u9fff]{2,})\3\3|([\u4e00-\u9fff])\4{2,}|([\u4e00-\u9fff]{2,})(?:[，、]\5){2}"  # noqa: RUF001
 )
 #: Half-width stops beside Chinese or a slot: typed in a hurry, or by a model that thinks in English.
 _HALF_WIDTH = re.compile(r"(?<=[\u4e00-\u9fff}])[,.;:!?]|[,;!?](?=[\u4e00-\u9fff{])")
