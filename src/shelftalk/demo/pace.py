@@ -19,8 +19,14 @@ COMMIT_S, LOOK_S = 0.2, 0.25
 #: Records that an event becomes on its way through the stages, with itself.
 _EACH: Final = 6
 
-#: Records that may lie before the worker, in seconds of the rate: enough that it never waits, and no card comes late.
-_AHEAD_S: Final = 2.0
+#: What may lie before the worker, in seconds of what it takes, so that no card comes late; half is done and not yet committed.
+_AHEAD_S: Final = 0.8
+
+#: As TCP does: a little faster while that holds, a good deal slower where it does not.
+_FASTER, _SLOWER, _SLOWEST_PER_S, _FIRST_PER_S = 1.05, 0.9, 10.0, 100.0
+
+#: Looks that say how much it takes.
+_RECENT: Final = 8
 _NAP_S: Final = 0.1
 
 _TEXTS: Final = 'shelftalk_shelf_total{what="texts_begun"}'
@@ -68,9 +74,10 @@ class Pace:
         self._samples: list[_Sample] = []
         self._told = threading.Condition()
         self._over = False
-        self._sent = 0  # of who is held back
-        self._lag = 0
-        self._sent_then = 0  # when that was told
+        self._per_s = _FIRST_PER_S  # of who is held back, for now
+        self._sent = 0
+        self._sent_then = 0  # when the worker last told
+        self._room = self._per_s * LOOK_S  # since then
 
     def note(self, at_s: float, metrics: Mapping[str, float], lag: int | None = None) -> None:
         """What the worker says.
@@ -85,8 +92,9 @@ class Pace:
         taken = sum(value for name, value in metrics.items() if name.startswith(_TAKEN))
         with self._told:
             self.texts, self.drafts = round(metrics.get(_TEXTS, 0)), round(metrics.get(_DRAFTS, 0))
+            before_s = self._samples[-1].at_s if self._samples else 0.0
             self._samples.append(_Sample(at_s, round(taken), self.texts))
-            self._lag, self._sent_then = lag or 0, self._sent
+            self._steer(lag or 0, at_s - before_s)
             self._told.notify_all()
 
     def over(self) -> None:
@@ -105,12 +113,22 @@ class Pace:
             first = self._samples[-2]
         return Steady(last.at_s - first.at_s, last.events - first.events, last.texts - first.texts)
 
-    def held_back(self, records: Iterable[Planned], rate_per_s: float, until_ms: int) -> Iterator[Planned]:
-        """The records, none before the worker is done with nearly all that it has to do; no more when the time is over."""
-        room = rate_per_s * _AHEAD_S
+    def _steer(self, lag: int, since_s: float) -> None:
+        """How many records may go until the worker tells again; the pause between two questions stays about the same."""
+        used = self._sent - self._sent_then >= self._room / 2
+        first, last = self._samples[-_RECENT:][0], self._samples[-1]
+        taken_per_s = (last.events - first.events) / max(last.at_s - first.at_s, LOOK_S)
+        if lag > max(taken_per_s, _SLOWEST_PER_S) * _EACH * _AHEAD_S:
+            self._per_s = max(self._per_s * _SLOWER, _SLOWEST_PER_S)
+        elif used:
+            self._per_s *= _FASTER
+        self._sent_then, self._room = self._sent, self._per_s * since_s
+
+    def held_back(self, records: Iterable[Planned], until_ms: int) -> Iterator[Planned]:
+        """The records, as fast as the worker is done with them; no more when the time is over."""
         for record in records:
             with self._told:
-                while self._lag + _EACH * (self._sent - self._sent_then) >= room and not self._ends(until_ms):
+                while self._sent - self._sent_then >= self._room and not self._ends(until_ms):
                     self._told.wait(_NAP_S)
                 self._sent += 1
             if self._ends(until_ms):

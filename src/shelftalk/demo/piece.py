@@ -47,7 +47,7 @@ class Piece:
     Attributes:
         about: what it is, in lines to read.
         seconds: how long it takes.
-        held_back_per_s: the rate that the records wait for room at; ``None`` where they do not.
+        held_back: whether the records wait until the worker has room for them.
 
     Raises:
         ConfigError: a file cannot be read, or holds nothing to play.
@@ -60,7 +60,7 @@ class Piece:
         self._log: Log | None = None
         self.about: list[str] = []
         self.seconds = choice.seconds
-        self.held_back_per_s = (choice.rate_per_s or DEFAULT_RATE_PER_S) if choice.rush else None
+        self.held_back = choice.rush
         if choice.catalog is not None:
             catalogue = load_catalogue(choice.catalog)
             self._products = catalogue.products

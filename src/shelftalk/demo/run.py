@@ -152,7 +152,7 @@ class Demo:
                 environment = worker_environment(
                     kafka, topics, name, folder, model, embedded=self._options.bootstrap is None
                 )
-                if piece.held_back_per_s is not None:
+                if piece.held_back:
                     environment["SHELFTALK_KAFKA__COMMIT_INTERVAL_S"] = str(COMMIT_S)
                 arguments = ["--create-topics", *(["--phrasebook-only"] if model is None else [])]
                 writer = stack.enter_context(Writer(folder))
@@ -202,11 +202,11 @@ class Demo:
         until_ms = start_ms + round(piece.seconds * 1000)
         names = {stream: topics.name(stream.value) for stream in Stream}
         records = piece.records(start_ms)
-        if piece.held_back_per_s is not None:
-            records = self._pace.held_back(records, piece.held_back_per_s, until_ms)
+        if piece.held_back:
+            records = self._pace.held_back(records, until_ms)
         self._player = player = Player(kafka, names, records, until_ms)
         view = self._view()
-        lag = Lag(kafka, topics, topics.prefix.removesuffix(".")) if piece.held_back_per_s is not None else None
+        lag = Lag(kafka, topics, topics.prefix.removesuffix(".")) if piece.held_back else None
         began_s = time.monotonic()
         player.start()
         try:

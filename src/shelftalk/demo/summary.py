@@ -252,10 +252,12 @@ def _steady(steady: dict[str, Any] | None) -> str:
         f"at {steady['events_per_s']:,.0f} events a second"
     )
     pays = ShelfRules()
-    if steady["events_per_s"] * pays.texts_per_event < pays.texts_per_s:
+    enough_per_s = pays.texts_per_s / pays.texts_per_event
+    if steady["events_per_s"] < enough_per_s:
         said += (
-            f"; a second pays for {pays.texts_per_s:g} texts, an event for {pays.texts_per_event:g}, whichever is more: "
-            "see --rush for a shop at its busiest"
+            f"; a second pays for {pays.texts_per_s:g} texts at least, so that a quiet shop has its words, "
+            f"and from {enough_per_s:g} events a second on they pay for {pays.texts_per_event:g} each "
+            "(--rush sends as many as the worker takes here)"
         )
     return said
 
