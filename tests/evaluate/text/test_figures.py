@@ -186,21 +186,19 @@ def test_a_judge_elsewhere_sees_no_names_and_the_answers_are_counted_by_them(tmp
 
 
 def test_slogans_become_references_of_products_whose_kind_is_known(tmp_path: Path) -> None:
-    tables = {
-        "goods": [
-            {"id": "1", "name": "水洗蚕丝被", "brief": "轻，也暖", "retail_price": "699"},
-            {"id": "2", "name": "手工皂", "brief": "", "retail_price": "9"},
-            {"id": "3", "name": "量子对撞仪", "brief": "撞", "retail_price": "9"},
-        ],
-        "goods_attribute": [
-            {"goods_id": "1", "attribute": "面料", "value": "100%棉"},
-            {"goods_id": "1", "attribute": "尺寸", "value": "200*230cm"},
-        ],
-    }
-    for name, rows in tables.items():
-        (tmp_path / f"{name}.json").write_text(json.dumps(rows), encoding="utf-8")
-    facts = {"name": "水洗蚕丝被", "kind": "蚕丝被", "price": "¥699", "面料": "纯棉"}
-    assert litemall(tmp_path) == [{"attributes": facts, "reference": "轻，也暖"}]
+    goods = [
+        {"name": "水洗蚕丝被", "brief": "轻薄，也暖和", "retail_price": "699"},
+        {"name": "手工皂", "brief": "", "retail_price": "9"},
+        {"name": "牛皮短靴", "brief": "一句话", "retail_price": "9"},
+        {"name": "量子对撞仪", "brief": "对撞，发光", "retail_price": "9"},
+    ]
+    (tmp_path / "goods.json").write_text(json.dumps(goods), encoding="utf-8")
+    facts = {"name": "水洗蚕丝被", "kind": "蚕丝被", "price": "¥699", "point 1": "轻薄", "point 2": "也暖和"}
+    rows = litemall(tmp_path)
+    assert rows == [{"attributes": facts, "reference": "轻薄，也暖和"}]
+    _write(tmp_path / "set.jsonl", rows)
+    (case,) = foreign_cases(tmp_path / "set.jsonl", "zh")
+    assert (case.brief.kind, case.brief.points) == ("蚕丝被", ("轻薄", "也暖和"))
 
 
 def _texts(count: int, group: str = "zh") -> list[dict[str, str]]:

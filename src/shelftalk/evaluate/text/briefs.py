@@ -162,7 +162,7 @@ def _point(key: str, value: str) -> str:
     key = key.replace("_", " ").lower()
     if value.lower() in {"yes", "true"}:
         return key
-    return value if re.search(r"[^\W\d]{3}", value) else f"{value} {key}"
+    return value if re.search(r"[^\W\d]{3}|[\u4e00-\u9fff]{2}", value) else f"{value} {key}"
 
 
 def of_channels(cases: Sequence[Case], channels: frozenset[Channel]) -> list[Case]:
