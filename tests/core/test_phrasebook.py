@@ -349,3 +349,19 @@ def test_another_is_said_of_the_same_kind_only() -> None:
     )
     assert any(text.startswith("Another kettle") for text in same)
     assert not [text for text in other if "nother kettle" in text]
+
+
+@pytest.mark.parametrize(("point", "before"), [("可拆洗", True), ("一面切生一面切熟", False), ("水洗棉的柔软", False)])
+def test_a_long_point_stands_before_no_noun(point: str, before: bool) -> None:
+    texts = list(phrases(make(kind="枕套", points=(point,), locale="zh")))
+    assert any(f"{point}的枕套" in text for text in texts) is before
+    assert any(point in text for text in texts)
+
+
+def test_what_is_true_of_every_shoe_is_said_where_nothing_is_known_of_this_one() -> None:
+    known, bare = (
+        [phrase(make(kind="布鞋", points=points, locale="zh", sku=str(number))) for number in range(40)]
+        for points in (("千层底",), ())
+    )
+    assert all("千层底" in text for text in known)
+    assert any("穿上走走" in text for text in bare)

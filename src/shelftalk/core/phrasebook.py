@@ -62,7 +62,7 @@ class _Line(msgspec.Struct, frozen=True):
     @property
     def tells(self) -> bool:
         """Whether it says something about the product, beside name and price."""
-        return self.domain or bool(self.places & _TELLING)
+        return bool(self.places & _TELLING)
 
 
 #: So much oftener is a line drawn that was written for the domain of the kind: there are few of them, and they say more.
@@ -76,6 +76,10 @@ _POINTS = ("[point]", "[more]", "[third]")
 _SPOKEN = frozenset({"[does]", "[also]", "[both]", "[all]", "[with]"})
 _TELLING = _SPOKEN | {*_POINTS, "[anchor]", "[another]"}
 _PLACE = re.compile(r"\[[a-z]+\]")
+
+#: In Chinese a point may stand before its noun, "可拆洗的枕套", if it is short: not "搭配水洗棉旧色的温柔的枕套".
+_BEFORE_A_NOUN = "[point]的"
+_SHORT = re.compile(r"[^的]{1,7}")
 
 #: A noun or point that may stand inside a sentence: words and light punctuation, no digits (the guard's rule), no markup.
 _PLAIN = re.compile(r"[^\W\d_](?:[^\W\d_]|[ ,;:'’&/()\-–、]){0,59}")  # noqa: RUF001 - typographic signs are meant
@@ -114,7 +118,7 @@ def _book(language: str) -> _Lines:
                 _Line(
                     line,
                     slots_in(line),
-                    frozenset(_PLACE.findall(line)),
+                    frozenset(_PLACE.findall(line)) | ({_BEFORE_A_NOUN} if _BEFORE_A_NOUN in line else set()),
                     toned=tone in frozenset(Tone),
                     domain=tone not in {ANY_TONE, *Tone},
                 )
@@ -166,8 +170,9 @@ def _drawn(lines: list[_Line], brief: Brief, words: dict[str, str]) -> list[_Lin
     if brief.angle is Angle.YOUR_BRAND and brief.branded:
         usable = [line for line in usable if "brand" in line.slots] or usable
     # What says nothing but name and price is for products of which there is nothing else to say.
-    draw = [line for line in usable if line.tells for _ in range(line.weight)]
-    rest = [line for line in usable if not line.tells]
+    telling = [line for line in usable if line.tells or (line.domain and "[point]" not in words)]
+    draw = [line for line in telling for _ in range(line.weight)]
+    rest = [line for line in usable if line not in telling]
     number = _number(brief, "line")
     return [*_turned(draw, number), *_turned(rest, number)]
 
@@ -198,6 +203,8 @@ def _words(brief: Brief) -> dict[str, str]:
     telling = _turned([point for point in sayable if not _DULL.match(point)], _number(brief, "point"))
     ordered = telling + [point for point in sayable if point not in telling]
     words |= {place: said[point] for place, point in zip(_POINTS, ordered, strict=False)}
+    if brief.language == "zh" and ordered and _SHORT.fullmatch(ordered[0]):
+        words[_BEFORE_A_NOUN] = f"{said[ordered[0]]}的"
     if brief.language == "en" and "[kind]" in words:
         kind = words["[kind]"]
         if kind.lower() == words.get("[anchor]", "").lower():
