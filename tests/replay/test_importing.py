@@ -84,6 +84,17 @@ def test_uci_baskets_are_filled_before_they_are_paid(tmp_path: Path) -> None:
     assert found.broken == {"returned": 1, "no product": 2, "too short": 1}
 
 
+def test_uci_times_may_be_written_by_month_and_day_but_not_by_who_knows_which(tmp_path: Path) -> None:
+    rows = [
+        "536365,85123A,CREAM CUPID HEARTS COAT HANGER,6,12/13/2010 8:26,2.55,17850,United Kingdom",
+        "536366,85123A,CREAM CUPID HEARTS COAT HANGER,6,01/12/2010 08:26,2.55,17850,United Kingdom",
+    ]
+    found, events = imported(tmp_path, UCI + "\n".join(rows), Format.UCI)
+    [order] = [event for event in events if event["type"] == "order_completed"]
+    assert order["occurred_at_ms"] == 1_292_228_760_000
+    assert found.broken == {"Quantity or InvoiceDate": 1}
+
+
 def test_otto_borrows_what_it_does_not_know(tmp_path: Path) -> None:
     sessions = [
         {"session": 0, "events": [{"aid": 5, "ts": 1_000_000_001_000, "type": "clicks"}]},

@@ -72,6 +72,15 @@ def _where(
     return Where(bootstrap=bootstrap, workers=workers, partitions=partitions, model=model, metrics=tuple(metrics or ()))
 
 
+def _look_first(recording: Path, slo: str) -> None:
+    """Mistakes that can be seen at once, before a model is looked for, which may take minutes to build."""
+    from shelftalk.replay.recording import Recording  # noqa: PLC0415
+    from shelftalk.replay.slo import parse  # noqa: PLC0415
+
+    parse(slo)
+    Recording(recording)
+
+
 def _say(line: str) -> None:
     typer.echo(line, err=True)
 
@@ -253,6 +262,7 @@ def run(
     from shelftalk.replay.run import Options, run  # noqa: PLC0415
     from shelftalk.replay.schedule import Pace  # noqa: PLC0415
 
+    _look_first(recording, slo)
     console = Console(highlight=False)
     pace = Pace(speed=speed, rate_per_s=rate, seconds=for_, loop=loop, ramp_s=ramp, users=users, products=products)
     own = bootstrap_servers is None or workers is not None
@@ -310,6 +320,7 @@ def capacity(
     from shelftalk.replay.capacity.plan import Wanted  # noqa: PLC0415
     from shelftalk.replay.capacity.run import Options, run  # noqa: PLC0415
 
+    _look_first(recording, slo)
     console = Console(highlight=False)
     numbers = _numbers(workers) if workers else () if bootstrap_servers else (1,)
     said = (console, bootstrap_servers, partitions, metrics)

@@ -2,7 +2,8 @@
 
 Columns: InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice, CustomerID, Country; found by name. It knows purchases
 only, so each basket is assumed to have been filled one product after the other, `STEP_MS` apart, before it was paid. Prices are
-pounds sterling; of most products they move. Returns, postage, bank charges and staff's notes are no products and are left out.
+pounds sterling; of most products they move. Times are ISO 8601, or as the file that most people have writes them, by month, day and
+year: 12/1/2010 8:26. Returns, postage, bank charges and staff's notes are no products and are left out.
 """
 
 import csv
@@ -22,6 +23,9 @@ COLUMNS = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "
 
 #: Between two products that go into one basket. No source: fast enough for a basket of hundreds of lines to take minutes.
 STEP_MS = 5_000
+
+#: Month, day and year without leading zeros: with them it might be the day that comes first, and nobody could tell.
+_AMERICAN = re.compile(r"[1-9]\d?/[1-9]\d?/\d{4} \d{1,2}:\d{2}")
 
 _PRODUCT = re.compile(r"\d{5}[A-Za-z]{0,3}")
 
@@ -93,13 +97,24 @@ def _rows(file: IO[str], path: Path) -> Iterator[Row | str]:
         yield _row(number, cells)
 
 
+def _moment(text: str) -> datetime:
+    """When it was, UTC.
+
+    Raises:
+        ValueError: no moment can be read from it.
+    """
+    if _AMERICAN.fullmatch(text):
+        return datetime.strptime(text, "%m/%d/%Y %H:%M").replace(tzinfo=UTC)
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
 def _row(number: int, cells: dict[str, str | None]) -> Row | str:
     """The row, or why it is left out."""
     if any(cells[name] is None for name in COLUMNS):
         return "too short"
     invoice, sku, name, quantity, moment, price, customer = (str(cells[name]).strip() for name in COLUMNS)
     try:
-        count, at = int(quantity), datetime.fromisoformat(moment).replace(tzinfo=UTC)
+        count, at = int(quantity), _moment(moment)
     except ValueError:
         return "Quantity or InvoiceDate"
     if count <= 0:

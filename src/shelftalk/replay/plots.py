@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 #: Colours of Okabe and Ito (2008), which are told apart without red and green.
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#aa6f9e", "#56b4e9"
@@ -51,6 +51,9 @@ Lines = dict[str, tuple[str, Points]]
 #: Percentiles that the axis of a distribution names.
 _NAMED = (0.0, 50.0, 90.0, 99.0, 99.9, 99.99, 99.999)
 
+#: From its least to its most, a logarithmic axis of less is named by 1, 2 and 5.
+_FEW = 100
+
 
 def plot(draw: Callable[[Any], None], *, wide: bool = False, salt: str = "") -> str:
     """An SVG element.
@@ -84,8 +87,7 @@ def over_time(lines: Lines, unit: str, *, warm_up_s: float, log: bool = False) -
         for name, (colour, (seconds, values)) in lines.items():
             axes.plot(seconds, values, color=colour, label=name)
         if log:
-            axes.set_yscale("log")
-            axes.yaxis.set_minor_locator(NullLocator())
+            _logarithmic(axes)
         else:
             axes.set_ylim(
                 0, 1.12 * max((max(values, default=0.0) for _, (_, values) in lines.values()), default=0.0) or 1.0
@@ -132,8 +134,7 @@ def by_percentile(lines: Lines) -> Callable[[Any], None]:
         axes.xaxis.set_major_locator(FixedLocator([float(-np.log10(1 - rank / 100)) for rank in named]))
         axes.set_xticklabels([f"p{rank:g}" if rank else "best" for rank in named])
         axes.grid(visible=True, axis="x")
-        axes.set_yscale("log")
-        axes.yaxis.set_minor_locator(NullLocator())
+        _logarithmic(axes)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{short(value)} ms"))
         axes.margins(x=0.01)
         _legend(axes, len(lines))
@@ -167,8 +168,7 @@ def by_rate(points: dict[str, tuple[str, Points]], found: float | None) -> Calla
             axes.plot(rates, values, color=colour, marker="o", linestyle="", markersize=7, label=name)
         if found:
             axes.axvline(found, color=BLUE, linewidth=1.2)
-        axes.set_yscale("log")
-        axes.yaxis.set_minor_locator(NullLocator())
+        _logarithmic(axes)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{short(value)} ms"))
         axes.set_xlabel("records/s")
         axes.set_xlim(left=0)
@@ -183,6 +183,14 @@ def short(value: float) -> str:
         if abs(value) >= limit:
             return f"{value / divisor:.3g}{suffix}"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004  three digits
+
+
+def _logarithmic(axes: Any) -> None:
+    """A scale by powers of ten, with steps between them where there are few: one lonely "100 ms" tells nobody anything."""
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1,) if high > _FEW * low else (1, 2, 5)))
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def _seconds(axes: Any, warm_up_s: float) -> None:
