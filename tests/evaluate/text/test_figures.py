@@ -62,7 +62,7 @@ def test_a_writer_of_longer_texts_or_one_that_names_the_product_is_not_called_du
 def test_honesty_finds_each_fault() -> None:
     texts = {
         "An electric kettle with a gooseneck spout, {price}.": (),
-        "An electric kettle, 20 off today.": ("wrong_facts",),
+        "An electric kettle, 20 off.": ("wrong_facts",),
         "An electric kettle for {was_price}.": ("wrong_facts", "false_urgency"),
         "An electric kettle, and it is waterproof.": ("invented_claims", "ungrounded"),
         "The best electric kettle for you.": ("banned", "ungrounded"),
