@@ -30,8 +30,8 @@ def test_held_out_texts_are_of_other_products_and_hardly_a_bad_one_could_be_a_mo
     score = evaluate_guard(cases)
     assert score.bad >= 60
     assert score.good >= 40
-    # Lists alone stop about half of what they have never seen; what a model writes has to have a source as well.
-    assert score.recall >= 0.75
+    # Lists alone stop five of six that they have never seen; what a model writes has to have a source as well.
+    assert score.recall >= 0.8
     assert score.precision >= 0.95
     assert score.reviewed >= 0.95 * score.bad, [wrong.text for wrong in score.wrong]
 

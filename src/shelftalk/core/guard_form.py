@@ -88,11 +88,14 @@ def misshapen(brief: Brief, text: str) -> list[str]:
 def _repeats(words: list[str], text: str) -> bool:
     """Whether a model has run in a circle.
 
-    "It has to be signed, it has to be today" is rhetoric; five words twice are not, nor a clause of four said again, nor a word
-    five times, a few of them thrice.
+    "It has to be signed, it has to be today" is rhetoric. Five words twice are not, nor a clause of four said again or of three at
+    once, nor a word five times, nor a few of them thrice.
     """
-    clauses = [clause for clause in map(_TOKEN.findall, _CLAUSE_END.split(text.lower())) if len(clause) > 3]  # noqa: PLR2004
-    if len(clauses) != len({tuple(clause) for clause in clauses}) or _MANY_TIMES.search(text.lower()):
+    clauses = [tuple(_TOKEN.findall(clause)) for clause in _CLAUSE_END.split(text.lower())]
+    long = [clause for clause in clauses if len(clause) > 3]  # noqa: PLR2004
+    if len(long) != len(set(long)) or _MANY_TIMES.search(text.lower()):
+        return True
+    if any(one == other and len(one) > 2 for one, other in itertools.pairwise(clauses)):  # noqa: PLR2004
         return True
     pairs = list(itertools.pairwise(words))
     if len(pairs) == len(set(pairs)) and all(a != b for a, b in pairs):
