@@ -255,9 +255,9 @@ def _steady(steady: dict[str, Any] | None) -> str:
     enough_per_s = pays.texts_per_s / pays.texts_per_event
     if steady["events_per_s"] < enough_per_s:
         said += (
-            f"; a second pays for {pays.texts_per_s:g} texts at least, so that a quiet shop has its words, "
-            f"and from {enough_per_s:g} events a second on they pay for {pays.texts_per_event:g} each "
-            "(--rush sends as many as the worker takes here)"
+            f"; a second pays for {pays.texts_per_s:g} texts at least, and {pays.texts_at_once:,} are saved up in the "
+            f"beginning, so that a quiet shop has its words; from {enough_per_s:g} events a second on they pay for "
+            f"{pays.texts_per_event:g} each (--rush sends as many as the worker takes here)"
         )
     return said
 
