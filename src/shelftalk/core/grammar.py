@@ -266,6 +266,7 @@ _POINT_PLACES: dict[str, tuple[tuple[re.Pattern[str], frozenset[str]], ...]] = {
         (re.compile(r"\{([pw]\d)\}的?\{(?:kind|[pw]\d)\}"), frozenset({"short", "does"})),
         (re.compile(r"\{([pw]\d)\}的\{name\}"), frozenset({"short", "does"})),
         (re.compile(r"\{(p\d)\}的?\{"), frozenset()),
+        (re.compile(r"\{([pw]\d)\}的一款\{[pw]"), frozenset()),  # said twice before one noun
         (re.compile(r"\{(?:brand|price|was_price)\}\{([pw]\d)\}"), frozenset()),
         (re.compile(r"\{(?:name|kind)\}\{([pw]\d)\}"), frozenset({"does"})),
         (re.compile(r"[带附配有]\{([pw]\d)\}"), frozenset()),
