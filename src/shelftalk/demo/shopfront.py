@@ -143,7 +143,7 @@ def _headline(figures: Figures) -> Iterable[tuple[str, str]]:
     asks = max(sum(answered.values()), 1)
     yield "events", f"{figures['events']:,}"
     yield "cards", f"{figures['cards'] + figures['copy']:,}"
-    yield "from event to card, in the median", f"{figures['answer_ms']['p50'] or 0:.0f} ms"
+    yield "from event to card, in the median", f"{figures['answer_ms'].get('p50') or 0:.0f} ms"
     yield "of the asks answered from the copybook", f"{answered['cached'] / asks:.0%}"
     yield "wrong prices", f"{figures['wrong_prices']:,}"
 
