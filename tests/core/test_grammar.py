@@ -142,6 +142,7 @@ def test_good_grammar_passes(about: Brief, text: str) -> None:
         (KETTLE, "Folded corners is what you get: {name}."),
         (KETTLE, "{name}, a gooseneck kettle, {price}."),
         (KETTLE, "Found: a gooseneck kettle{p1}, {price}."),
+        (KETTLE, "This kettle is {name}: {price}."),
         (KETTLE, "{name} is a gooseneck kettle, and it is {price}."),
         (KETTLE, "{name}, with folded corners and folds flat."),
         (KETTLE, "{name}, with folded corners and hanging loop."),

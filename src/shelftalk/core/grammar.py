@@ -310,7 +310,9 @@ _GLUED = re.compile(r"[\w}]\{|\}\w")
 
 #: A product's name mostly holds its kind: "Ember Kettle, a kettle"; in a list of Chinese it stands twice.
 _SAID_AGAIN = {
-    "en": re.compile(r"\{name\}(?:,| is| are) (?:an? )?\{(?:kind|noun)\}", re.IGNORECASE),
+    "en": re.compile(
+        r"\{name\}(?:,| is| are) (?:an? )?\{(?:kind|noun)\}|\{(?:kind|noun)\} (?:is|are) \{name\}", re.IGNORECASE
+    ),
     "zh": re.compile(r"^\{kind\}，.*\{name\}(?=[，。：])|\{name\}，(?:一款)?\{kind\}(?=[，。：])"),  # noqa: RUF001
 }
 

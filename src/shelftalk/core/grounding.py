@@ -75,6 +75,9 @@ _BROKEN = re.compile(
 #: Words are put in with a capital where a sentence begins; a small letter there is what a model wrote in the wrong place.
 _SMALL = re.compile(r"^[a-z]|(?<!\betc)[.?!] [a-z]")
 
+#: A rest that says nothing: "{price}. Many.", "{name} is {price}. It is.", "{price}, The smartphone."
+_REST = re.compile(r"(?i:[.,] (?:many|it is|they are|these|this|those))\.$|, The [\w -]+\.$")
+
 _PRICE = re.compile(r"\{price\}")
 _POINT_SLOT = re.compile(r"\{p\d\}")
 
@@ -121,7 +124,7 @@ def _says_nothing(brief: Brief, text: str, said: Counter[str], facts: Counter[st
 #: What leads to a fact: "Worth knowing about {name}: {price}." keeps none of what it promises.
 _PROMISES = re.compile(
     r"\b(?:worth knowing|(?:good|things?|what) to know|facts?|details?|reasons?|stands? out|in short|in brief"
-    r"|two things|three things|reminder|remember|recap|because)\b"
+    r"|up close|like this about|for one thing|one detail|two things|three things|reminder|remember|recap|because)\b"
 )
 
 
@@ -206,6 +209,8 @@ def _ungrounded_english(brief: Brief, text: str) -> list[str]:
         problems.append("broken: price out of place")
     if _SMALL.search(text):
         problems.append("broken: begins small")
+    if _REST.search(text):
+        problems.append("broken: a rest")
     if _BROKEN.search(text):
         problems.append("broken: spacing or article")
     return problems
