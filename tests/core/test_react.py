@@ -231,6 +231,16 @@ class TestRedelivery:
         again = react(profile, viewed("kettle"), origin(0), POLICY)
         assert [ask.placements for ask in said(again, Ask)] == [POLICY.placements]
 
+    def test_asks_as_was_asked_then(self) -> None:
+        """What was offered was bought meanwhile: were nothing asked, the placement might never be answered."""
+        view = viewed("kettle", NOW, ("mug", "tin"))
+        first, later = play(view, ordered("mug", at_ms=NOW + 100))
+        again = react(later.profile, view, origin(0), POLICY)
+        assert again.outcome == "repeat"
+        assert [(ask.key, ask.mode, ask.because, ask.placements, ask.revision) for ask in said(again, Ask)] == [
+            (ask.key, ask.mode, ask.because, ask.placements, ask.revision) for ask in said(first, Ask)
+        ]
+
     def test_of_one_that_said_nothing_says_nothing(self) -> None:
         quiet = [*play(viewed("a"), viewed("b", NOW + 1))][-1]
         assert react(quiet.profile, viewed("b", NOW + 1), origin(1), POLICY).messages == ()

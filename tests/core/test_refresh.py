@@ -196,11 +196,11 @@ class TestLife:
         step = let_go(shown(), held(shown()), "overflow", NOW + 5, NO_MODEL)
         assert ([publish.card.status for publish in cards(step)], step.live) == ([Status.WITHDRAWN], {KEY: None})
         waiting = shown(rules=RULES)
-        step = let_go(waiting, held(waiting), "overflow", NOW + 5, RULES)
+        step = let_go(waiting, held(waiting), "overflow", NOW + 500, RULES)
         (publish,) = cards(step)
         assert (reasons(step), publish.card.status, step.live) == (["overflow"], Status.WITHDRAWN, {KEY: None})
         # A crash may have taken the record that it was shown with words and once more since.
-        assert publish.card.revision > held(waiting).raised(NOW + 4)
+        assert publish.card.revision > held(waiting).raised(NOW + 400)
 
 
 class TestAfterACrash:

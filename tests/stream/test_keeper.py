@@ -15,7 +15,7 @@ from shelftalk.core.ledger import Entry as LedgerEntry
 from shelftalk.core.ledger import Ledger
 from shelftalk.core.messages import Ask, Bought, CoVisited, Message, Mode, Near, Release, Seed
 from shelftalk.core.rules import ShelfRules
-from shelftalk.core.state import Board, Copybook, LiveCard, Shelf
+from shelftalk.core.state import Board, Copybook, LiveCard, Shelf, grown
 from shelftalk.core.words import Words
 from shelftalk.events.types import InventoryEvent
 from shelftalk.stream.account import Then, Together
@@ -580,7 +580,8 @@ class TestCatchingUp:
         anew.keeper.recovered(0, anew.now_ms)
         (lost,) = anew.asks(1)
         anew.message(lost)
-        assert [card.revision for card in anew.tray.cards] == [lost.revision + 5_000]
+        assert [card.revision for card in anew.tray.cards] == [grown(lost.revision, anew.now_ms)]
+        assert anew.tray.cards[0].revision > lost.revision
         anew.message(lost)  # once more: it is recognised
         assert {card.card_id for card in anew.tray.cards} == {anew.tray.cards[0].card_id}
 

@@ -4,9 +4,10 @@ import hashlib
 
 import msgspec
 
+from shelftalk.core.brief import Angle
 from shelftalk.core.erasure import Erased
 from shelftalk.core.interest import Interest, Leaning
-from shelftalk.core.messages import Origin
+from shelftalk.core.messages import Mode, Origin
 
 MAX_RECENT = 20
 MAX_EARLIER = 10
@@ -53,12 +54,16 @@ class Placed(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     Attributes:
         before: the shelf that fed it until then, to be released again should the event be redelivered.
+        mode: how it was asked, to be asked again likewise; `because` and `met_at_ms` as well.
     """
 
     placement: str
     key: str
     revision: int
     before: str = ""
+    mode: Mode = Mode.NEXT
+    because: Angle = Angle.LIKE_VIEWED
+    met_at_ms: int | None = None
 
 
 class Spoken(msgspec.Struct, frozen=True, gc=False, array_like=True):

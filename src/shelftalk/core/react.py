@@ -15,11 +15,11 @@ from shelftalk.core.messages import Ask, Bought, Message, Mode, Origin, Release,
 from shelftalk.core.policy import HOUR_MS, Policy
 from shelftalk.core.profile import MAX_PLACEMENTS, Placed, Profile, Spoken, next_revision, was_event
 from shelftalk.core.visits import MAX_ORDER_ITEMS, co_visited
-from shelftalk.core.wants import Want, just_bought, wanted
+from shelftalk.core.wants import Want, asked_for, just_bought, wanted
 from shelftalk.events.types import BehaviourEvent, OrderCompleted, ShopperErased
 
-#: A card that is refreshed counts its revisions up by one a millisecond at most; those of asks grow 1,024 times as fast. An erasure
-#: that comes late by its own clock must still be above every card: by this, and by the worker's clock.
+#: What refreshes add to a card's revision is less (`state.grown`). An erasure that comes late by its own clock must still be above
+#: every card: by this, and by the worker's clock.
 _ABOVE_REFRESHES = 1 << 20
 
 
@@ -182,7 +182,11 @@ def _ask(
     )
     placed = (
         *(old for old in profile.placed if old.placement not in taken),
-        *(Placed(place, key, revision, before.get(place, "")) for place, key in taken.items()),
+        *(
+            Placed(place, want.key, revision, before.get(place, ""), want.mode, want.because, want.met_at_ms)
+            for want in wants
+            for place in want.placements
+        ),
     )
     # A card whose placement is not remembered could not be taken back when its shopper asks to be forgotten.
     unplaced, placed = placed[:-MAX_PLACEMENTS], placed[-MAX_PLACEMENTS:]
@@ -215,15 +219,14 @@ def _repeat(profile: Profile, event: BehaviourEvent, origin: Origin, policy: Pol
     said = next((said for said in profile.spoken if said.offset == origin.offset), None)
     if said is None:
         return Reaction(profile, (), "repeat")
-    # The cart may have changed since: nothing is asked that was not asked then, or an erasure would not know of it.
-    placed = {old.placement: old for old in profile.placed}
-    wants = tuple(
+    # As it was asked then: cart and orders may have changed since, and were something else asked, an erasure would not know of it.
+    wants = asked_for(profile, said.revision)
+    kept = {place for want in wants for place in want.placements}
+    later = {old.placement for old in profile.placed if old.revision > said.revision}
+    wants += tuple(
         want
         for want in wanted(profile, event, policy)
-        if all(
-            place in placed and (placed[place].revision > said.revision or placed[place].key == want.key)
-            for place in want.placements
-        )
+        if later.issuperset(want.placements) and kept.isdisjoint(want.placements)
     )
     messages = _ask(profile, event, origin, policy, said.revision, wants=wants).messages
     return Reaction(profile, messages, "repeat")  # what was placed since is not wound back

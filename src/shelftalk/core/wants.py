@@ -75,3 +75,13 @@ def _reminder(profile: Profile, event: ProductViewed, policy: Policy, shown: fro
     out = shown.union(just_bought(profile))
     missed = next((seen for seen in reversed(profile.earlier) if seen.sku not in out), None)
     return (Want(missed.sku, Mode.SHOW, Angle.BACK_IN_STOCK, place, missed.at_ms),) if missed else ()
+
+
+def asked_for(profile: Profile, revision: int) -> tuple[Want, ...]:
+    """What was asked for with this revision and nothing else since, as it was asked."""
+    places: dict[Want, list[str]] = {}
+    for old in profile.placed:
+        if old.revision == revision:
+            want = Want(old.key, old.mode, old.because, (), old.met_at_ms)
+            places.setdefault(want, []).append(old.placement)
+    return tuple(msgspec.structs.replace(want, placements=tuple(found)) for want, found in places.items())
