@@ -214,6 +214,7 @@ def lines(figures: Figures) -> list[str]:
         "asks": ("what became of events", _top),
         "generations": ("texts generated", lambda n: _generated(n, figures)),
         "steady": ("in the last third", _steady),
+        "simulated": ("in simulated time, once warm", _cost),
         "dead_letters": (
             "dead letters",
             lambda letters: f"{_top(letters)}; poison sent: {_top(figures.get('poison_sent', {}))}",
@@ -247,10 +248,7 @@ def _steady(steady: dict[str, Any] | None) -> str:
     """The share of events that cost a text, and why it is what it is."""
     if steady is None:
         return "not measured"
-    said = (
-        f"{steady['texts']:,} of {steady['events']:,} events cost a text ({steady['texts_per_event']:.2%}), "
-        f"at {steady['events_per_s']:,.0f} events a second"
-    )
+    said = _cost(steady)
     pays = ShelfRules()
     enough_per_s = pays.texts_per_s / pays.texts_per_event
     if steady["events_per_s"] < enough_per_s:
@@ -260,6 +258,13 @@ def _steady(steady: dict[str, Any] | None) -> str:
             f"{pays.texts_per_event:g} each (--rush sends as many as the worker takes here)"
         )
     return said
+
+
+def _cost(counted: dict[str, Any]) -> str:
+    return (
+        f"{counted['texts']:,} of {counted['events']:,} events cost a text ({counted['texts_per_event']:.2%}), "
+        f"at {counted['events_per_s']:,.0f} events a second"
+    )
 
 
 def _refreshed(figures: Figures) -> str:

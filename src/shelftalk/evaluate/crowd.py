@@ -6,7 +6,7 @@ while the copybooks fill, and stays where the shop's own changes (sales, stock, 
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -109,6 +109,16 @@ def _so_far(world: SmallWorld) -> dict[str, int]:
     }
 
 
+def warm_of(windows: Sequence[Window]) -> tuple[int, int]:
+    """Events and generations of the last third, when what was saved up for words is spent."""
+    warm = _warm(windows)
+    return sum(window.events for window in warm), sum(window.generations for window in warm)
+
+
+def _warm(windows: Sequence[Window]) -> Sequence[Window]:
+    return windows[-max(len(windows) // 3, 1) :]
+
+
 def evaluate_crowd(*, seconds: int, rate_per_s: float, seed: int, texts_per_s: float) -> dict[str, Any]:
     """Play, print a row a window, and return the figures; warm is the last third."""
     window_s = max(seconds // 12, 1)
@@ -124,8 +134,9 @@ def evaluate_crowd(*, seconds: int, rate_per_s: float, seed: int, texts_per_s: f
     windows = play(
         seconds=seconds, window_s=window_s, rate_per_s=rate_per_s, seed=seed, texts_per_s=texts_per_s, on_window=say
     )
-    warm = windows[-max(len(windows) // 3, 1) :]
-    share = sum(w.generations for w in warm) / max(sum(w.events for w in warm), 1)
+    warm = _warm(windows)
+    events, generations = warm_of(windows)
+    share = generations / max(events, 1)
     print(
         f"warm is the last {len(warm) * window_s} s, when what was saved up is spent: {share:.2%} of the events cost a text"
     )

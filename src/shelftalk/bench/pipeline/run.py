@@ -98,7 +98,7 @@ def _compare(runners: Sequence[Runner]) -> None:
 def with_models(bootstrap: str, folder: Path, arguments: argparse.Namespace) -> dict[str, float | str]:
     """Cards in time of the worker, in those of the naive form, with each model that can be had."""
     found: dict[str, float | str] = {}
-    for name in arguments.model or (SMALL_MODEL, DEFAULT_ADAPTER):
+    for name in arguments.model or (DEFAULT_ADAPTER, SMALL_MODEL):
         model = ensure_model(lambda *_: None, name)
         if name not in str(model):
             say(f"{name} cannot be had here; left out")
