@@ -16,7 +16,7 @@ from shelftalk.evaluate.text.evaluation import Contestant, Result
 from shelftalk.evaluate.text.generate import example_brief
 from shelftalk.evaluate.text.honesty import honesty
 from shelftalk.evaluate.text.ladder import rung_of
-from shelftalk.evaluate.text.measures import coverage, form, overlap, tokens
+from shelftalk.evaluate.text.measures import by_chance, coverage, form, overlap, tokens
 from shelftalk.evaluate.text.pages import page_figures
 from shelftalk.evaluate.text.rate import key, pairs_of, rate, sheet, tally, verdict, wilson
 from shelftalk.evaluate.text.references import litemall
@@ -106,6 +106,26 @@ def test_who_passes_wins_and_among_alike_who_varies() -> None:
     assert (alone.generated, alone.otherwise, alone.is_default) == (None, "phrasebook", False)
     assert rung_of([human, book]).generated is None
     assert rung_of([book, _result("shelftalk-mini", 0.9, 30)]).is_default
+
+
+def test_where_chance_may_be_all_the_varied_one_writes() -> None:
+    book, varied, alike = _result("phrasebook", 1.0, 40, 30), _result("a", 1.0, 30, 29), _result("b", 1.0, 50, 31)
+    assert rung_of([book, varied]).generated is None
+    for result in (varied, alike):
+        result.figures["chrf_chance"] = 0.2
+    assert rung_of([book, varied]).generated == "a"
+    assert rung_of([book, alike]).generated is None
+
+
+def test_what_chance_makes_of_a_difference() -> None:
+    references = [f"A kettle number {number} with a spout that pours." for number in range(40)]
+    odd = [text.replace("pours", "sings") if number % 2 else text for number, text in enumerate(references)]
+    even = [text if number % 2 else text.replace("pours", "sings") for number, text in enumerate(references)]
+    wrong = ["Nothing of the kind at all."] * 40
+    chances = by_chance({"odd": odd, "even": even, "wrong": wrong}, "odd", references)
+    assert chances["wrong"] < 0.01
+    assert chances["even"] > 0.2
+    assert by_chance({"odd": odd}, "book", references) == {}
 
 
 def test_held_out_briefs_are_of_products_that_training_never_saw() -> None:

@@ -16,7 +16,7 @@ from shelftalk.engine.headline import is_headline_folder
 from shelftalk.evaluate.text.briefs import HEADLINES, Case, of_channels
 from shelftalk.evaluate.text.generate import Written, as_written, write_all, write_phrases
 from shelftalk.evaluate.text.honesty import honesty
-from shelftalk.evaluate.text.measures import coverage, form, overlap, shown
+from shelftalk.evaluate.text.measures import by_chance, coverage, form, overlap, shown
 from shelftalk.evaluate.text.pages import page_figures
 from shelftalk.evaluate.text.perplexity import BaseModel
 from shelftalk.evaluate.text.variety import beside, variety
@@ -129,8 +129,12 @@ def _compare(group: Group, results: Sequence[Result]) -> None:
     briefs = [case.brief for case in group.cases]
     texts = {one.contestant.name: [shown(b, t) for b, t in zip(briefs, one.final, strict=True)] for one in results}
     figures = beside(texts, [(brief.kind, brief.points) for brief in briefs], group.language)
+    written = {name: those for name, those in texts.items() if name != HUMAN}
+    chances = by_chance(written, PHRASEBOOK, [shown(case.brief, case.reference) for case in group.cases])
     for result in results:
         result.figures |= figures[result.contestant.name]
+        if result.contestant.name in chances:
+            result.figures["chrf_chance"] = chances[result.contestant.name]
 
 
 @contextlib.contextmanager

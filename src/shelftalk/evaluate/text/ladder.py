@@ -6,6 +6,9 @@ from typing import NamedTuple
 from shelftalk.evaluate.text.evaluation import PHRASEBOOK, Result
 from shelftalk.modelling.build import DEFAULT_MODEL
 
+#: Less probable than this, a difference of chrF is none of chance.
+_CHANCE = 0.05
+
 #: Shares of texts that pass in three tries differ by chance; within so much of the best, the most varied wins.
 _ALIKE = 0.05
 
@@ -30,8 +33,8 @@ def rung_of(results: Sequence[Result]) -> Rung:
     """The ladder for one group of briefs.
 
     A model takes its rung by what it gets printed: of those that pass about as often as the best does in three tries, the one whose
-    texts are least alike. It has to be nearer to what people wrote for the products than the phrasebook is (chrF), or there is no
-    use in asking it; which of the two is more varied is said, and does not decide.
+    texts are least alike. There is no use in asking it where the phrasebook is nearer to what people wrote for the products (chrF);
+    and where chance may be all that tells the two apart in that, the one whose texts are less alike writes.
     """
     models = [result for result in results if result.contestant.folder is not None]
     if not models:
@@ -43,7 +46,10 @@ def rung_of(results: Sequence[Result]) -> Rung:
     figures, name = winner.figures, winner.contestant.name
     why = f"{name}: {figures['passed']:.0%} pass in three tries, chrF {figures['chrf']:.1f}, self-BLEU {figures['self_bleu']:.1f}"
     if book is not None:
+        chance = figures.get("chrf_chance", 0.0)
         why += f"; phrasebook: chrF {book.figures['chrf']:.1f}, self-BLEU {book.figures['self_bleu']:.1f}"
-        if book.figures["chrf"] >= figures["chrf"]:
+        why += f"; by chance, of chrF: {chance:.1%}"
+        measure, sign = ("chrf", 1) if chance < _CHANCE else ("self_bleu", -1)
+        if sign * (figures[measure] - book.figures[measure]) <= 0:
             return Rung(None, PHRASEBOOK, why, is_default=False)
     return Rung(name, PHRASEBOOK, why, is_default=name == DEFAULT_MODEL)

@@ -3,7 +3,7 @@
 import random
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shelftalk.core.brief import Brief, point_slots
@@ -82,6 +82,26 @@ def overlap(texts: Sequence[str], references: Sequence[str], language: str) -> d
         "chrf": sacrebleu.corpus_chrf(list(texts), [list(references)]).score,
         **{kind: 100 * sum(score[kind].fmeasure for score in scores) / len(scores) for kind in kinds},
     }
+
+
+def by_chance(texts: Mapping[str, Sequence[str]], baseline: str, references: Sequence[str]) -> dict[str, float]:
+    """How probable it is that another's chrF differs as much from the baseline's by chance: sacrebleu's paired bootstrap.
+
+    Args:
+        texts: of everybody, for the same briefs in the same order.
+        baseline: whose texts the others' are held against.
+        references: people's.
+    """
+    from sacrebleu.metrics.chrf import CHRF  # noqa: PLC0415  of the extra `evaluate`
+    from sacrebleu.significance import PairedTest  # noqa: PLC0415
+
+    others = [name for name in texts if name != baseline]
+    if not others or baseline not in texts:
+        return {}
+    systems = [(name, list(texts[name])) for name in (baseline, *others)]
+    _, scores = PairedTest(systems, {"chrF": CHRF()}, [list(references)], test_type="bs")()
+    [found] = (column for name, column in scores.items() if name != "System")
+    return {name: float(score.p_value) for name, score in zip(others, found[1:], strict=True)}
 
 
 class _Characters:
