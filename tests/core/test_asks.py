@@ -10,7 +10,7 @@ from shelftalk.core.messages import Ask, Mode, Near, Release, board_key
 from shelftalk.core.passing import gather_ahead, on_release
 from shelftalk.core.scene import Scene
 from shelftalk.core.shelf import on_ask, refresh
-from shelftalk.core.state import Copybook, Neighbour, Shelf, ShelfState, Stage, Text
+from shelftalk.core.state import Copybook, Neighbour, Shelf, ShelfState, Stage, Text, grown
 from tests.core.making import (
     HOUR,
     NO_MODEL,
@@ -180,10 +180,11 @@ class TestAgain:
         state = after(shelf(), on_ask(shelf(), ask(), NOW, NO_MODEL))
         state = with_facts(state, priced(3_000))
         state = after(state, refresh(state, state.live["ada|next_1"], NOW + 500, NO_MODEL))
-        assert state.live["ada|next_1"].revision == (NOW << 10) + 500
+        revision = state.live["ada|next_1"].revision
+        assert revision == grown(NOW << 10, NOW + 500) > NOW << 10
         for mode in (Mode.SHOW, Mode.NEXT):
-            assert reasons(on_ask(state, ask(revision=(NOW << 10) + 499, mode=mode), NOW, NO_MODEL)) == ["superseded"]
-            assert not reasons(on_ask(state, ask(revision=(NOW << 10) + 501, mode=mode), NOW, NO_MODEL))
+            assert reasons(on_ask(state, ask(revision=revision - 1, mode=mode), NOW, NO_MODEL)) == ["superseded"]
+            assert not reasons(on_ask(state, ask(revision=revision + 1, mode=mode), NOW, NO_MODEL))
 
     def test_a_newer_ask_takes_the_place_of_one_that_waits(self) -> None:
         state = after(shelf(), on_ask(shelf(), ask(), NOW, RULES))
