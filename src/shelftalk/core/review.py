@@ -4,6 +4,7 @@ from shelftalk.core.brief import Brief
 from shelftalk.core.fluency import stumbles
 from shelftalk.core.grounding import ungrounded
 from shelftalk.core.guard import Outcome, Verdict, judge
+from shelftalk.core.style import tics
 
 
 def review(brief: Brief, text: str) -> Verdict:
@@ -11,5 +12,5 @@ def review(brief: Brief, text: str) -> Verdict:
     verdict = judge(brief, text)
     if verdict.outcome is Outcome.REJECT:
         return verdict
-    problems = ungrounded(brief, text) or stumbles(brief, text)
+    problems = ungrounded(brief, text) or tics(brief, text) or stumbles(brief, text)
     return Verdict(Outcome.REJECT, tuple(problems)) if problems else verdict
