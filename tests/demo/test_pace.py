@@ -74,5 +74,12 @@ def test_the_rate_becomes_what_the_worker_holds() -> None:
     assert max(len(sent) - took, 0) < 300
 
 
+def test_cards_that_come_late_slow_it_down() -> None:
+    pace = Pace()
+    for quarter in range(1, 9):
+        pace.note(quarter / 4, metrics(25 * quarter, 1, 0, 0), lag=0, late_ms=900)
+    assert pace._per_s < 60
+
+
 def test_nobody_is_held_back_beyond_the_end() -> None:
     assert not list(Pace().held_back(records([]), 0))

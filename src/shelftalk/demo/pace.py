@@ -22,6 +22,9 @@ _EACH: Final = 6
 #: What may lie before the worker, in seconds of what it takes, so that no card comes late; half is done and not yet committed.
 _AHEAD_S: Final = 0.8
 
+#: Cards that take longer than this, in the median of the newest, say that it has too much already, whatever lies before it.
+_LATE_MS: Final = 150.0
+
 #: As TCP does: a little faster while that holds, a good deal slower where it does not.
 _FASTER, _SLOWER, _SLOWEST_PER_S, _FIRST_PER_S = 1.05, 0.9, 10.0, 100.0
 
@@ -79,13 +82,16 @@ class Pace:
         self._sent_then = 0  # when the worker last told
         self._room = self._per_s * LOOK_S  # since then
 
-    def note(self, at_s: float, metrics: Mapping[str, float], lag: int | None = None) -> None:
+    def note(
+        self, at_s: float, metrics: Mapping[str, float], lag: int | None = None, late_ms: float | None = None
+    ) -> None:
         """What the worker says.
 
         Args:
             at_s: after the start.
             metrics: its own; none where it did not answer.
             lag: records that it is not done with, in all of its stages; ``None`` where nobody knows.
+            late_ms: how long the newest cards took, in the median; ``None`` likewise.
         """
         if not metrics:
             return
@@ -94,7 +100,7 @@ class Pace:
             self.texts, self.drafts = round(metrics.get(_TEXTS, 0)), round(metrics.get(_DRAFTS, 0))
             before_s = self._samples[-1].at_s if self._samples else 0.0
             self._samples.append(_Sample(at_s, round(taken), self.texts))
-            self._steer(lag or 0, at_s - before_s)
+            self._steer(lag or 0, late_ms or 0.0, at_s - before_s)
             self._told.notify_all()
 
     def over(self) -> None:
@@ -113,12 +119,12 @@ class Pace:
             first = self._samples[-2]
         return Steady(last.at_s - first.at_s, last.events - first.events, last.texts - first.texts)
 
-    def _steer(self, lag: int, since_s: float) -> None:
+    def _steer(self, lag: int, late_ms: float, since_s: float) -> None:
         """How many records may go until the worker tells again; the pause between two questions stays about the same."""
         used = self._sent - self._sent_then >= self._room / 2
         first, last = self._samples[-_RECENT:][0], self._samples[-1]
         taken_per_s = (last.events - first.events) / max(last.at_s - first.at_s, LOOK_S)
-        if lag > max(taken_per_s, _SLOWEST_PER_S) * _EACH * _AHEAD_S:
+        if late_ms > _LATE_MS or lag > max(taken_per_s, _SLOWEST_PER_S) * _EACH * _AHEAD_S:
             self._per_s = max(self._per_s * _SLOWER, _SLOWEST_PER_S)
         elif used:
             self._per_s *= _FASTER

@@ -131,7 +131,9 @@ class Demo:
         from shelftalk.evaluate.crowd import play, warm_of  # noqa: PLC0415  few need it, and it needs the demo
 
         self._say(f"playing the crowd at {RUSH_PER_S:,.0f} events/s once more, in simulated time; some 40 s")
-        events, texts = warm_of(play(seconds=48, window_s=4, rate_per_s=RUSH_PER_S, seed=self._options.choice.seed))
+        events, texts = warm_of(
+            play(seconds=48, window_s=4, rate_per_s=RUSH_PER_S, seed=self._options.choice.seed, texts_per_s=RUSH_PER_S)
+        )
         return {
             "events_per_s": RUSH_PER_S,
             "events": events,
@@ -248,7 +250,8 @@ class Demo:
         """How much the worker has done."""
         if played_s >= self._looked_s + LOOK_S:
             self._looked_s = played_s
-            self._pace.note(played_s, worker.metrics(), lag.now() if lag is not None else None)
+            behind = lag.now() if lag is not None else None
+            self._pace.note(played_s, worker.metrics(), behind, self._tally.newest_ms())
 
     def _view(self) -> View:
         if self._plain:

@@ -1,5 +1,6 @@
 """The figures of a run, counted from what lies in the topics."""
 
+import statistics
 from array import array
 from collections import Counter, deque
 from collections.abc import Callable
@@ -15,6 +16,9 @@ Figures = dict[str, Any]
 
 #: Of so many newest answers are the percentiles of the live view.
 WINDOW = 2_000
+
+#: And of so many a word on how late they are at this moment.
+_NEWEST = 100
 
 _PERCENTILES = (50, 95, 99)
 
@@ -82,6 +86,11 @@ class Tally:
         self._unresolved: list[tuple[array[int], dict[str, Any], int]] = []
         self._answered: dict[tuple[str, str], tuple[str, int, int]] = {}
         self._sources: dict[tuple[str, str], tuple[str, int, int]] = {}
+
+    def newest_ms(self) -> float | None:
+        """What the newest answers took, in the median; ``None`` before the first. Another thread may be noting."""
+        newest = [self.latest_ms[-place] for place in range(1, min(len(self.latest_ms), _NEWEST) + 1)]
+        return statistics.median(newest) if newest else None
 
     def note(self, seen: Seen) -> int | None:
         """Count a record.
