@@ -170,9 +170,10 @@ def _drawn(lines: list[_Line], brief: Brief, words: dict[str, str]) -> list[_Lin
     if brief.angle is Angle.YOUR_BRAND and brief.branded:
         usable = [line for line in usable if "brand" in line.slots] or usable
     # What says nothing but name and price is for products of which there is nothing else to say.
-    telling = [line for line in usable if line.tells or (line.domain and "[point]" not in words)]
+    telling, rest = list[_Line](), list[_Line]()
+    for line in usable:
+        (telling if line.tells or (line.domain and "[point]" not in words) else rest).append(line)
     draw = [line for line in telling for _ in range(line.weight)]
-    rest = [line for line in usable if line not in telling]
     number = _number(brief, "line")
     return [*_turned(draw, number), *_turned(rest, number)]
 

@@ -60,8 +60,7 @@ class Plate:
         if not self._shared:
             self._shared = True
             return encode_card(self.card(audience, revision, valid_until_ms, origin))
-        shopper_id, placement = _encode(audience.shopper_id), _encode(audience.placement)
-        own_id = card_id(self._identity % (shopper_id, placement, revision)).encode()
+        shopper_id, placement, own_id = self._own(audience, revision)
         if not audience.shopper_id:
             shopper_id = b"null"
         return self._wire % (own_id, revision, shopper_id, placement, valid_until_ms, _encode(origin))
@@ -72,11 +71,15 @@ class Plate:
             self._shared = True
             card = self.card(audience, revision, valid_until_ms, origin)
             return encode_offer(offer_of(card, self._opening), encode_card(card), self._ingredients)
-        shopper_id, placement = _encode(audience.shopper_id), _encode(audience.placement)
-        own_id = card_id(self._identity % (shopper_id, placement, revision)).encode()
+        shopper_id, placement, own_id = self._own(audience, revision)
         return self._offer % (
             shopper_id, placement, revision, own_id, revision, shopper_id, placement, valid_until_ms, _encode(origin),
         )  # fmt: skip
+
+    def _own(self, audience: Audience, revision: int) -> tuple[bytes, bytes, bytes]:
+        """Shopper and placement in JSON, and the card's id."""
+        shopper_id, placement = _encode(audience.shopper_id), _encode(audience.placement)
+        return shopper_id, placement, card_id(self._identity % (shopper_id, placement, revision)).encode()
 
     @cached_property
     def _opening(self) -> str:

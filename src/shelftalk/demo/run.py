@@ -114,7 +114,8 @@ class Demo:
         with self._folder() as folder, _interruptible():
             self._play(piece, model, folder)
             figures = self._figures(folder)
-            write_page(folder, figures)
+            if self._options.out is not None:
+                write_page(folder, figures)
             if self._options.choice.rush and not self._outcome.interrupted:
                 figures["simulated"] = self._simulated()
             for line in piece.remarks():
