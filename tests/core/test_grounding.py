@@ -55,6 +55,7 @@ def test_new_is_said_of_what_is_new(promotion: Promotion) -> None:
         (brief(), "A castor for the cat, and the heat stays under the table.", "invented"),
         (brief(), "A radiator is a radiator. {name} has a timer.", "repeated"),
         (brief(), "{name} has an oil-filled radiator.", "tautology"),
+        (brief(), "{name} has an oil filled radiator.", "tautology"),
         (brief(), "The radiator in your cart has a timer.", "untrue for this shopper"),
         (brief(), "You searched for a radiator: {name}.", "untrue for this shopper"),
         (brief(), "Many people want this radiator.", "untrue for this shopper"),

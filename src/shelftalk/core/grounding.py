@@ -55,7 +55,7 @@ _LATIN_WORD = re.compile(r"[A-Za-z]{3,}")
 #: "{name} has a kettle": a thing does not have itself.
 #: Its maker does: "{brand} has a new kettle".
 _A_MAKER = "maker"
-_HAS = rf"(?<!{_A_MAKER} )\b(?:has|have|having|with|includes|comes with)\s+(?:(?:a|an|the|its|some)\s+)?(?:[\w'-]+\s+){0, 2}?"
+_HAS = rf"(?<!{_A_MAKER} )\b(?:has|have|having|with|includes|comes with)\s+(?:(?:a|an|the|its|some)\s+)?(?:[\w'-]+\s+){{0,2}}?"
 
 #: Joined wrongly, each as seen: doubled spaces, an article before a title, a price that "has not changed", a price page.
 _BROKEN = re.compile(
