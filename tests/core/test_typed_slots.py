@@ -41,7 +41,7 @@ def test_what_has_no_class_keeps_its_name() -> None:
     st.sampled_from(["desk lamp", "socks", "compost", "light set", "台灯"]),
 )
 def test_every_text_finds_its_way_back(points: list[str], kind: str) -> None:
-    made = brief(kind=kind, points=tuple(points), variant="slots-v4")
+    made = brief(kind=kind, points=tuple(points), variant="slots-v5")
     names = typed(made)
     assert len(set(names.values())) == len(names)
     assert set(names.values()) <= set(TYPED_SLOTS)

@@ -316,6 +316,13 @@ _SAID_AGAIN = {
     "zh": re.compile(r"^\{kind\}，.*\{name\}(?=[，。：])|\{name\}，(?:一款)?\{kind\}(?=[，。：])"),  # noqa: RUF001
 }
 
+#: A remark is a sentence of its own, or one half of a text with a colon or comma: "{use}: {name}, {price}."
+_REMARK_PLACED = {
+    "en": re.compile(r"(?:^|[.?!:] )\{(?:use|benefit)\}(?=[.:])"),
+    "zh": re.compile(r"(?:^|[。？！：，；])\{(?:use|benefit)\}(?=[。：，；])"),  # noqa: RUF001
+}
+_REMARK = re.compile(r"\{(?:use|benefit)\}")
+
 #: The numbers that a determiner takes; those that are not here take one.
 _TAKES = {
     "this": frozenset({"one", "mass"}), "that": frozenset({"one", "mass"}),
@@ -340,6 +347,8 @@ def _misplaced(skeleton: str, of: dict[str, str], language: str) -> Iterator[str
                 yield f"grammar: {match[0]}, which is {of[match[1]]}"
     for match in _SAID_AGAIN[language].finditer(skeleton) if language in _SAID_AGAIN else ():
         yield f"grammar: {match[0]}, which the name says already"
+    if language in _REMARK_PLACED and len(_REMARK.findall(skeleton)) > len(_REMARK_PLACED[language].findall(skeleton)):
+        yield "grammar: a remark inside a sentence"
     if language == "en":
         yield from (f"grammar: {match[0]}, glued" for match in _GLUED.finditer(skeleton))
         yield from _disagreeing(skeleton, of)

@@ -17,6 +17,7 @@ from shelftalk.core.grammar import kind_class, misplaced
 from shelftalk.core.kinds import measures
 from shelftalk.core.render import SLOT
 from shelftalk.core.stems import stem
+from shelftalk.core.word_slots import take_remarks
 
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
 
@@ -79,7 +80,8 @@ _SMALL = re.compile(r"^[a-z]|(?<!\betc)[.?!] [a-z]")
 _REST = re.compile(r"(?i:[.,] (?:many|it is|they are|these|this|those))\.$|, The [\w -]+\.$")
 
 _PRICE = re.compile(r"\{price\}")
-_POINT_SLOT = re.compile(r"\{p\d\}")
+_REMARK = re.compile(r"\{(?:use|benefit)\}")
+_TELLING_SLOT = re.compile(r"\{(?:p\d|use|benefit)\}")
 
 #: What may stand before a price: a sentence's beginning, a sign, or words that lead to an amount. Not "an oven safe to {price}".
 _BEFORE_PRICE = re.compile(
@@ -118,7 +120,7 @@ def _says_nothing(brief: Brief, text: str, said: Counter[str], facts: Counter[st
     if not _must_tell(brief):
         return False
     points = {stem(word) for point in brief.points for word in words_of(point)} - _generic()
-    return not _POINT_SLOT.search(text) and points.isdisjoint(said) and not (facts.keys() - _generic() <= said.keys())
+    return not _TELLING_SLOT.search(text) and points.isdisjoint(said) and not (facts.keys() - _generic() <= said.keys())
 
 
 #: What leads to a fact: "Worth knowing about {name}: {price}." keeps none of what it promises.
@@ -131,7 +133,7 @@ _PROMISES = re.compile(
 def _promises_more(brief: Brief, text: str, said: Counter[str]) -> bool:
     """Whether a text announces something of the product, and tells none of its points."""
     points = {stem(word) for point in brief.points for word in words_of(point)}
-    return bool(_PROMISES.search(text)) and not _POINT_SLOT.search(text) and points.isdisjoint(said)
+    return bool(_PROMISES.search(text)) and not _TELLING_SLOT.search(text) and points.isdisjoint(said)
 
 
 def words_of(text: str) -> list[str]:
@@ -144,6 +146,7 @@ def ungrounded(brief: Brief, text: str) -> list[str]:
     if brief.language not in {"en", "zh"}:
         return []
     problems = misplaced(brief, text)
+    text = take_remarks(brief, text)  # people wrote them, of this kind and of these points
     if not _names_it(brief, text):
         problems.append("empty: does not say what it is")
     return problems + (_ungrounded_chinese if brief.language == "zh" else _ungrounded_english)(brief, text)
@@ -151,7 +154,7 @@ def ungrounded(brief: Brief, text: str) -> list[str]:
 
 def _names_it(brief: Brief, text: str) -> bool:
     """Whether a text names the product or its kind: "{price} until {ends_on}" alone is of nothing."""
-    if "{name}" in text or not brief.kind:
+    if "{name}" in text or not brief.kind or _REMARK.search(text):
         return True
     if brief.language == "zh":
         return brief.kind[-2:] in text
@@ -229,7 +232,7 @@ def _ungrounded_chinese(brief: Brief, text: str) -> list[str]:
     problems += [f"invented: {word}" for word in _LATIN_WORD.findall(bare) if word.lower() not in facts]
     generic = _generic_chinese(frozenset(kind_class(kind) for kind in (brief.kind, brief.anchor or "")))
     problems += [f"invented: {rest}" for run in _HAN_RUN.findall(bare) if (rest := _uncovered(run, facts, generic))]
-    if _must_tell(brief) and not _POINT_SLOT.search(text) and not any(point in text for point in brief.points):
+    if _must_tell(brief) and not _TELLING_SLOT.search(text) and not any(point in text for point in brief.points):
         problems.append("empty: nothing about the product")
     slots = Counter(SLOT.findall(text))
     return problems + [f"slot twice: {slot}" for slot, times in slots.items() if times > 1]

@@ -1,10 +1,10 @@
 """The phrasebook: hand-written lines that answer when nothing else is ready. It never fails and never invents.
 
 Lines live in ``phrasebook.<language>.json`` beside this module: channel, angle, promotion, then tone (``any`` fits each), each a
-list of lines. Besides the volatile slots a line may use ``[kind]``, ``[anchor]`` and up to three selling points, ``[point]``,
-``[more]`` and ``[third]``, which are filled from the brief here; 件 behind ``{stock_left}`` and 款 become the measure word of the
-product (`core.kinds`), and lines for one domain of Chinese kinds stand under its name beside the tones. In English points may be
-parts of a sentence:
+list of lines. Besides the volatile slots a line may use ``[kind]``, ``[anchor]``, up to three selling points, ``[point]``,
+``[more]`` and ``[third]``, and the remarks, ``[use]`` and ``[benefit]`` (`core.remarks`), which are filled from the brief here;
+件 behind ``{stock_left}`` and 款 become the measure word of the product (`core.kinds`), and lines for one domain of Chinese kinds
+stand under its name beside the tones. In English points may be parts of a sentence:
 
 ======================= ==========================================================================================
 ``[akind]``             "a kettle", "running socks"
@@ -24,13 +24,14 @@ import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from importlib import resources
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
 from shelftalk.core import clause
 from shelftalk.core.brief import Angle, Brief, Promotion, Tone, point_slots, slots_for
 from shelftalk.core.kinds import sort_of, with_measure
+from shelftalk.core.remarks import AFTER_A_QUESTION, remarks_for
 from shelftalk.core.render import slots_in
 
 FALLBACK_LANGUAGE = "en"
@@ -57,7 +58,8 @@ class _Line(msgspec.Struct, frozen=True):
 
         How much it says does not count: else the few lines with three points would open every other post of a feed.
         """
-        return (3 if self.places & _SPOKEN else 2) + self.toned + _OF_A_DOMAIN * self.domain
+        said = 3 if self.places & _SPOKEN else 2
+        return said + self.toned + _OF_A_DOMAIN * self.domain + _REMARKING * bool(self.places & _REMARKS)
 
     @property
     def tells(self) -> bool:
@@ -68,13 +70,17 @@ class _Line(msgspec.Struct, frozen=True):
 #: So much oftener is a line drawn that was written for the domain of the kind: there are few of them, and they say more.
 _OF_A_DOMAIN = 2
 
+#: Likewise one with a remark, which people wrote of this kind or point.
+_REMARKING = 4
+
 _T = TypeVar("_T")
 _Lines: TypeAlias = dict[tuple[str, str, str], dict[str, tuple[_Line, ...]]]
 
 #: The places for selling points, in the order in which they are given out.
 _POINTS = ("[point]", "[more]", "[third]")
 _SPOKEN = frozenset({"[does]", "[also]", "[both]", "[all]", "[with]"})
-_TELLING = _SPOKEN | {*_POINTS, "[anchor]", "[another]"}
+_REMARKS = frozenset({"[use]", "[benefit]"})
+_TELLING = _SPOKEN | _REMARKS | {*_POINTS, "[anchor]", "[another]"}
 _PLACE = re.compile(r"\[[a-z]+\]")
 
 #: In Chinese a point may stand before its noun, "可拆洗的枕套", if it is short: not "搭配水洗棉旧色的温柔的枕套".
@@ -144,7 +150,7 @@ def phrases(brief: Brief) -> Iterator[str]:
     What the promotion is matters more than why the shopper sees it: where the book has no line for both, the plain introduction
     under that promotion is next. ``introduce`` without promotion has lines that need nothing but a name, so there is always one.
     """
-    words = _words(brief)
+    words = _Words(_words(brief), _words(brief, beside_the_benefit=True))
     book = _book(brief.language)
     domain = sort_of(brief.kind).domain
     seen: set[str] = set()
@@ -158,21 +164,37 @@ def phrases(brief: Brief) -> Iterator[str]:
             for line in lines:
                 if line.text not in seen:
                     seen.add(line.text)
-                    yield _filled(line.text, words, brief)
+                    yield _filled(line.text, words.of(line), brief)
     if not seen:
         yield "{name}。" if brief.language == "zh" else "{name}."
 
 
-def _drawn(lines: list[_Line], brief: Brief, words: dict[str, str]) -> list[_Line]:
+class _Words(NamedTuple):
+    """What the bracketed places of lines read as, those that a brief can fill.
+
+    Attributes:
+        alone: in most lines.
+        beside: in those with a benefit, whose point is not told once more.
+    """
+
+    alone: dict[str, str]
+    beside: dict[str, str]
+
+    def of(self, line: _Line) -> dict[str, str]:
+        """What they read as in this line."""
+        return self.beside if "[benefit]" in line.places else self.alone
+
+
+def _drawn(lines: list[_Line], brief: Brief, words: _Words) -> list[_Line]:
     """The lines that this brief can fill, in the order of the draw. A brand's own lines go before all others."""
     allowed = frozenset(slots_for(brief))
-    usable = [line for line in lines if line.slots <= allowed and line.places <= words.keys()]
+    usable = [line for line in lines if line.slots <= allowed and line.places <= words.of(line).keys()]
     if brief.angle is Angle.YOUR_BRAND and brief.branded:
         usable = [line for line in usable if "brand" in line.slots] or usable
     # What says nothing but name and price is for products of which there is nothing else to say.
     telling, rest = list[_Line](), list[_Line]()
     for line in usable:
-        (telling if line.tells or (line.domain and "[point]" not in words) else rest).append(line)
+        (telling if line.tells or (line.domain and "[point]" not in words.alone) else rest).append(line)
     draw = [line for line in telling for _ in range(line.weight)]
     number = _number(brief, "line")
     return [*_turned(draw, number), *_turned(rest, number)]
@@ -184,9 +206,11 @@ def _turned(items: list[_T], number: int) -> list[_T]:
     return items[start:] + items[:start]
 
 
-def _words(brief: Brief) -> dict[str, str]:
+def _words(brief: Brief, *, beside_the_benefit: bool = False) -> dict[str, str]:
     """What the bracketed places of a line read as, those that this brief can fill."""
-    words = {}
+    remarks = remarks_for(brief)
+    words = {f"[{slot}]": said for slot, said in (("use", remarks.use), ("benefit", remarks.benefit)) if said}
+    told = remarks.point if beside_the_benefit else None
     if kind := _plain(brief.kind, brief.language):
         words["[kind]"] = kind
     if anchor := _plain(brief.anchor or "", brief.language):
@@ -199,6 +223,7 @@ def _words(brief: Brief) -> dict[str, str]:
         and "\n" not in point
         and point.lower() not in brief.kind.lower()  # "a loaf tin: tin" says nothing
         and not _other_language(point, brief.language)
+        and point != told
     }
     sayable = [point for point, words_of_it in said.items() if words_of_it]
     telling = _turned([point for point in sayable if not _DULL.match(point)], _number(brief, "point"))
@@ -266,7 +291,7 @@ def _filled(line: str, words: dict[str, str], brief: Brief) -> str:
     """The line with its bracketed places filled, all at once: what a word brings is not looked at again."""
     if brief.language == "zh":
         line = with_measure(line, brief.kind)
-    filled = _PLACE.sub(lambda match: words[match[0]], line)
+    filled = AFTER_A_QUESTION.sub(r"\1", _PLACE.sub(lambda match: words[match[0]], line))
     return _SENTENCE_START.sub(lambda match: match[0].upper(), filled)
 
 

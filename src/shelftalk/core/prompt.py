@@ -3,11 +3,12 @@
 Only what a shopper could read on the product page reaches the model: never an identity, never free text of a shopper.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from shelftalk.core.brief import Brief, Channel, point_slots, slots_for
 from shelftalk.core.grammar import classes
+from shelftalk.core.remarks import REMARK_SLOTS
 from shelftalk.core.typed_slots import typed, with_types, without_types
 from shelftalk.core.voices import voice_for
 from shelftalk.core.word_slots import offered_slots, put_words, word_values
@@ -22,7 +23,7 @@ class Variant(NamedTuple):
 
     Attributes:
         prompt: the words that it gets.
-        slots: the slots that it may write.
+        slots: the slots that it may write, by the names that everybody else knows.
         text: its text with only the slots left that a card fills.
         spelled: a text with word slots as the generator is to learn it.
         languages: what models of this kind are trained to write.
@@ -30,6 +31,7 @@ class Variant(NamedTuple):
         temperature: of sampling: where most texts pass within three tries, and few sound alike (`evaluate text`).
         framed: whether such a model has learned from frames alone, so that leaving them is leaving the language (`core.fluency`),
             and a prompt says in which voice to begin (`core.voices`).
+        typed: whether it writes slots by names that tell their grammar (`core.typed_slots`).
         drafts: asked for at once, of which the best is taken (`core.choice`): where one costs milliseconds, several are cheaper
             than a second try.
     """
@@ -42,6 +44,7 @@ class Variant(NamedTuple):
     channels: frozenset[Channel]
     temperature: float
     framed: bool
+    typed: bool
     drafts: int
 
 
@@ -66,18 +69,38 @@ def _slots_v3(brief: Brief, voice: str) -> str:
     """
     plain = dict.fromkeys(("kind", "anchor", "name"), "") if brief.language == "zh" else {}
     of = classes(brief) | plain
-    offered = (slot for slot in (*point_slots(brief.points), *word_values(brief)) if slot != "noun")
-    words = "".join(f"\n{{{slot}}} {of[slot]}".rstrip() for slot in offered)
+    words = "".join(f"\n{{{slot}}} {of[slot]}".rstrip() for slot in _of_product(brief, _without_remarks(brief)))
     return f"<|im_start|>{_head(brief)} {voice}{words}<|im_start|>"
 
 
-def _slots_v4(brief: Brief, voice: str) -> str:
-    """The form of the small model: the same with `typed_slots`, whose names say it all; of a Chinese kind its domain."""
+def _typed(brief: Brief, voice: str, offered: Iterable[str]) -> str:
+    """The same with `typed_slots`, whose names say it all; of a Chinese kind its domain."""
     names, of = typed(brief), classes(brief)
-    offered = (slot for slot in (*point_slots(brief.points), *word_values(brief)) if slot != "noun")
-    words = "".join(f"{{{names[slot]}}}" if slot in names else f"{{{slot}}} {of[slot]}".rstrip() for slot in offered)
+    words = "".join(
+        f"{{{names[slot]}}}" if slot in names else f"{{{slot}}} {of.get(slot, '')}".rstrip()
+        for slot in _of_product(brief, offered)
+    )
     name = f"{{{names['name']}}}" if "name" in names else ""
     return f"<|im_start|>{_head(brief)} {voice}{name}{words}<|im_start|>"
+
+
+def _slots_v4(brief: Brief, voice: str) -> str:
+    return _typed(brief, voice, _without_remarks(brief))
+
+
+def _slots_v5(brief: Brief, voice: str) -> str:
+    """The form of the small model: the same with what people say of the kind and of a point (`core.remarks`)."""
+    return _typed(brief, voice, offered_slots(brief))
+
+
+def _of_product(brief: Brief, offered: Iterable[str]) -> list[str]:
+    """The slots that a prompt names: those of points and words; the noun is the kind's, and says nothing new."""
+    told = {*point_slots(brief.points), *word_values(brief)} - {"noun"}
+    return [slot for slot in offered if slot in told]
+
+
+def _without_remarks(brief: Brief) -> tuple[str, ...]:
+    return (*slots_for(brief), *(slot for slot in word_values(brief) if slot not in REMARK_SLOTS))
 
 
 def _head(brief: Brief) -> str:
@@ -85,27 +108,24 @@ def _head(brief: Brief) -> str:
     return f"{head} branded" if brief.branded else head
 
 
-def _offered_v4(brief: Brief) -> tuple[str, ...]:
-    names = typed(brief)
-    return tuple(names.get(slot, slot) for slot in offered_slots(brief))
-
-
-def _text_v4(brief: Brief, written: str) -> str:
+def _text_typed(brief: Brief, written: str) -> str:
     return put_words(brief, without_types(brief, written))
 
 
 #: How models that write word slots are asked.
 _SLOTS_V3 = Variant(
     _slots_v3,
-    offered_slots,
+    _without_remarks,
     put_words,
     _as_it_is,
     frozenset({"en", "zh"}),
     frozenset({Channel.CARD, Channel.AD}),
     1.0,
     framed=True,
+    typed=False,
     drafts=3,
 )
+_SLOTS_V4 = _SLOTS_V3._replace(prompt=_slots_v4, text=_text_typed, spelled=with_types, typed=True)
 
 _VARIANTS: dict[str, Variant] = {
     "line-v1": Variant(
@@ -117,10 +137,12 @@ _VARIANTS: dict[str, Variant] = {
         frozenset(Channel),
         0.6,
         framed=False,
+        typed=False,
         drafts=1,
     ),
     "slots-v3": _SLOTS_V3,
-    "slots-v4": _SLOTS_V3._replace(prompt=_slots_v4, slots=_offered_v4, text=_text_v4, spelled=with_types),
+    "slots-v4": _SLOTS_V4,
+    "slots-v5": _SLOTS_V4._replace(prompt=_slots_v5, slots=offered_slots),
 }
 
 DEFAULT_VARIANT = "line-v1"
@@ -139,13 +161,18 @@ def prompt_for(brief: Brief, attempt: int = 0, *, voice: str | None = None) -> s
     """
     variant = _VARIANTS[brief.variant]
     if voice is None:
-        voice = voice_for(brief, attempt) if variant.framed else ""
+        voice = voice_for(brief, attempt, slots=variant.slots(brief)) if variant.framed else ""
     return variant.prompt(brief, voice)
 
 
 def slots_of(brief: Brief) -> tuple[str, ...]:
-    """The slots that the generator of the brief's variant may write."""
-    return _VARIANTS[brief.variant].slots(brief)
+    """The slots that the generator of the brief's variant may write, as it writes them."""
+    variant = _VARIANTS[brief.variant]
+    slots = variant.slots(brief)
+    if not variant.typed:
+        return slots
+    names = typed(brief)
+    return tuple(names.get(slot, slot) for slot in slots)
 
 
 def text_of(brief: Brief, written: str) -> str:

@@ -12,7 +12,7 @@ only say "{name} folds flat" is none for a kettle. ``python -m shelftalk.train.f
 import hashlib
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from importlib import resources
 from typing import NamedTuple, Self
@@ -23,9 +23,14 @@ import orjson
 from shelftalk.core.brief import Brief
 from shelftalk.core.frame import tokens
 from shelftalk.core.grammar import classes
+from shelftalk.core.remarks import REMARK_SLOTS
+from shelftalk.core.word_slots import offered_slots
 
 #: One letter each, which is one token or two to a model.
 VOICES = "abcdefghijklmnopqrstuvwxyzABCDEF"
+
+#: The voices of texts that begin with a remark, no two of which are the same.
+_REMARKING = {"{use}": "R", "{benefit}": "S"}
 
 #: Words (signs, slots; in Chinese characters) that make a way to begin.
 _BEGINNING = 2
@@ -35,8 +40,10 @@ _TRY = 5
 
 
 def voice_of(slotted: str, language: str) -> str:
-    """The voice of a text with word slots: of its first two words, whatever its product."""
+    """The voice of a text with word slots: of the remark or of the first two words that it begins with."""
     begins = tokens(slotted, language)[2 : 2 + _BEGINNING]
+    if begins[0] in _REMARKING:
+        return _REMARKING[begins[0]]
     return VOICES[zlib.crc32(" ".join(begins).encode()) % len(VOICES)]
 
 
@@ -47,7 +54,8 @@ class Wants(NamedTuple):
         kind: the class of its kind.
         anchor: likewise; empty where the text names none.
         brand: whether it names the brand.
-        points: of each point a letter, ``p`` with a digit and ``w`` without, and the classes that will do: ``("w", "thing|pack")``.
+        points: of each point a letter, ``p`` with a digit and ``w`` without, and the classes that will do: ``("w", "thing|pack")``;
+            likewise ``u`` and ``b`` for the remarks.
     """
 
     kind: str
@@ -65,10 +73,12 @@ class Wants(NamedTuple):
         points = [letter + wanted for letter, wanted in sorted(self.points)]
         return " ".join((self.kind, self.anchor or "-", "brand" if self.brand else "-", *points))
 
-    def met_by(self, brief: Brief) -> bool:
-        """Whether a product has all that."""
+    def met_by(self, brief: Brief, slots: Collection[str] | None = None) -> bool:
+        """Whether a product has all that, among the slots that a generator is offered; without telling all of the brief's."""
         of = classes(brief)
-        has = [(slot[0], found) for slot, found in of.items() if _POINT.fullmatch(slot)]
+        slots = offered_slots(brief) if slots is None else slots
+        has = [(slot[0], found) for slot, found in of.items() if _POINT.fullmatch(slot) and slot in slots]
+        has += [(slot[0], "*") for slot in REMARK_SLOTS if slot in slots]
         return (
             self.kind in {"*", of.get("kind", "")}
             and self.anchor in {"", "*", of.get("anchor")}
@@ -104,13 +114,27 @@ def _found(wanted: Sequence[tuple[str, str]], has: list[tuple[str, str]]) -> boo
     return True
 
 
-def voice_for(brief: Brief, attempt: int = 0) -> str:
-    """The voice that a brief asks for, of those that it can fill: its hash decides, each wording and try has another one."""
+def voice_for(brief: Brief, attempt: int = 0, *, slots: Collection[str] | None = None) -> str:
+    """The voice that a brief asks for, of those that it can fill: its hash decides, each wording and try has another one.
+
+    Every other text of a product with remarks begins with one: they are many, and say what no opening does.
+
+    Args:
+        brief: what is to be written.
+        attempt: which try it is.
+        slots: that the generator is offered, by the names of `core.word_slots`; without telling all of the brief's.
+    """
+    slots = offered_slots(brief) if slots is None else slots
     voices = _written(brief.language).get(head(brief), {})
-    among = [voice for voice, wants in voices.items() if any(want.met_by(brief) for want in wants)] or VOICES
+    among = [voice for voice, wants in voices.items() if any(want.met_by(brief, slots) for want in wants)]
     base = msgspec.structs.replace(brief, take=0, variant="", model="")
     digest = hashlib.blake2b(msgspec.msgpack.encode(base), digest_size=4).digest()
-    return among[(int.from_bytes(digest) + brief.take + _TRY * attempt) % len(among)]
+    number = int.from_bytes(digest) + brief.take + _TRY * attempt
+    remarking = [voice for voice in among if voice in _REMARKING.values()]
+    if remarking and number % 2:
+        return remarking[number // 2 % len(remarking)]
+    others = [voice for voice in among if voice not in remarking] or remarking or VOICES
+    return others[number // (2 if remarking else 1) % len(others)]
 
 
 def head(brief: Brief) -> str:

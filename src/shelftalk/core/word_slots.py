@@ -8,16 +8,19 @@ The field calls this delexicalisation (Wen et al. 2015).
 ``{kind}``    the product's kind, ``{noun}`` its last word (languages with spaces only)
 ``{anchor}``  the kind of the product that the angle refers to
 ``{w1}``...   the points without a digit, in order
+``{use}``, ``{benefit}``  what people say of the kind, and of one of the points (`remarks`)
 """
 
 import re
+from collections.abc import Iterable
 
 from shelftalk.core.brief import Brief, point_slots, slots_for
 from shelftalk.core.kinds import with_measure, without_measure
+from shelftalk.core.remarks import AFTER_A_QUESTION, REMARK_SLOTS, remarks_for
 from shelftalk.core.render import SLOT
 
 #: Names of all word slots; a brief has some of them.
-WORD_SLOTS = ("kind", "noun", "anchor", "w1", "w2", "w3", "w4", "w5")
+WORD_SLOTS = ("kind", "noun", "anchor", "w1", "w2", "w3", "w4", "w5", *REMARK_SLOTS)
 
 #: Only plain words may be put into a text; a shop's data may hold anything.
 _PLAIN = re.compile(r"[^\W\d_](?:[^\W\d_]|[ ,;:'’&/()\-–]){0,59}")  # noqa: RUF001 - typographic signs are meant
@@ -39,7 +42,9 @@ def word_values(brief: Brief) -> dict[str, str]:
     if " " in brief.kind:
         values["noun"] = brief.kind.rpartition(" ")[2]
     values |= {f"w{number}": point for number, point in enumerate(words, start=1)}
-    return {slot: value for slot, value in values.items() if slot in WORD_SLOTS and _PLAIN.fullmatch(value)}
+    said = remarks_for(brief)
+    remarks = {slot: value for slot, value in (("use", said.use), ("benefit", said.benefit)) if value}
+    return {slot: value for slot, value in values.items() if slot in WORD_SLOTS and _PLAIN.fullmatch(value)} | remarks
 
 
 def article(words: str) -> str:
@@ -52,8 +57,11 @@ _EIGHT = re.compile(r"8|1[18](?:\d\d)?(?!\d|[.,]\d{3})")
 
 
 def offered_slots(brief: Brief) -> tuple[str, ...]:
-    """Every slot that a generator with word slots may write for a brief."""
-    return (*slots_for(brief), *word_values(brief))
+    """Every slot that a generator with word slots may write for a brief: a point that its benefit tells is not told twice."""
+    values = word_values(brief)
+    told = remarks_for(brief).point
+    of_points = {**point_slots(brief.points), **values}
+    return tuple(slot for slot in (*slots_for(brief), *values) if not told or of_points.get(slot) != told)
 
 
 def put_words(brief: Brief, text: str) -> str:
@@ -78,17 +86,34 @@ def put_words(brief: Brief, text: str) -> str:
             if _SENTENCE_START.search(out):
                 value = value[0].upper() + value[1:]
         out += value
-    return out + text[end:]
+    return AFTER_A_QUESTION.sub(r"\1", out + text[end:])
+
+
+#: What a form has where the remark that was put in asks.
+_STOPS = {"?": ".", "？": "。"}  # noqa: RUF001
+
+
+def take_remarks(brief: Brief, text: str) -> str:
+    """The text with its remarks taken out again: their slots stand in their places."""
+    values = word_values(brief)
+    return _taken(text, [(slot, values[slot]) for slot in REMARK_SLOTS if slot in values], brief.language)
 
 
 def take_words(brief: Brief, text: str) -> str:
     """The opposite of `put_words`, for training: words of the brief in a text become their slots, the longest first."""
     values = sorted(word_values(brief).items(), key=lambda item: -len(item[1]))
     numeric = sorted(point_slots(brief.points).items(), key=lambda item: -len(item[1]))
-    border = r"(?<![\w{-])" if brief.language == "en" else ""
-    behind = r"(?![\w}-])" if brief.language == "en" else ""
-    for slot, value in [*numeric, *values]:
-        text = re.sub(f"{border}{re.escape(value)}{behind}", f"{{{slot}}}", text, flags=re.IGNORECASE)
+    text = _taken(take_remarks(brief, text), [*numeric, *values], brief.language)
     if brief.language == "zh":
         return without_measure(text, brief.kind)
     return _AN_SLOT.sub(r"\1 {", text)
+
+
+def _taken(text: str, values: Iterable[tuple[str, str]], language: str) -> str:
+    """The text with a slot for each value in it; in English whole words only."""
+    border = r"(?<![\w{-])" if language == "en" else ""
+    behind = r"(?![\w}-])" if language == "en" else ""
+    for slot, value in values:
+        stop = _STOPS.get(value[-1], "")
+        text = re.sub(f"{border}{re.escape(value)}{behind}", f"{{{slot}}}{stop}", text, flags=re.IGNORECASE)
+    return text

@@ -20,15 +20,16 @@ from shelftalk.core.grammar import kind_class, point_class
 from shelftalk.core.grounding import ungrounded, words_of
 from shelftalk.core.guard import Outcome, judge
 from shelftalk.core.phrasebook import ANY_TONE, Book
+from shelftalk.core.remarks import REMARK_SLOTS
 from shelftalk.core.render import SLOT, slots_in
 from shelftalk.core.stems import stem
-from shelftalk.core.word_slots import put_words, take_words, word_values
+from shelftalk.core.word_slots import offered_slots, put_words, take_words, word_values
 from shelftalk.train.dataset import Pair
 from shelftalk.train.lexicon import generic_stems
 from shelftalk.train.lines import Product, brief_for
 
 #: How the small model is asked: by slots called after the grammar of the brief's words, which it never writes, and by the voice.
-VARIANT = "slots-v4"
+VARIANT = "slots-v5"
 
 #: Said of so many kinds of products, an English word is in everybody's mouth.
 _COMMON_KINDS = 30
@@ -43,6 +44,8 @@ _OF_SOMETHING = (
 _MOST_POINTS = 4
 
 _POINT = re.compile(r"[pw]\d")
+_NEEDED = re.compile(rf"[pw]\d|{'|'.join(REMARK_SLOTS)}")
+_REMARK = re.compile(rf"\{{(?:{'|'.join(REMARK_SLOTS)})\}}")
 
 
 class Skeleton(NamedTuple):
@@ -91,6 +94,8 @@ def from_pair(pair: Pair, source: str, known: Callable[[str], bool]) -> Skeleton
         return None
     values = {**point_slots(brief.points), **word_values(brief)}
     needs = {slot: point_class(values[slot]) for slot in slots_in(text) if _POINT.fullmatch(slot) and slot in values}
+    if _REMARK.search(text):
+        return None  # its words are a remark's by chance
     # Chinese words do not change with the number of what they speak of.
     agrees = brief.language != "zh"
     skeleton = Skeleton(
@@ -150,11 +155,13 @@ def from_lines(products: Iterable[Product], known: Callable[[str], bool]) -> lis
     return list(found.values())
 
 
+_ANYTHING = {"[kind]": "{kind}", "[anchor]": "{anchor}", "[use]": "{use}", "[benefit]": "{benefit}"}
+
 #: Where the phrasebook has points, any points fit: all as words, or one of them with a digit.
 _PLACES = (
-    {"[kind]": "{kind}", "[anchor]": "{anchor}", "[point]": "{w1}", "[more]": "{w2}", "[third]": "{w3}"},
-    {"[kind]": "{kind}", "[anchor]": "{anchor}", "[point]": "{p1}", "[more]": "{w1}", "[third]": "{w2}"},
-    {"[kind]": "{kind}", "[anchor]": "{anchor}", "[point]": "{w1}", "[more]": "{p1}", "[third]": "{w2}"},
+    _ANYTHING | {"[point]": "{w1}", "[more]": "{w2}", "[third]": "{w3}"},
+    _ANYTHING | {"[point]": "{p1}", "[more]": "{w1}", "[third]": "{w2}"},
+    _ANYTHING | {"[point]": "{w1}", "[more]": "{p1}", "[third]": "{w2}"},
 )
 _PLACE = re.compile(r"\[[a-z]+\]")
 
@@ -189,7 +196,7 @@ def _phrases(
     anchor = "*" if "[anchor]" in line or angle in {Angle.GOES_WITH, Angle.LIKE_VIEWED} else None
     texts = dict.fromkeys(_PLACE.sub(functools.partial(_slot_of, places), line) for places in _PLACES)
     for text in texts:
-        needs = dict.fromkeys(sorted(slot for slot in slots_in(text) if _POINT.fullmatch(slot)), "*")
+        needs = dict.fromkeys(sorted(slot for slot in slots_in(text) if _NEEDED.fullmatch(slot)), "*")
         for tone in tones:
             yield Skeleton(
                 text, language, channel, angle, promotion, tone, needs, kind, anchor, f"phrasebook.{language}"
@@ -246,7 +253,7 @@ def from_forms() -> list[Skeleton]:
 def _form(written: str, language: str, how: str, head: tuple[Channel, Angle, Promotion]) -> Skeleton:
     wants: dict[str, str] = dict(_TYPED.findall(written))
     text = _SENTENCE.sub(lambda match: match[0].upper(), _TYPED.sub(r"{\1}", written))
-    needs = {slot: wants.get(slot, "*") for slot in sorted(slots_in(text)) if _POINT.fullmatch(slot)}
+    needs = {slot: wants.get(slot, "*") for slot in sorted(slots_in(text)) if _NEEDED.fullmatch(slot)}
     # A head may have an anchor that its text does not name.
     anchored = head[1] in {Angle.GOES_WITH, Angle.LIKE_VIEWED}
     kind = wants.get("kind", wants.get("name", "*"))
@@ -272,6 +279,8 @@ def write_out(skeleton: Skeleton, goods: Goods, anchors: Sequence[str], rng: ran
     rng.shuffle(points)
     chosen: dict[str, str] = {}
     for slot, wanted in skeleton.needs.items():
+        if slot in REMARK_SLOTS:
+            continue
         fitting = (
             point
             for point in points
@@ -308,11 +317,11 @@ def write_out(skeleton: Skeleton, goods: Goods, anchors: Sequence[str], rng: ran
         variant=VARIANT,
         model="",
     )
-    slots = {
-        point: slot
-        for slot, point in {**point_slots(brief.points), **word_values(brief)}.items()
-        if _POINT.fullmatch(slot)
-    }
+    offered = offered_slots(brief)
+    if any(slot not in offered for slot in skeleton.needs if slot in REMARK_SLOTS):
+        return None
+    values = {**point_slots(brief.points), **word_values(brief)}
+    slots = {values[slot]: slot for slot in offered if _POINT.fullmatch(slot)}
     renamed = {slot: slots.get(point, "") for slot, point in chosen.items()}
     if "" in renamed.values():
         return None

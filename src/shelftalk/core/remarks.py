@@ -1,0 +1,192 @@
+"""Remarks: what a good shopkeeper says of a thing, between its bare facts and a text.
+
+Selling calls it feature and benefit: a "silent wheel" is a fact, "move it at midnight, nobody downstairs hears it" is what it
+means. A small model can't know that, and a shop's feed does not say it. So people wrote it down (``talk/*.json``, how in
+``talk/GUIDE.md``), of kinds of things (a use) and of points (a benefit), and to a generator a remark is one more word slot:
+
+``{use}``      a remark that is true of every thing of the brief's kind
+``{benefit}``  a remark that tells one of the brief's points
+
+Which of them a brief is offered its hash decides, so that products, reasons and wordings differ and nothing is remembered.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache, lru_cache
+from importlib import resources
+from typing import NamedTuple
+
+import msgspec
+
+from shelftalk.core.brief import Brief, point_slots
+
+#: The slots that stand for a remark.
+REMARK_SLOTS = ("use", "benefit")
+
+#: Remarks on points that are true of any product stand in this part.
+_ANY = "any"
+
+#: Where an English kind ends that goes on: "picture book | about the sea".
+_GOES_ON = re.compile(r" (?:about|for|from|in|of|to|with|without) ")
+
+#: A remark may ask; the stop that its text has behind it is too much then.
+AFTER_A_QUESTION = re.compile(r"([?？])[.,:。，：]")  # noqa: RUF001 - typographic signs are meant
+
+_NUMBER = r"\d[\d.,/x\u00d7]*"
+_PLACE = "{point}"
+
+#: A point that can be put into a remark: words and light punctuation.
+_PLAIN = re.compile(r"[^\W\d_](?:[^\W\d_]|[ ,;:'’&/()\-–、]){0,59}")  # noqa: RUF001 - typographic signs are meant
+
+
+class _Part(msgspec.Struct, forbid_unknown_fields=True):
+    """A file as written: by the end of a kind and by a point, spellings between bars, the remarks."""
+
+    kinds: dict[str, list[str]]
+    points: dict[str, list[str]]
+
+
+class _Points(NamedTuple):
+    """Remarks on the points of a part of the shop, by whole points and by patterns, the longest first."""
+
+    exact: dict[str, tuple[str, ...]]
+    wild: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]
+
+    def of(self, point: str) -> tuple[str, ...]:
+        """The remarks on a point, as `_plainly` writes it."""
+        return self.exact.get(point) or next((said for rule, said in self.wild if rule.fullmatch(point)), ())
+
+
+class _Book(NamedTuple):
+    """All remarks of a language.
+
+    Attributes:
+        uses: by the end of a kind.
+        parts: of the shop that know this end.
+        points: by part.
+    """
+
+    uses: dict[str, tuple[str, ...]]
+    parts: dict[str, tuple[str, ...]]
+    points: dict[str, _Points]
+
+
+class Remarks(NamedTuple):
+    """What a brief is offered.
+
+    Attributes:
+        use: empty where nobody wrote one.
+        benefit: with the point's slot in it, where the point has a digit; likewise.
+        point: the point that the benefit tells, empty without one.
+    """
+
+    use: str = ""
+    benefit: str = ""
+    point: str = ""
+
+
+@lru_cache(maxsize=16_384)
+def remarks_for(brief: Brief) -> Remarks:
+    """The remarks that a brief is offered, of all that fit it."""
+    uses, benefits = known(brief.kind, brief.points, brief.language)
+    if not uses and not benefits:
+        return Remarks()
+    base = msgspec.structs.replace(brief, take=0, variant="", model="")
+    digest = hashlib.blake2b(msgspec.msgpack.encode(base), digest_size=8, person=b"remarks").digest()
+    use = uses[(int.from_bytes(digest[:4]) + brief.take) % len(uses)] if uses else ""
+    if not benefits:
+        return Remarks(use)
+    point, benefit = benefits[(int.from_bytes(digest[4:]) + brief.take) % len(benefits)]
+    return Remarks(use, benefit, point)
+
+
+@lru_cache(maxsize=16_384)
+def known(kind: str, points: tuple[str, ...], language: str) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """The remarks on a kind, and those on its points, each beside its point; the longest end of the kind decides.
+
+    Args:
+        kind: as shops write it.
+        points: likewise; of those with a digit, which no text may spell, a remark has the slot.
+        language: subtag, lower case.
+    """
+    book = _book(language)
+    end = next((end for end in _ends(kind, language) if end in book.uses or end in book.parts), "")
+    slots = {point: f"{{{slot}}}" for slot, point in point_slots(points).items()}
+    benefits = []
+    for point in points:
+        plain = _plainly(point, language)
+        said = next((found for part in (*book.parts.get(end, ()), _ANY) if (found := _on(book, part, plain))), ())
+        name = slots.get(point, point if _PLAIN.fullmatch(point) else "")
+        benefits += [(point, one.replace(_PLACE, name)) for one in said if name or _PLACE not in one]
+    return book.uses.get(end, ()), tuple(benefits)
+
+
+def _on(book: _Book, part: str, point: str) -> tuple[str, ...]:
+    return book.points[part].of(point) if part in book.points else ()
+
+
+def _ends(kind: str, language: str) -> Iterator[str]:
+    """The ends of a kind, the longest first; of an English one that goes on, those of its noun come last."""
+    plain = _plainly(kind, language)
+    if language == "zh":
+        yield from (plain[at:] for at in range(len(plain)))
+        return
+    for said in dict.fromkeys((plain, _GOES_ON.split(plain, maxsplit=1)[0])):
+        words = said.split(" ")
+        yield from (" ".join(words[at:]) for at in range(len(words)))
+
+
+def _plainly(words: str, language: str) -> str:
+    """As keys are written: lower case, single blanks, no hyphens; in Chinese no blanks at all."""
+    lower = words.lower()
+    return "".join(lower.split()) if language == "zh" else " ".join(lower.replace("-", " ").split())
+
+
+@cache
+def _book(language: str) -> _Book:
+    uses: dict[str, tuple[str, ...]] = {}
+    parts: dict[str, tuple[str, ...]] = {}
+    points: dict[str, _Points] = {}
+    for part, written in read_parts(language).items():
+        for key, said in written.kinds.items():
+            for end in _spellings(key, language):
+                uses[end] = (*uses.get(end, ()), *said)
+                parts[end] = (*parts.get(end, ()), part)
+        exact: dict[str, tuple[str, ...]] = {}
+        wild: dict[str, tuple[str, ...]] = {}
+        for key, said in written.points.items():
+            for point in _spellings(key, language):
+                kept = wild if "*" in point or "#" in point else exact
+                kept[point] = (*kept.get(point, ()), *said)
+        longest = sorted(wild, key=lambda key: (-len(key.strip("*# ")), key))
+        points[part] = _Points(exact, tuple((_pattern(key, language), wild[key]) for key in longest))
+    return _Book(uses, parts, points)
+
+
+def read_parts(language: str) -> Mapping[str, _Part]:
+    """The files of a language as written, by the part of the shop."""
+    folder = resources.files("shelftalk.core") / "talk"
+    found = sorted(file.name for file in folder.iterdir() if file.name.startswith(f"{language}-"))
+    return {
+        name.removeprefix(f"{language}-").removesuffix(".json"): msgspec.json.decode(
+            (folder / name).read_bytes(), type=_Part
+        )
+        for name in found
+    }
+
+
+def _spellings(key: str, language: str) -> list[str]:
+    return [plain for spelled in key.split("|") if (plain := _plainly(spelled, language))]
+
+
+def _pattern(key: str, language: str) -> re.Pattern[str]:
+    """A key with ``*`` (any words) or ``#`` (a number) as a pattern of whole points."""
+    rule = re.escape(key).replace(r"\#", _NUMBER)
+    if language == "zh":
+        return re.compile(rule.replace(r"\*", ".*"))
+    # "# ml" is "30ml" as well; a star takes the blank beside it along, so that it may be nothing.
+    rule = rule.replace(rf"{_NUMBER}\ ", rf"{_NUMBER}\ ?")
+    rule = re.sub(r"^\\\*\\ ", "(?:.* )?", rule)
+    rule = re.sub(r"\\ \\\*", "(?: .*)?", rule)
+    return re.compile(rule.replace(r"\*", ".*"))
