@@ -1,6 +1,7 @@
 """Remarks: the one that fits is found, told once, and none of those that people wrote says what a card may not."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -122,8 +123,5 @@ def _wrong(language: str, section: str, key: str, remark: str) -> str:
 
 
 def test_no_remark_is_written_twice_for_a_key() -> None:
-    seen: set[tuple[str, str, str]] = set()
-    twice = [
-        one for language, _, _, key, remark in _written() if (one := (language, key, remark)) in seen or seen.add(one)
-    ]
-    assert twice == []
+    written = Counter((language, key, remark) for language, _, _, key, remark in _written())
+    assert [one for one, times in written.items() if times > 1] == []
