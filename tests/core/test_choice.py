@@ -44,7 +44,7 @@ def test_more_of_the_product_comes_first() -> None:
     ("about", "common", "rare"),
     [
         (KETTLE, "{name}: folds flat.", "Carry less, fold more: {name} folds flat."),
-        (CHINESE, "{name}：檀木。", "东西实在：檀木。{name}。"),
+        (CHINESE, "{name}：檀木。", "就图它檀木。{name}。"),
     ],
 )
 def test_of_texts_that_tell_as_much_the_rarer_phrase_is_taken(about: Brief, common: str, rare: str) -> None:

@@ -21,7 +21,7 @@ CHINESE = brief(kind="陶瓷饭碗", points=("可折叠", "檀木"), locale="zh"
         (KETTLE, "{name}: hanging loop, folds flat."),
         (KETTLE, "In brief: {name}. Folded corners, dishwasher safe."),
         (CHINESE, "{name}：可折叠，檀木。"),
-        (CHINESE, "东西实在：檀木，可折叠。{name}，{price}。"),
+        (CHINESE, "就图它檀木。{name}，{price}。"),
     ],
 )
 def test_what_people_write_is_fluent(about: Brief, text: str) -> None:
