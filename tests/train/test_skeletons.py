@@ -64,13 +64,16 @@ MANY_GOODS = {
         Goods("desk lamp", ("dimmable", "waterproof", "side pockets", "brass screws", "bag of hooks", "made of beech")),
         Goods("desk lamp", ("no batteries needed", "for wet roads", "brass arm", "side pockets", "dimmable")),
         Goods("desk lamp", ("dimmable", "folds flat")),
-        Goods("desk lamp", ("dimmable", "tilts easily", "swings wide", "brass arm")),  # no remarks on these
+        # On these nobody wrote a remark, so all of them are offered.
+        Goods("desk lamp", ("dimmable", "tilts easily", "swings wide", "brass arm", "made of larch")),
+        Goods("desk lamp", ("dimmable", "swings wide", "brass arm")),
         Goods("socks", ("reinforced heels", "side pockets")),
         Goods("socks", ("deep pockets", "side pockets", "waterproof", "waxed cotton", "brass arm", "40 lumens")),
         Goods("compost", ("no peat", "40 litres", "waterproof", "brass arm")),
     ],
     "zh": [
         Goods("台灯", ("可折叠", "暖光", "40流明", "木底座")),  # people wrote what it is good for that it folds
+        Goods("台灯", ("可折叠", "暖光")),
         Goods("台灯", ("不占桌面", "能夹能放", "木底座", "40流明")),
     ],
 }
