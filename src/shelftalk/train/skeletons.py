@@ -23,6 +23,7 @@ from shelftalk.core.phrasebook import ANY_TONE, Book
 from shelftalk.core.remarks import REMARK_SLOTS
 from shelftalk.core.render import SLOT, slots_in
 from shelftalk.core.stems import stem
+from shelftalk.core.style import tics
 from shelftalk.core.word_slots import offered_slots, put_words, take_words, word_values
 from shelftalk.train.dataset import Pair
 from shelftalk.train.lexicon import generic_stems
@@ -124,7 +125,7 @@ _MEASURED = re.compile(
 def sound(brief: Brief, text: str) -> bool:
     """Whether a text with word slots is one that may be printed."""
     said = put_words(brief, text)
-    return judge(brief, said).outcome is Outcome.PASS and not ungrounded(brief, said)
+    return judge(brief, said).outcome is Outcome.PASS and not ungrounded(brief, said) and not tics(brief, said)
 
 
 def english_words(products: Sequence[Product]) -> Callable[[str], bool]:

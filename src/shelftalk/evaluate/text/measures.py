@@ -124,8 +124,9 @@ def form(briefs: Sequence[Brief], slotted: Sequence[str]) -> dict[str, float]:
 
 
 def coverage(briefs: Sequence[Brief], slotted: Sequence[str]) -> dict[str, float]:
-    """Shares of texts that name one of the brief's points, and that tell the promotion by its slots."""
+    """Shares of texts that name one of the brief's points or a benefit of it, and that tell the promotion by its slots."""
     from shelftalk.core.brief import Promotion, point_slots  # noqa: PLC0415
+    from shelftalk.core.remarks import remarks_for  # noqa: PLC0415
 
     tells = {
         Promotion.SALE: {"was_price", "percent_off"}, Promotion.ENDING_SOON: {"ends_on"}, Promotion.LOW_STOCK: {"stock_left"},
@@ -136,8 +137,10 @@ def coverage(briefs: Sequence[Brief], slotted: Sequence[str]) -> dict[str, float
         if brief.points:
             numeric = point_slots(brief.points)
             said = " ".join(tokens(SLOT.sub(" ", text)))
+            benefit = remarks_for(brief).benefit.casefold()
             pointed.append(
                 bool(used & numeric.keys())
+                or (bool(benefit) and benefit in text.casefold())
                 or any(" ".join(tokens(p)) in said for p in brief.points if p not in numeric.values())
             )
         if brief.promotion in tells:
