@@ -56,20 +56,20 @@ def test_what_is_written_out_passes_the_guard_and_uses_offered_slots() -> None:
     assert count > 800
 
 
-#: Between them they have a point of every class, in every number.
+#: Between them they have a point of every class, in every number; of each number some have remarks, and points beside.
 MANY_GOODS = {
     "en": [
-        Goods("desk lamp", ("brass arm", "folding base", "40 lumens", "folds flat", "tilts easily")),
-        Goods("desk lamp", ("waxed canvas", "side pockets", "brass arm")),
-        Goods("desk lamp", ("dimmable", "waterproof", "side pockets", "brass screws", "bag of hooks", "made of beech")),
+        Goods("desk lamp", ("brass arm", "folding base", "40 lumens", "tilts easily", "swings wide")),
+        Goods("desk lamp", ("waxed canvas", "side pockets", "brass arm", "folds flat")),
+        Goods("desk lamp", ("dimmable", "waterproof", "side pockets", "brass screws", "made of larch")),
         Goods("desk lamp", ("no batteries needed", "for wet roads", "brass arm", "side pockets", "dimmable")),
-        Goods("desk lamp", ("dimmable", "folds flat")),
-        # On these nobody wrote a remark, so all of them are offered.
-        Goods("desk lamp", ("dimmable", "tilts easily", "swings wide", "brass arm", "made of larch")),
-        Goods("desk lamp", ("dimmable", "swings wide", "brass arm")),
+        Goods("desk lamp", ("dimmable", "folds flat", "tilts easily", "swings wide")),
         Goods("socks", ("reinforced heels", "side pockets")),
         Goods("socks", ("deep pockets", "side pockets", "waterproof", "waxed cotton", "brass arm", "40 lumens")),
+        Goods("curtains", ("machine washable", "side pockets", "brass screws")),
+        Goods("curtains", ("machine washable", "waterproof", "waxed canvas")),
         Goods("compost", ("no peat", "40 litres", "waterproof", "brass arm")),
+        Goods("bedding", ("machine washable", "no peat", "40 litres", "brass arm")),
     ],
     "zh": [
         Goods("台灯", ("可折叠", "暖光", "40流明", "木底座")),  # people wrote what it is good for that it folds
@@ -86,7 +86,7 @@ def test_every_form_can_be_written_out() -> None:
         form.text
         for form in forms.values()
         if all(
-            write_out(form, goods, {"en": ["armchair"], "zh": ["书桌"]}[form.language], rng) is None
+            write_out(form, goods, {"en": ["armchair", "rugs"], "zh": ["书桌"]}[form.language], rng) is None
             for goods in MANY_GOODS[form.language]
             for _ in range(8)
         )
