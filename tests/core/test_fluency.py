@@ -19,7 +19,7 @@ CHINESE = brief(kind="陶瓷饭碗", points=("可折叠", "檀木"), locale="zh"
     ("about", "text"),
     [
         (KETTLE, "{name}: hanging loop, folds flat."),
-        (KETTLE, "In brief: {name}. Folded corners, dishwasher safe."),
+        (KETTLE, "A kettle with a hanging loop, {price}."),
         (CHINESE, "{name}：可折叠，檀木。"),
         (CHINESE, "就图它檀木。{name}，{price}。"),
     ],
