@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from shelftalk.core import remarks
 from shelftalk.modelling.tiny import build_tiny
 from tests.kafka.broker import KafkaBroker, KafkaUnavailableError
 
@@ -22,6 +23,31 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a random two-layer model in fp32 with slot tokens: real code, nonsense words, milliseconds a text."""
     return build_tiny(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture
+def few_remarks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Remarks on a handful of things and points only, so that a test of forms does not hang on what people wrote last week."""
+    written = {
+        "en": remarks._Part(
+            kinds={"kettle | desk lamp | curtains | bedding": ["ready before you are", "company for the first cup"]},
+            points={"folds away | machine washable": ["put away again in no time", "gone when guests arrive"]},
+        ),
+        "zh": remarks._Part(
+            kinds={"台灯": ["夜里写字不晃眼"]}, points={"可折叠": ["收起来不占地方", "用完往边上一收"]}
+        ),
+    }
+    monkeypatch.setattr(
+        remarks, "read_parts", lambda language: {"any": written[language]} if language in written else {}
+    )
+    _forget_remarks()
+    yield
+    _forget_remarks()
+
+
+def _forget_remarks() -> None:
+    for cached in (remarks._book, remarks.known, remarks.remarks_for):
+        cached.cache_clear()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -12,6 +12,8 @@ from shelftalk.core.render import slots_in
 from shelftalk.core.word_slots import offered_slots, put_words, take_words, word_values
 from tests.core.making import brief as made
 
+pytestmark = pytest.mark.usefixtures("few_remarks")
+
 BRIEF = made(
     sku="",
     kind="electric kettle",

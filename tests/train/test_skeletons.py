@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from shelftalk.core.brief import Angle, Promotion
 from shelftalk.core.guard import Outcome, judge
 from shelftalk.core.render import slots_in
@@ -60,10 +62,10 @@ def test_what_is_written_out_passes_the_guard_and_uses_offered_slots() -> None:
 MANY_GOODS = {
     "en": [
         Goods("desk lamp", ("brass arm", "folding base", "40 lumens", "tilts easily", "swings wide")),
-        Goods("desk lamp", ("waxed canvas", "side pockets", "brass arm", "folds flat")),
+        Goods("desk lamp", ("waxed canvas", "side pockets", "brass arm", "folds away")),
         Goods("desk lamp", ("dimmable", "waterproof", "side pockets", "brass screws", "made of larch")),
         Goods("desk lamp", ("no batteries needed", "for wet roads", "brass arm", "side pockets", "dimmable")),
-        Goods("desk lamp", ("dimmable", "folds flat", "tilts easily", "swings wide")),
+        Goods("desk lamp", ("dimmable", "folds away", "tilts easily", "swings wide")),
         Goods("socks", ("reinforced heels", "side pockets")),
         Goods("socks", ("deep pockets", "side pockets", "waterproof", "waxed cotton", "brass arm", "40 lumens")),
         Goods("curtains", ("machine washable", "side pockets", "brass screws")),
@@ -79,6 +81,7 @@ MANY_GOODS = {
 }
 
 
+@pytest.mark.usefixtures("few_remarks")
 def test_every_form_can_be_written_out() -> None:
     rng = random.Random(3)
     forms = {form.text: form for form in from_forms()}
