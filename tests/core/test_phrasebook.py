@@ -363,5 +363,6 @@ def test_what_is_true_of_every_shoe_is_said_where_nothing_is_known_of_this_one()
         [phrase(make(kind="布鞋", points=points, locale="zh", sku=str(number))) for number in range(40)]
         for points in (("千层底",), ())
     )
-    assert all("千层底" in text for text in known)
+    assert any("千层底" in text for text in known)
+    assert not any("穿上走走" in text for text in known)
     assert any("穿上走走" in text for text in bare)

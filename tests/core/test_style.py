@@ -18,6 +18,8 @@ from tests.core.test_guard import make
         ("You looked at {name} a while ago.", "en-GB", True),
         ("对得上你的搜索：{name}。", "zh-CN", False),
         ("合用才是好鞋：{name}。", "zh-CN", False),
+        ("东西实在：{name}，{price}。", "zh-CN", False),
+        ("{name}，{price}，合用就带走。", "zh-CN", False),
         ("你搜的{name}，{price}。", "zh-CN", True),
     ],
 )
