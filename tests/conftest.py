@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from shelftalk.core import remarks
+from shelftalk.core import phrasebook, remarks
 from shelftalk.modelling.tiny import build_tiny
 from tests.kafka.broker import KafkaBroker, KafkaUnavailableError
 
@@ -46,7 +46,7 @@ def few_remarks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def _forget_remarks() -> None:
-    for cached in (remarks._book, remarks.known, remarks.remarks_for):
+    for cached in (remarks._book, remarks.known, remarks.remarks_for, phrasebook.phrase):
         cached.cache_clear()
 
 

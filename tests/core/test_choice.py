@@ -17,7 +17,7 @@ from tests.core.test_grammar import KETTLE, brief
 CHINESE = brief(kind="陶瓷饭碗", points=("可折叠", "檀木"), locale="zh")
 
 #: Told of the kettle: two points, one, one in other words, none that may be said, something for a person.
-TWO, ONE, OTHER = "{name}: hanging loop, folds flat.", "{name}: folds flat.", "In brief: {name}. Folds flat."
+TWO, ONE, OTHER = "{name}: hanging loop, folds flat.", "{name}: folds flat.", "A kettle that folds flat: {name}."
 REFUSED = "The best kettle in the world, 50% off!"
 DOUBTFUL = "{name}: folds flat, value for money."
 
