@@ -45,8 +45,15 @@ _OF_SOMETHING = (
 _MOST_POINTS = 4
 
 _POINT = re.compile(r"[pw]\d")
+#: More points than this are a list.
+_LISTED = 2
 _NEEDED = re.compile(rf"[pw]\d|{'|'.join(REMARK_SLOTS)}")
 _REMARK = re.compile(rf"\{{(?:{'|'.join(REMARK_SLOTS)})\}}")
+
+
+def _is_dull(text: str) -> bool:
+    """Whether what is left of a line is a label: the name, which its card shows anyway, or a list of points."""
+    return "{name}" in text or len(_POINT.findall(text)) > _LISTED
 
 
 class Skeleton(NamedTuple):
@@ -91,7 +98,7 @@ def from_pair(pair: Pair, source: str, known: Callable[[str], bool]) -> Skeleton
         # The head of a kind names it: "坐垫" of a "记忆棉坐垫". The longest first, so that no half of a word is taken.
         for length in range(len(brief.kind) - 1, 1, -1):
             text = text.replace(brief.kind[-length:], "{kind}")
-    if not known(SLOT.sub(" ", text)) or not slots_in(text) or len(text) < 2 * len("{name}"):
+    if not known(SLOT.sub(" ", text)) or not slots_in(text) or len(text) < 2 * len("{name}") or _is_dull(text):
         return None
     values = {**point_slots(brief.points), **word_values(brief)}
     needs = {slot: point_class(values[slot]) for slot in slots_in(text) if _POINT.fullmatch(slot) and slot in values}
