@@ -19,8 +19,8 @@ from shelftalk.core.word_slots import take_words
 _POINT_SLOT = re.compile(r"\{[pw]\d\}")
 _REMARK = re.compile(r"\{(?:use|benefit)\}")
 
-#: As much as so many points says a remark; a second one says little more.
-_REMARK_TELLS = 2
+#: As much as so many points says the first remark; a second one says what a point says.
+_REMARK_TELLS = 3
 
 #: What is better than what: a text that may be kept, one that a person should look at, one that may not.
 _RANK = {Outcome.PASS: 2, Outcome.HOLD: 1, Outcome.REJECT: 0}
@@ -47,7 +47,7 @@ def choose(brief: Brief, drafts: Iterable[str]) -> Choice:
 
 
 def worth(brief: Brief, text: str) -> tuple[int, float]:
-    """How many of the product's points a text tells, a remark for two, and how rare its word pairs are."""
+    """How many of the product's points a text tells, the first remark for three, and how rare its word pairs are."""
     slotted = take_words(brief, text)
-    told = len(set(_POINT_SLOT.findall(slotted))) + (_REMARK_TELLS if _REMARK.search(slotted) else 0)
-    return told, novelty(brief, text)
+    points, remarks = len(set(_POINT_SLOT.findall(slotted))), len(set(_REMARK.findall(slotted)))
+    return points + remarks + (_REMARK_TELLS - 1) * bool(remarks), novelty(brief, text)

@@ -11,7 +11,9 @@ Which of them a brief is offered its hash decides, so that products, reasons and
 """
 
 import hashlib
+import itertools
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from importlib import resources
@@ -19,7 +21,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from shelftalk.core.brief import Brief, point_slots
+from shelftalk.core.brief import Angle, Brief, Channel, Promotion, point_slots
 
 #: The slots that stand for a remark.
 REMARK_SLOTS = ("use", "benefit")
@@ -88,17 +90,28 @@ class Remarks(NamedTuple):
 
 @lru_cache(maxsize=16_384)
 def remarks_for(brief: Brief) -> Remarks:
-    """The remarks that a brief is offered, of all that fit it."""
+    """The remarks that a brief is offered, of all that fit it.
+
+    The product's hash decides where to begin, and what else the text is about how far to go from there: so the texts of a product
+    say one after the other, and products of a kind side by side begin with different ones.
+    """
     uses, benefits = known(brief.kind, brief.points, brief.language)
     if not uses and not benefits:
         return Remarks()
-    base = msgspec.structs.replace(brief, take=0, variant="", model="")
-    digest = hashlib.blake2b(msgspec.msgpack.encode(base), digest_size=8, person=b"remarks").digest()
-    use = uses[(int.from_bytes(digest[:4]) + brief.take) % len(uses)] if uses else ""
+    product = f"{brief.sku}|{brief.kind}|{'|'.join(brief.points)}"
+    digest = hashlib.blake2b(product.encode(), digest_size=8, person=b"remarks").digest()
+    turn = _ANGLES[brief.angle] + _PROMOTIONS[brief.promotion] + _CHANNELS[brief.channel] + brief.take
+    turn += zlib.crc32((brief.anchor or "").encode()) % 7 if brief.anchor else 0
+    use = uses[(int.from_bytes(digest[:4]) + turn) % len(uses)] if uses else ""
     if not benefits:
         return Remarks(use)
-    point, benefit = benefits[(int.from_bytes(digest[4:]) + brief.take) % len(benefits)]
+    point, benefit = benefits[(int.from_bytes(digest[4:]) + turn) % len(benefits)]
     return Remarks(use, benefit, point)
+
+
+_ANGLES = {angle: number for number, angle in enumerate(Angle)}
+_PROMOTIONS = {promotion: number for number, promotion in enumerate(Promotion)}
+_CHANNELS = {channel: number for number, channel in enumerate(Channel)}
 
 
 @lru_cache(maxsize=16_384)
@@ -113,13 +126,15 @@ def known(kind: str, points: tuple[str, ...], language: str) -> tuple[tuple[str,
     book = _book(language)
     end = next((end for end in _ends(kind, language) if end in book.uses or end in book.parts), "")
     slots = {point: f"{{{slot}}}" for slot, point in point_slots(points).items()}
-    benefits = []
+    benefits: list[list[tuple[str, str]]] = []
     for point in points:
         plain = _plainly(point, language)
         said = next((found for part in (*book.parts.get(end, ()), _ANY) if (found := _on(book, part, plain))), ())
         name = slots.get(point, point if _PLAIN.fullmatch(point) else "")
-        benefits += [(point, one.replace(_PLACE, name)) for one in said if name or _PLACE not in one]
-    return book.uses.get(end, ()), tuple(benefits)
+        benefits.append([(point, one.replace(_PLACE, name)) for one in said if name or _PLACE not in one])
+    # One of each point, then the next of each: neighbours tell different points.
+    in_turn = [one for row in itertools.zip_longest(*benefits) for one in row if one is not None]
+    return book.uses.get(end, ()), tuple(in_turn)
 
 
 def _on(book: _Book, part: str, point: str) -> tuple[str, ...]:

@@ -117,7 +117,7 @@ def _found(wanted: Sequence[tuple[str, str]], has: list[tuple[str, str]]) -> boo
 def voice_for(brief: Brief, attempt: int = 0, *, slots: Collection[str] | None = None) -> str:
     """The voice that a brief asks for, of those that it can fill: its hash decides, each wording and try has another one.
 
-    Every other text of a product with remarks begins with one: they are many, and say what no opening does.
+    Two of three texts of a product with remarks begin with one: they are many, and say what no opening does.
 
     Args:
         brief: what is to be written.
@@ -131,10 +131,12 @@ def voice_for(brief: Brief, attempt: int = 0, *, slots: Collection[str] | None =
     digest = hashlib.blake2b(msgspec.msgpack.encode(base), digest_size=4).digest()
     number = int.from_bytes(digest) + brief.take + _TRY * attempt
     remarking = [voice for voice in among if voice in _REMARKING.values()]
-    if remarking and number % 2:
-        return remarking[number // 2 % len(remarking)]
-    others = [voice for voice in among if voice not in remarking] or remarking or VOICES
-    return others[number // (2 if remarking else 1) % len(others)]
+    others = [voice for voice in among if voice not in remarking]
+    if not remarking or not others:
+        voices_left = among or VOICES
+        return voices_left[number % len(voices_left)]
+    round_, turn = divmod(number, 3)
+    return others[round_ % len(others)] if turn == 0 else remarking[(round_ + turn) % len(remarking)]
 
 
 def head(brief: Brief) -> str:

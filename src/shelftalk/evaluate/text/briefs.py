@@ -4,6 +4,7 @@ import hashlib
 import json
 import random
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,18 +35,16 @@ class Case(NamedTuple):
 def held_out_cases(language: str, limit: int = 0) -> list[Case]:
     """The lines of held-out products; ``limit`` of them, or all."""
     _, products = split_by_product(load_products(LINES_DIR, language), HELD_OUT, SEED)
-    cases = [
-        Case(
-            msgspec.structs.replace(
-                brief_for(product, line, branded="{brand}" in line.text),
-                locale=language,
-                sku=f"{product.source}/{number}",
-            ),
-            line.text,
-        )
-        for product in products
-        for number, line in enumerate(product.lines)
-    ]
+    cases: list[Case] = []
+    takes: Counter[str] = Counter()
+    for product in products:
+        for line in product.lines:
+            brief = brief_for(product, line, branded="{brand}" in line.text)
+            brief = msgspec.structs.replace(brief, locale=language, sku=product.source)
+            # What a person wrote twice for the same reason, a shop has in two wordings.
+            take = takes[brief.brief_id]
+            takes[brief.brief_id] += 1
+            cases.append(Case(msgspec.structs.replace(brief, take=take), line.text))
     return _some(cases, limit)
 
 
