@@ -98,28 +98,32 @@ def test_every_remark_may_be_printed() -> None:
     assert refused == []
 
 
-_LENGTH = {"en": (14, 62), "zh": (4, 22)}
+_LENGTH = {"en": (14, 72), "zh": (4, 26)}
 _MARKS = re.compile(r"[.!;:\u2013\u2014\"“”()\[\]。！：；…]|^[\s,，]|[,，\s]$")
 
 
 def _wrong(language: str, section: str, key: str, remark: str) -> str:
-    """Why a remark may not be printed, empty if it may: of the barest product that its key fits."""
-    bare = key.split("|", maxsplit=1)[0].replace("*", "").strip()
+    """Why a remark may not be printed, empty if it may: of the barest product that each spelling of its key fits."""
+    if _MARKS.search(remark) or ("{point}" in remark and section == "kinds"):
+        return "form"
+    return next((why for spelled in key.split("|") if (why := _refused(language, section, spelled, remark))), "")
+
+
+def _refused(language: str, section: str, spelled: str, remark: str) -> str:
+    bare = spelled.replace("*", "").strip()
     point = " ".join(bare.replace("#", "3").split()) or "x"
     thing = "东西" if language == "zh" else "thing"
     kind, points = (bare, ()) if section == "kinds" else (thing, (point,))
     least, most = _LENGTH[language]
     if not least <= len(remark.replace("{point}", point)) <= most:
         return "length"
-    if _MARKS.search(remark) or ("{point}" in remark and section == "kinds"):
-        return "form"
     said = remark.replace("{point}", "{p1}" if re.search(r"\d", point) else point)
     text = f"{{name}}。{said}。" if language == "zh" else f"{{name}}, {{price}}. {said[0].upper()}{said[1:]}."
     one = Brief(
         "", kind, points, Channel.CARD, Angle.INTRODUCE, None, Promotion.NONE, Tone.PLAIN, True, language, "", ""
     )
     verdict = judge(one, text)
-    return "" if verdict.outcome is Outcome.PASS else ", ".join(verdict.reasons)
+    return "" if verdict.outcome is Outcome.PASS else f"{spelled.strip()}: {', '.join(verdict.reasons)}"
 
 
 def test_no_remark_is_written_twice_for_a_key() -> None:

@@ -131,10 +131,18 @@ def known(kind: str, points: tuple[str, ...], language: str) -> tuple[tuple[str,
         plain = _plainly(point, language)
         said = next((found for part in (*book.parts.get(end, ()), _ANY) if (found := _on(book, part, plain))), ())
         name = slots.get(point, point if _PLAIN.fullmatch(point) else "")
-        benefits.append([(point, one.replace(_PLACE, name)) for one in said if name or _PLACE not in one])
+        benefits.append([(point, _put(one, name)) for one in said if name or _PLACE not in one])
     # One of each point, then the next of each: neighbours tell different points.
     in_turn = [one for row in itertools.zip_longest(*benefits) for one in row if one is not None]
     return book.uses.get(end, ()), tuple(in_turn)
+
+
+def _put(remark: str, point: str) -> str:
+    """A remark with its point in it; what follows a question of its own begins a sentence."""
+    return _NEXT_SENTENCE.sub(lambda match: match[0].upper(), remark.replace(_PLACE, point))
+
+
+_NEXT_SENTENCE = re.compile(r"\? [a-z]")
 
 
 def _on(book: _Book, part: str, point: str) -> tuple[str, ...]:
@@ -166,7 +174,7 @@ def _book(language: str) -> _Book:
     for part, written in read_parts(language).items():
         for key, said in written.kinds.items():
             for end in _spellings(key, language):
-                uses[end] = (*uses.get(end, ()), *said)
+                uses[end] = (*uses.get(end, ()), *(_put(one, "") for one in said))
                 parts[end] = (*parts.get(end, ()), part)
         exact: dict[str, tuple[str, ...]] = {}
         wild: dict[str, tuple[str, ...]] = {}
