@@ -16,6 +16,7 @@ from shelftalk.core.guard import Outcome, judge
 from shelftalk.core.kinds import domains
 from shelftalk.core.opening import opening
 from shelftalk.core.phrasebook import Book, _filled, _words, phrase, phrases, read_book
+from shelftalk.core.remarks import remarks_for
 from shelftalk.core.render import fill, slots_in
 
 LANGUAGES = ("en", "zh")
@@ -101,7 +102,9 @@ def test_every_line_passes_the_guard(cell: tuple[str, Channel, Angle, Promotion,
                 branded="{brand}" in line,
                 locale=language,
             )
-            words = _words(brief, beside_the_benefit="[benefit]" in line)
+            remarks = remarks_for(brief)
+            told = {"[benefit]": remarks.point, "[otherbenefit]": remarks.other_point}
+            words = _words(brief, frozenset(point for place, point in told.items() if place in line))
             if not set(re.findall(r"\[\w+\]", line)) <= words.keys():
                 continue
             said += 1

@@ -80,6 +80,13 @@ def test_a_phrase_with_a_benefit_tells_no_point_twice() -> None:
             assert told.point not in text.lower().replace(told.benefit.lower(), "")
 
 
+def test_another_benefit_tells_another_point() -> None:
+    told = remarks_for(_about("kettle", "auto shut-off", "glass body", "1.7 litre"))
+    assert told.other_use not in {"", told.use}
+    assert told.other_point not in {"", told.point}
+    assert remarks_for(_about("kettle", "auto shut-off")).other_benefit == ""
+
+
 def _written() -> Iterator[tuple[str, str, str, str, str]]:
     """Language, part, section, key and remark of all that people wrote."""
     for language in LANGUAGES:

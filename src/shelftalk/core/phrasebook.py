@@ -2,9 +2,10 @@
 
 Lines live in ``phrasebook.<language>.json`` beside this module: channel, angle, promotion, then tone (``any`` fits each), each a
 list of lines. Besides the volatile slots a line may use ``[kind]``, ``[anchor]``, up to three selling points, ``[point]``,
-``[more]`` and ``[third]``, and the remarks, ``[use]`` and ``[benefit]`` (`core.remarks`), which are filled from the brief here;
-件 behind ``{stock_left}`` and 款 become the measure word of the product (`core.kinds`), and lines for one domain of Chinese kinds
-stand under its name beside the tones. In English points may be parts of a sentence:
+``[more]`` and ``[third]``, and remarks (`core.remarks`), ``[use]`` and ``[benefit]``, or two of each: ``[otheruse]``,
+``[otherbenefit]``. They are filled from the brief here; 件 behind ``{stock_left}`` and 款 become the measure word of the product
+(`core.kinds`), and lines for one domain of Chinese kinds stand under its name beside the tones. In English points may be parts of
+a sentence:
 
 ======================= ==========================================================================================
 ``[akind]``             "a kettle", "running socks"
@@ -59,7 +60,7 @@ class _Line(msgspec.Struct, frozen=True):
         How much it says does not count: else the few lines with three points would open every other post of a feed.
         """
         said = 3 if self.places & _SPOKEN else 2
-        return said + self.toned + _OF_A_DOMAIN * self.domain + _REMARKING * bool(self.places & _REMARKS)
+        return said + self.toned + _OF_A_DOMAIN * self.domain + _REMARKING * bool(self.places.intersection(_REMARKS))
 
     @property
     def tells(self) -> bool:
@@ -79,8 +80,8 @@ _Lines: TypeAlias = dict[tuple[str, str, str], dict[str, tuple[_Line, ...]]]
 #: The places for selling points, in the order in which they are given out.
 _POINTS = ("[point]", "[more]", "[third]")
 _SPOKEN = frozenset({"[does]", "[also]", "[both]", "[all]", "[with]"})
-_REMARKS = frozenset({"[use]", "[benefit]"})
-_TELLING = _SPOKEN | _REMARKS | {*_POINTS, "[anchor]", "[another]"}
+_REMARKS = ("[use]", "[benefit]", "[otheruse]", "[otherbenefit]")
+_TELLING = _SPOKEN | {*_REMARKS, *_POINTS, "[anchor]", "[another]"}
 _PLACE = re.compile(r"\[[a-z]+\]")
 
 #: In Chinese a point may stand before its noun, "可拆洗的枕套", if it is short: not "搭配水洗棉旧色的温柔的枕套".
@@ -150,7 +151,12 @@ def phrases(brief: Brief) -> Iterator[str]:
     What the promotion is matters more than why the shopper sees it: where the book has no line for both, the plain introduction
     under that promotion is next. ``introduce`` without promotion has lines that need nothing but a name, so there is always one.
     """
-    words = _Words(_words(brief), _words(brief, beside_the_benefit=True))
+    remarks = remarks_for(brief)
+    words = _Words(
+        _words(brief),
+        _words(brief, frozenset({remarks.point})),
+        _words(brief, frozenset({remarks.point, remarks.other_point})),
+    )
     book = _book(brief.language)
     domain = sort_of(brief.kind).domain
     seen: set[str] = set()
@@ -175,13 +181,17 @@ class _Words(NamedTuple):
     Attributes:
         alone: in most lines.
         beside: in those with a benefit, whose point is not told once more.
+        beside_both: in those with two.
     """
 
     alone: dict[str, str]
     beside: dict[str, str]
+    beside_both: dict[str, str]
 
     def of(self, line: _Line) -> dict[str, str]:
         """What they read as in this line."""
+        if "[otherbenefit]" in line.places:
+            return self.beside_both
         return self.beside if "[benefit]" in line.places else self.alone
 
 
@@ -206,11 +216,11 @@ def _turned(items: list[_T], number: int) -> list[_T]:
     return items[start:] + items[:start]
 
 
-def _words(brief: Brief, *, beside_the_benefit: bool = False) -> dict[str, str]:
-    """What the bracketed places of a line read as, those that this brief can fill."""
+def _words(brief: Brief, told: frozenset[str] = frozenset()) -> dict[str, str]:
+    """What the bracketed places of a line read as, those that this brief can fill; of points those that are not told yet."""
     remarks = remarks_for(brief)
-    words = {f"[{slot}]": said for slot, said in (("use", remarks.use), ("benefit", remarks.benefit)) if said}
-    told = remarks.point if beside_the_benefit else None
+    said_of_it = zip(_REMARKS, (remarks.use, remarks.benefit, remarks.other_use, remarks.other_benefit), strict=True)
+    words = {place: said for place, said in said_of_it if said}
     if kind := _plain(brief.kind, brief.language):
         words["[kind]"] = kind
     if anchor := _plain(brief.anchor or "", brief.language):
@@ -223,7 +233,7 @@ def _words(brief: Brief, *, beside_the_benefit: bool = False) -> dict[str, str]:
         and "\n" not in point
         and point.lower() not in brief.kind.lower()  # "a loaf tin: tin" says nothing
         and not _other_language(point, brief.language)
-        and point != told
+        and point not in told
     }
     sayable = [point for point, words_of_it in said.items() if words_of_it]
     telling = _turned([point for point in sayable if not _DULL.match(point)], _number(brief, "point"))

@@ -17,11 +17,13 @@ import zlib
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from importlib import resources
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from shelftalk.core.brief import Angle, Brief, Channel, Promotion, point_slots
+
+_T = TypeVar("_T")
 
 #: The slots that stand for a remark.
 REMARK_SLOTS = ("use", "benefit")
@@ -81,11 +83,15 @@ class Remarks(NamedTuple):
         use: empty where nobody wrote one.
         benefit: with the point's slot in it, where the point has a digit; likewise.
         point: the point that the benefit tells, empty without one.
+        other_use, other_benefit, other_point: another one each, for texts that say much.
     """
 
     use: str = ""
     benefit: str = ""
     point: str = ""
+    other_use: str = ""
+    other_benefit: str = ""
+    other_point: str = ""
 
 
 @lru_cache(maxsize=16_384)
@@ -102,11 +108,17 @@ def remarks_for(brief: Brief) -> Remarks:
     digest = hashlib.blake2b(product.encode(), digest_size=8, person=b"remarks").digest()
     turn = _ANGLES[brief.angle] + _PROMOTIONS[brief.promotion] + _CHANNELS[brief.channel] + brief.take
     turn += zlib.crc32((brief.anchor or "").encode()) % 7 if brief.anchor else 0
-    use = uses[(int.from_bytes(digest[:4]) + turn) % len(uses)] if uses else ""
-    if not benefits:
-        return Remarks(use)
-    point, benefit = benefits[(int.from_bytes(digest[4:]) + turn) % len(benefits)]
-    return Remarks(use, benefit, point)
+    uses = (*_turned(uses, int.from_bytes(digest[:4]) + turn), "", "")
+    benefits = (*_turned(benefits, int.from_bytes(digest[4:]) + turn), ("", ""))
+    point, benefit = benefits[0]
+    other_point, other_benefit = next((one for one in benefits if one[0] != point), ("", ""))
+    return Remarks(uses[0], benefit, point, uses[1], other_benefit, other_point)
+
+
+def _turned(items: tuple[_T, ...], number: int) -> tuple[_T, ...]:
+    """The same in the same order, begun elsewhere."""
+    start = number % len(items) if items else 0
+    return items[start:] + items[:start]
 
 
 _ANGLES = {angle: number for number, angle in enumerate(Angle)}

@@ -200,7 +200,7 @@ def _phrases(
 ) -> Iterator[Skeleton]:
     channel, angle, promotion = head
     if not set(_PLACE.findall(line)) <= _PLACES[0].keys():
-        return  # a point as part of a sentence: ``forms.json`` has such, with the grammar that each place wants
+        return  # a second remark, or a point as part of a sentence: ``forms.json`` has such, with the grammar that each place wants
     anchor = "*" if "[anchor]" in line or angle in {Angle.GOES_WITH, Angle.LIKE_VIEWED} else None
     texts = dict.fromkeys(_PLACE.sub(functools.partial(_slot_of, places), line) for places in _PLACES)
     for text in texts:
