@@ -40,12 +40,13 @@ def few_remarks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(
         remarks, "read_parts", lambda language: {"any": written[language]} if language in written else {}
     )
-    _forget_remarks()
+    forget_remarks()
     yield
-    _forget_remarks()
+    forget_remarks()
 
 
-def _forget_remarks() -> None:
+def forget_remarks() -> None:
+    """For a test that has put other remarks in their place."""
     for cached in (remarks._book, remarks.known, remarks.remarks_for, phrasebook.phrase):
         cached.cache_clear()
 
