@@ -22,6 +22,7 @@ A shop's data may hold anything, so only plain words are let through; lines that
 
 import hashlib
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from importlib import resources
@@ -30,7 +31,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 import msgspec
 
 from shelftalk.core import clause
-from shelftalk.core.brief import Angle, Brief, Promotion, Tone, point_slots, slots_for
+from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone, point_slots, slots_for
 from shelftalk.core.kinds import sort_of, with_measure
 from shelftalk.core.remarks import AFTER_A_QUESTION, remarks_for
 from shelftalk.core.render import slots_in
@@ -73,6 +74,9 @@ _OF_A_DOMAIN = 2
 
 #: Likewise one with a remark, which people wrote of this kind or point.
 _REMARKING = 4
+
+#: So many remarks a channel says where there are as many; a card or an ad may do without.
+_REMARKS_WANTED = {Channel.COPY: 2, Channel.SOCIAL: 1}
 
 _T = TypeVar("_T")
 _Lines: TypeAlias = dict[tuple[str, str, str], dict[str, tuple[_Line, ...]]]
@@ -201,13 +205,16 @@ def _drawn(lines: list[_Line], brief: Brief, words: _Words) -> list[_Line]:
     usable = [line for line in lines if line.slots <= allowed and line.places <= words.of(line).keys()]
     if brief.angle is Angle.YOUR_BRAND and brief.branded:
         usable = [line for line in usable if "brand" in line.slots] or usable
-    # What says nothing but name and price is for products of which there is nothing else to say.
-    telling, rest = list[_Line](), list[_Line]()
+    # What says nothing but name and price is for products of which there is nothing else to say, and a channel that has the room
+    # tells as many remarks as there are.
+    wanted = _REMARKS_WANTED.get(brief.channel, 0)
+    draws: dict[tuple[int, bool], list[_Line]] = defaultdict(list)
     for line in usable:
-        (telling if line.tells or (line.domain and "[point]" not in words.alone) else rest).append(line)
-    draw = [line for line in telling for _ in range(line.weight)]
+        telling = line.tells or (line.domain and "[point]" not in words.alone)
+        remarks = min(wanted, len(line.places.intersection(_REMARKS)))
+        draws[remarks, telling] += [line] * (line.weight if telling else 1)
     number = _number(brief, "line")
-    return [*_turned(draw, number), *_turned(rest, number)]
+    return [line for rank in sorted(draws, reverse=True) for line in _turned(draws[rank], number)]
 
 
 def _turned(items: list[_T], number: int) -> list[_T]:
