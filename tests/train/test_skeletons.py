@@ -4,13 +4,15 @@ import random
 
 import pytest
 
-from shelftalk.core.brief import Angle, Promotion
+from shelftalk.core.brief import Angle, Brief, Promotion
+from shelftalk.core.grounding import ungrounded
 from shelftalk.core.guard import Outcome, judge
 from shelftalk.core.render import slots_in
 from shelftalk.core.word_slots import offered_slots, put_words
 from shelftalk.train.dataset import Pair
 from shelftalk.train.lines import brief_for
 from shelftalk.train.skeletons import Goods, from_forms, from_pair, from_phrasebook, write_out
+from tests.core.making import brief
 from tests.train.made import line, product
 
 
@@ -101,3 +103,28 @@ def test_every_form_can_be_written_out() -> None:
 def test_a_brand_skeleton_is_for_a_branded_brief() -> None:
     made = skeleton_of("From {brand}: gooseneck spout, steel.", angle=Angle.YOUR_BRAND, promo=Promotion.NONE)
     assert made is None or "{brand}" in made.text  # type: ignore[attr-defined]
+
+
+def test_what_a_form_says_of_an_offer_is_untrue_without_it() -> None:
+    """A small model mixes what it has learned: a phrase that the guard does not know would be printed where it is false."""
+    told: dict[str, Brief] = {}
+    for one in from_forms():
+        if one.promotion in {Promotion.NEW, Promotion.BACK_IN_STOCK} and "{name}" not in one.text:
+            words = {"en": ("kettle", "tea", "lid"), "zh": ("水壶", "茶", "盖")}[one.language]
+            text = one.text
+            for slot in slots_in(text):
+                word = {"kind": words[0], "noun": words[0], "anchor": words[1]}.get(slot, words[2])
+                text = text.replace(f"{{{slot}}}", word if slot not in {"price", "brand"} else f"{{{slot}}}")
+            told[text] = brief(
+                kind=words[0],
+                points=words[2:],
+                channel=one.channel,
+                angle=one.angle,
+                anchor=words[1],
+                branded=True,
+                locale=one.language,
+            )
+    untold = [
+        text for text, made in told.items() if judge(made, text).outcome is Outcome.PASS and not ungrounded(made, text)
+    ]
+    assert untold == []
