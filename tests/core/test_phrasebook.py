@@ -22,7 +22,7 @@ from shelftalk.core.render import fill, slots_in
 LANGUAGES = ("en", "zh")
 PROMOTIONS = [promotion for promotion in Promotion if promotion is not Promotion.SOLD_OUT]
 MAIN_CELLS = (Angle.INTRODUCE, Angle.LIKE_VIEWED, Angle.GOES_WITH, Angle.IN_CART, Angle.POPULAR)
-FACTS = {
+FACTS: dict[str, list[tuple[str, tuple[str, ...], str]]] = {
     "en": [
         ("trail running shoes", ("grippy lugged sole", "wide toe box", "two spare laces"), "running socks"),
         ("kettle", ("runs for 30 hours", "whistles", "1.5 litres"), "teapot"),
@@ -36,6 +36,7 @@ FACTS = {
     "zh": [
         ("水壶", ("容量900毫升", "壶口细长", "水开断电"), "茶杯"),
         ("跑鞋", ("鞋底抓地", "网面透气", "鞋舌加厚"), "跑步袜"),
+        ("双肩包", ("防泼水", "电脑隔层", "可挂行李箱", "侧袋加深"), "水杯"),
     ],
 }
 #: A remark and nothing else suits any reason.
@@ -117,9 +118,7 @@ def test_every_line_passes_the_guard(cell: tuple[str, Channel, Angle, Promotion,
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_one_promotion_says_is_refused_under_another(language: str) -> None:
     """No false urgency and no stale offer: what is told of price or stock passes only while it is so."""
-    kind, points, anchor = ("desk lamp", ("brass arm", "folds flat", "weighted base"), "armchair")
-    if language == "zh":
-        kind, points, anchor = FACTS[language][0]
+    kind, points, anchor = FACTS["zh"][0] if language == "zh" else FACTS["en"][4]
     let_through = []
     for _, channel, angle, promotion, lines in cells(language):
         if promotion is Promotion.NONE or angle is Angle.PRICE_DROPPED:
