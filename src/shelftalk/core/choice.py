@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from shelftalk.core.brief import Brief
+from shelftalk.core.brief import Brief, Promotion
 from shelftalk.core.fluency import novelty
 from shelftalk.core.guard import Outcome, Verdict
 from shelftalk.core.review import review
@@ -19,8 +19,9 @@ from shelftalk.core.word_slots import take_words
 _POINT_SLOT = re.compile(r"\{[pw]\d\}")
 _REMARK = re.compile(r"\{(?:use|benefit)\}")
 
-#: As much as so many points says the first remark; a second one says what a point says.
+#: More than all points that are worth listing says a remark.
 _REMARK_TELLS = 3
+_MOST_POINTS = 2
 
 #: What is better than what: a text that may be kept, one that a person should look at, one that may not.
 _RANK = {Outcome.PASS: 2, Outcome.HOLD: 1, Outcome.REJECT: 0}
@@ -47,7 +48,12 @@ def choose(brief: Brief, drafts: Iterable[str]) -> Choice:
 
 
 def worth(brief: Brief, text: str) -> tuple[int, float]:
-    """How many of the product's points a text tells, the first remark for three, and how rare its word pairs are."""
+    """How much a text tells of the product, a remark more than points do; then how good its frame is.
+
+    Around a remark the fewest words are best, but for those of an offer, as around points: there the rarest word pairs are.
+    """
     slotted = take_words(brief, text)
-    points, remarks = len(set(_POINT_SLOT.findall(slotted))), len(set(_REMARK.findall(slotted)))
-    return points + remarks + (_REMARK_TELLS - 1) * bool(remarks), novelty(brief, text)
+    if _REMARK.search(slotted):
+        plain = brief.promotion is Promotion.NONE
+        return _REMARK_TELLS, -len(_REMARK.sub("", slotted)) if plain else novelty(brief, text)
+    return min(_MOST_POINTS, len(set(_POINT_SLOT.findall(slotted)))), novelty(brief, text)

@@ -316,10 +316,11 @@ _SAID_AGAIN = {
     "zh": re.compile(r"^\{kind\}，.*\{name\}(?=[，。：])|\{name\}，(?:一款)?\{kind\}(?=[，。：])"),  # noqa: RUF001
 }
 
-#: A remark is a sentence of its own, or one half of a text with a colon or comma: "{use}: {name}, {price}."
+#: A remark is a sentence of its own, and the only one: two scenes beside each other have nothing to do with each other, and what
+#: stands before a colon promises what no remark keeps. So said judges of finished cards.
 _REMARK_PLACED = {
-    "en": re.compile(r"(?:^|[.?!:] )\{(?:use|benefit)\}(?=[.:])"),
-    "zh": re.compile(r"(?:^|[。？！：，；])\{(?:use|benefit)\}(?=[。：，；])"),  # noqa: RUF001
+    "en": re.compile(r"(?:^|[.?!] )\{(?:use|benefit)\}(?=\.)"),
+    "zh": re.compile(r"(?:^|[。？！])\{(?:use|benefit)\}(?=。)"),  # noqa: RUF001
 }
 _REMARK = re.compile(r"\{(?:use|benefit)\}")
 
@@ -340,6 +341,15 @@ def misplaced(brief: Brief, text: str) -> list[str]:
     return list(_misplaced(take_words(brief, text), classes(brief), brief.language))
 
 
+def remarks_misplaced(skeleton: str, language: str) -> list[str]:
+    """What is wrong with the remarks of a short text with word slots: there are two, or one is part of a sentence."""
+    remarks = len(_REMARK.findall(skeleton))
+    if remarks > 1:
+        return ["grammar: two remarks"]
+    placed = _REMARK_PLACED[language].findall(skeleton) if language in _REMARK_PLACED else ()
+    return ["grammar: a remark inside a sentence"] if remarks > len(placed) else []
+
+
 def _misplaced(skeleton: str, of: dict[str, str], language: str) -> Iterator[str]:
     for rule, fitting in _POINT_PLACES.get(language, ()):
         for match in rule.finditer(skeleton):
@@ -347,8 +357,7 @@ def _misplaced(skeleton: str, of: dict[str, str], language: str) -> Iterator[str
                 yield f"grammar: {match[0]}, which is {of[match[1]]}"
     for match in _SAID_AGAIN[language].finditer(skeleton) if language in _SAID_AGAIN else ():
         yield f"grammar: {match[0]}, which the name says already"
-    if language in _REMARK_PLACED and len(_REMARK.findall(skeleton)) > len(_REMARK_PLACED[language].findall(skeleton)):
-        yield "grammar: a remark inside a sentence"
+    yield from remarks_misplaced(skeleton, language)
     if language == "en":
         yield from (f"grammar: {match[0]}, glued" for match in _GLUED.finditer(skeleton))
         yield from _disagreeing(skeleton, of)

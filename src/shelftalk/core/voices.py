@@ -136,7 +136,11 @@ def voice_for(brief: Brief, attempt: int = 0, *, slots: Collection[str] | None =
         voices_left = among or VOICES
         return voices_left[number % len(voices_left)]
     round_, turn = divmod(number, 3)
-    return others[round_ % len(others)] if turn == 0 else remarking[(round_ + turn) % len(remarking)]
+    if turn == 0:
+        return others[round_ % len(others)]
+    # Uses are many, benefits few: of two texts that begin with a use one begins with a benefit.
+    uses_first = (round_ + turn) % 3 > 0
+    return remarking[0 if uses_first else -1]
 
 
 def head(brief: Brief) -> str:

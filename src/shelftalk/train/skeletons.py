@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone, point_slots
-from shelftalk.core.grammar import kind_class, point_class
+from shelftalk.core.grammar import kind_class, point_class, remarks_misplaced
 from shelftalk.core.grounding import ungrounded, words_of
 from shelftalk.core.guard import Outcome, judge
 from shelftalk.core.phrasebook import ANY_TONE, Book
@@ -204,6 +204,8 @@ def _phrases(
     anchor = "*" if "[anchor]" in line or angle in {Angle.GOES_WITH, Angle.LIKE_VIEWED} else None
     texts = dict.fromkeys(_PLACE.sub(functools.partial(_slot_of, places), line) for places in _PLACES)
     for text in texts:
+        if remarks_misplaced(text, language):
+            continue
         needs = dict.fromkeys(sorted(slot for slot in slots_in(text) if _NEEDED.fullmatch(slot)), "*")
         for tone in tones:
             yield Skeleton(
