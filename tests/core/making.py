@@ -37,7 +37,7 @@ def brief(**changes: Any) -> Brief:
         "tone": Tone.PLAIN,
         "branded": False,
         "locale": "en",
-        "variant": "slots-v3",
+        "variant": "slots-v5",
         "model": "m",
     }
     return Brief(**fields | changes)

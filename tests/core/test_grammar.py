@@ -11,7 +11,7 @@ KETTLE = made(
     kind="gooseneck kettle",
     points=("hanging loop", "folded corners", "folds flat", "dishwasher safe", "900 ml"),
     branded=True,
-    variant="slots-v3",
+    variant="slots-v5",
 )
 
 

@@ -95,5 +95,5 @@ def _brief(
     *, kind: str, points: tuple[str, ...] = (), promotion: Promotion = Promotion.NONE, angle: Angle = Angle.INTRODUCE
 ) -> Brief:
     return Brief(
-        "Z1", kind, points, Channel.CARD, angle, None, promotion, Tone.PLAIN, False, "zh", "slots-v4", "shelftalk-mini"
+        "Z1", kind, points, Channel.CARD, angle, None, promotion, Tone.PLAIN, False, "zh", "slots-v5", "shelftalk-mini"
     )

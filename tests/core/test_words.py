@@ -177,7 +177,7 @@ def test_an_ask_that_is_answered_from_the_copybook_keeps_its_text() -> None:
 
 @pytest.mark.parametrize("channel", Channel)
 def test_a_small_model_writes_only_where_it_writes_well(channel: Channel) -> None:
-    rules = msgspec.structs.replace(RULES, written=channels_of("slots-v3"))
+    rules = msgspec.structs.replace(RULES, written=channels_of("slots-v5"))
     state, _ = waiting()
     card = msgspec.structs.replace(live(state)[0], channel=channel)
     short = channel in {Channel.CARD, Channel.AD}

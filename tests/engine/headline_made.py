@@ -51,7 +51,7 @@ def source(folder: Path, seed: int = 0, noise: float = 0.0) -> Path:
         "name": "tiny-vae",
         "family": "vae",
         "licence": "Apache-2.0",
-        "prompt_variant": "slots-v3",
+        "prompt_variant": "slots-v5",
         "steps": STEPS,
         "latent": LATENT,
         "end": END,

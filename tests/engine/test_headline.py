@@ -175,7 +175,7 @@ def test_each_folder_opens_its_own_runtime(folder: Path, tmp_path: Path) -> None
     assert is_headline_folder(folder)
     writer = open_writer(folder)
     assert isinstance(writer, HeadlineEngine)
-    assert writer.prompt_variant == "slots-v3"
+    assert writer.prompt_variant == "slots-v5"
     writer.close()
     other = open_writer(build_tiny(tmp_path / "tiny"))
     assert isinstance(other, Engine)

@@ -18,7 +18,7 @@ from tests.train.made import line, product
 
 def skeleton_of(text: str, **changes: object) -> object:
     made = product(line(text, **changes))
-    brief = brief_for(made, made.lines[0], branded=False, variant="slots-v3")
+    brief = brief_for(made, made.lines[0], branded=False, variant="slots-v5")
     return from_pair(Pair(brief, text), "test", lambda _: True)
 
 

@@ -3,12 +3,11 @@
 Only what a shopper could read on the product page reaches the model: never an identity, never free text of a shopper.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple
 
 from shelftalk.core.brief import Brief, Channel, point_slots, slots_for
 from shelftalk.core.grammar import classes
-from shelftalk.core.remarks import REMARK_SLOTS
 from shelftalk.core.typed_slots import typed, with_types, without_types
 from shelftalk.core.voices import voice_for
 from shelftalk.core.word_slots import offered_slots, put_words, word_values
@@ -62,70 +61,27 @@ def _as_it_is(_brief: Brief, text: str) -> str:
     return text
 
 
-def _slots_v3(brief: Brief, voice: str) -> str:
-    """The form of the headline models: a voice, and no words at all, only their grammar (`core.grammar`), which decides what fits.
+def _slots_v5(brief: Brief, voice: str) -> str:
+    """The form of the small models: a voice, and no words at all, only slots that are called after their grammar (`typed_slots`).
 
-    What decides the words, then a line for each slot and what is said of it; the noun is the kind's, and says nothing new.
+    Of a Chinese kind it tells the domain; the noun is the kind's, and says nothing new.
     """
-    plain = dict.fromkeys(("kind", "anchor", "name"), "") if brief.language == "zh" else {}
-    of = classes(brief) | plain
-    words = "".join(f"\n{{{slot}}} {of[slot]}".rstrip() for slot in _of_product(brief, _without_remarks(brief)))
-    return f"<|im_start|>{_head(brief)} {voice}{words}<|im_start|>"
-
-
-def _typed(brief: Brief, voice: str, offered: Iterable[str]) -> str:
-    """The same with `typed_slots`, whose names say it all; of a Chinese kind its domain."""
     names, of = typed(brief), classes(brief)
+    told = {*point_slots(brief.points), *word_values(brief)} - {"noun"}
     words = "".join(
         f"{{{names[slot]}}}" if slot in names else f"{{{slot}}} {of.get(slot, '')}".rstrip()
-        for slot in _of_product(brief, offered)
+        for slot in offered_slots(brief)
+        if slot in told
     )
     name = f"{{{names['name']}}}" if "name" in names else ""
-    return f"<|im_start|>{_head(brief)} {voice}{name}{words}<|im_start|>"
-
-
-def _slots_v4(brief: Brief, voice: str) -> str:
-    return _typed(brief, voice, _without_remarks(brief))
-
-
-def _slots_v5(brief: Brief, voice: str) -> str:
-    """The form of the small model: the same with what people say of the kind and of a point (`core.remarks`)."""
-    return _typed(brief, voice, offered_slots(brief))
-
-
-def _of_product(brief: Brief, offered: Iterable[str]) -> list[str]:
-    """The slots that a prompt names: those of points and words; the noun is the kind's, and says nothing new."""
-    told = {*point_slots(brief.points), *word_values(brief)} - {"noun"}
-    return [slot for slot in offered if slot in told]
-
-
-def _without_remarks(brief: Brief) -> tuple[str, ...]:
-    return (*slots_for(brief), *(slot for slot in word_values(brief) if slot not in REMARK_SLOTS))
-
-
-def _head(brief: Brief) -> str:
     head = f"{brief.language} {brief.channel} {brief.angle} {brief.promotion} {brief.tone}".replace("_", "")
-    return f"{head} branded" if brief.branded else head
+    branded = " branded" if brief.branded else ""
+    return f"<|im_start|>{head}{branded} {voice}{name}{words}<|im_start|>"
 
 
 def _text_typed(brief: Brief, written: str) -> str:
     return put_words(brief, without_types(brief, written))
 
-
-#: How models that write word slots are asked.
-_SLOTS_V3 = Variant(
-    _slots_v3,
-    _without_remarks,
-    put_words,
-    _as_it_is,
-    frozenset({"en", "zh"}),
-    frozenset({Channel.CARD, Channel.AD}),
-    1.0,
-    framed=True,
-    typed=False,
-    drafts=3,
-)
-_SLOTS_V4 = _SLOTS_V3._replace(prompt=_slots_v4, text=_text_typed, spelled=with_types, typed=True)
 
 _VARIANTS: dict[str, Variant] = {
     "line-v1": Variant(
@@ -140,9 +96,18 @@ _VARIANTS: dict[str, Variant] = {
         typed=False,
         drafts=1,
     ),
-    "slots-v3": _SLOTS_V3,
-    "slots-v4": _SLOTS_V4,
-    "slots-v5": _SLOTS_V4._replace(prompt=_slots_v5, slots=offered_slots),
+    "slots-v5": Variant(
+        _slots_v5,
+        offered_slots,
+        _text_typed,
+        with_types,
+        frozenset({"en", "zh"}),
+        frozenset({Channel.CARD, Channel.AD}),
+        1.0,
+        framed=True,
+        typed=True,
+        drafts=3,
+    ),
 }
 
 DEFAULT_VARIANT = "line-v1"
@@ -161,7 +126,7 @@ def prompt_for(brief: Brief, attempt: int = 0, *, voice: str | None = None) -> s
     """
     variant = _VARIANTS[brief.variant]
     if voice is None:
-        voice = voice_for(brief, attempt, slots=variant.slots(brief)) if variant.framed else ""
+        voice = voice_for(brief, attempt) if variant.framed else ""
     return variant.prompt(brief, voice)
 
 

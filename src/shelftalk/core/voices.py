@@ -12,7 +12,7 @@ only say "{name} folds flat" is none for a kettle. ``python -m shelftalk.train.f
 import hashlib
 import re
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from typing import NamedTuple, Self
@@ -73,10 +73,9 @@ class Wants(NamedTuple):
         points = [letter + wanted for letter, wanted in sorted(self.points)]
         return " ".join((self.kind, self.anchor or "-", "brand" if self.brand else "-", *points))
 
-    def met_by(self, brief: Brief, slots: Collection[str] | None = None) -> bool:
-        """Whether a product has all that, among the slots that a generator is offered; without telling all of the brief's."""
-        of = classes(brief)
-        slots = offered_slots(brief) if slots is None else slots
+    def met_by(self, brief: Brief) -> bool:
+        """Whether a product has all that, of what a generator is offered."""
+        of, slots = classes(brief), offered_slots(brief)
         has = [(slot[0], found) for slot, found in of.items() if _POINT.fullmatch(slot) and slot in slots]
         has += [(slot[0], "*") for slot in REMARK_SLOTS if slot in slots]
         return (
@@ -114,19 +113,13 @@ def _found(wanted: Sequence[tuple[str, str]], has: list[tuple[str, str]]) -> boo
     return True
 
 
-def voice_for(brief: Brief, attempt: int = 0, *, slots: Collection[str] | None = None) -> str:
+def voice_for(brief: Brief, attempt: int = 0) -> str:
     """The voice that a brief asks for, of those that it can fill: its hash decides, each wording and try has another one.
 
     Two of three texts of a product with remarks begin with one: they are many, and say what no opening does.
-
-    Args:
-        brief: what is to be written.
-        attempt: which try it is.
-        slots: that the generator is offered, by the names of `core.word_slots`; without telling all of the brief's.
     """
-    slots = offered_slots(brief) if slots is None else slots
     voices = _written(brief.language).get(head(brief), {})
-    among = [voice for voice, wants in voices.items() if any(want.met_by(brief, slots) for want in wants)]
+    among = [voice for voice, wants in voices.items() if any(want.met_by(brief) for want in wants)]
     base = msgspec.structs.replace(brief, take=0, variant="", model="")
     digest = hashlib.blake2b(msgspec.msgpack.encode(base), digest_size=4).digest()
     number = int.from_bytes(digest) + brief.take + _TRY * attempt

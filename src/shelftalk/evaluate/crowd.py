@@ -25,7 +25,7 @@ _TURN_MS: Final = 50
 
 
 #: The default model's way of being asked; its texts are simulated.
-_RULES: Final = ShelfRules(channel_locales=("en-GB", "zh-CN")).for_model("simulated", "slots-v4")
+_RULES: Final = ShelfRules(channel_locales=("en-GB", "zh-CN")).for_model("simulated", "slots-v5")
 
 
 class Window(msgspec.Struct):

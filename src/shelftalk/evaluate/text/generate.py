@@ -37,7 +37,7 @@ class Written(NamedTuple):
     first_passed: bool
 
 
-def example_brief(variant: str = "slots-v4") -> Brief:
+def example_brief(variant: str = "slots-v5") -> Brief:
     """A brief to try a model with."""
     return Brief(
         sku="example", kind="electric kettle", points=("gooseneck spout", "holds 900 ml"), channel=Channel.CARD,
