@@ -15,7 +15,7 @@ from shelftalk.evaluate.text.command import Request, run
 from shelftalk.evaluate.text.evaluation import Contestant, Result
 from shelftalk.evaluate.text.generate import example_brief
 from shelftalk.evaluate.text.honesty import honesty
-from shelftalk.evaluate.text.ladder import rung_of
+from shelftalk.evaluate.text.ladder import Judged, read_judged, rung_of
 from shelftalk.evaluate.text.measures import by_chance, coverage, form, overlap, tokens
 from shelftalk.evaluate.text.pages import page_figures
 from shelftalk.evaluate.text.rate import key, pairs_of, rate, sheet, tally, verdict, wilson
@@ -256,3 +256,15 @@ def test_models_are_named_or_are_folders_and_an_error_says_which_there_are(tmp_p
     for wrong in ("shelftalk-maxi", f"mine={tmp_path / 'nowhere'}"):
         with pytest.raises(ConfigError, match=r"nowhere|shelftalk-maxi.*shelftalk-mini"):
             run(Request(models=(wrong,), perplexity=False, out=tmp_path))
+
+
+def test_what_judges_said_blind_decides_before_figures_do() -> None:
+    book, made = _result("phrasebook", 1.0, 40, 30), _result("a", 1.0, 30, 20)
+
+    def said(rate: float, low: float, high: float) -> Judged:
+        return Judged("g", "a", "phrasebook", 50, rate, low, high, "somebody")
+
+    assert rung_of([book, made], [said(0.7, 0.6, 0.8)]).generated == "a"
+    assert rung_of([book, made], [said(0.6, 0.4, 0.7)]).generated is None, "they could not tell"
+    assert rung_of([book, _result("a", 1.0, 30, 40)], [said(0.2, 0.1, 0.3)]).generated is None
+    assert all(0 <= one.low <= one.rate <= one.high <= 1 for one in read_judged())

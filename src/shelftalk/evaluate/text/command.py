@@ -22,7 +22,7 @@ from shelftalk.evaluate.text.evaluation import (
     groups_of,
     model_contestant,
 )
-from shelftalk.evaluate.text.ladder import rung_of
+from shelftalk.evaluate.text.ladder import read_judged, rung_of
 from shelftalk.evaluate.text.measures import shown
 from shelftalk.evaluate.text.report import write_report
 from shelftalk.modelling.build import build_all_models, build_named
@@ -60,7 +60,10 @@ def run(request: Request) -> dict[str, Any]:
     contestants = [Contestant(HUMAN, HUMAN), Contestant(PHRASEBOOK, PHRASEBOOK), *_models(request, say)]
     results, of_pages = evaluate(contestants, groups, shopper_pages(request.pages), base, say, seed=request.seed)
     guard = {name: evaluate_guard(cases).figures() for name, cases in corpora_that_come().items()}
-    ladder = {group.name: rung_of([one for one in results if one.group == group.name])._asdict() for group in groups}
+    judged = read_judged()
+    ladder = {
+        group.name: rung_of([one for one in results if one.group == group.name], judged)._asdict() for group in groups
+    }
     figures = as_json(results, of_pages, guard=guard, ladder=ladder)
     request.out.mkdir(parents=True, exist_ok=True)
     with (request.out / "texts.jsonl").open("w", encoding="utf-8") as file:
