@@ -72,9 +72,9 @@ def rung_of(results: Sequence[Result], judged: Sequence[Judged] = ()) -> Rung:
     """The ladder for one group of briefs.
 
     A model takes its rung by what it gets printed: of those that pass about as often as the best does in three tries, the one whose
-    texts are least alike. There is no use in asking it where the phrasebook is better: where judges preferred the one or the other blind,
-    their verdict stands. Where nobody judged, it is the one nearer to what people wrote for the products (chrF), or, where chance may be
-    all that tells the two apart in that, the one whose texts are less alike.
+    texts are least alike. There is no use in asking it where the phrasebook is better: what judges preferred blind stands. Where
+    nobody judged, it is the one nearer to what people wrote for the products (chrF), or, where chance may be all that tells the two
+    apart in that, the one whose texts are less alike.
     """
     models = [result for result in results if result.contestant.folder is not None]
     if not models:
