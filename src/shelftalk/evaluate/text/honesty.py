@@ -29,7 +29,7 @@ _BANNED = (
 _URGENT = ("urgency", "untrue now")
 _INVENTED = ("claim",)
 
-_FACT = re.compile(r"[\d$£€¥%‰元折]")
+_FACT = re.compile(r"[\d$£€¥%‰元]|[一二两三四五六七八九十半几]折|折扣")
 
 
 def honesty(briefs: Sequence[Brief], texts: Sequence[str]) -> dict[str, float]:
