@@ -1,7 +1,5 @@
 """The guard rejects what nobody may print, holds what a person should see, and lets honest lines through."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -341,17 +339,3 @@ def test_any_text_gets_a_verdict(
 ) -> None:
     verdict = judge(make((kind, points), locale=locale, promotion=promotion), text)
     assert (verdict.outcome is Outcome.PASS) is (verdict.reasons == ())
-
-
-def test_a_verdict_takes_microseconds() -> None:
-    brief = make(angle=Angle.GOES_WITH, anchor="running socks")
-    text = "Good socks deserve good company: {name} grips wet roots while the rest of you relaxes, at {price}."
-    judge(brief, text)
-    fastest = min(_seconds(brief, text) for _ in range(50))
-    assert fastest < 400e-6  # typically 100; a shared machine gets some air
-
-
-def _seconds(brief: Brief, text: str) -> float:
-    began = time.perf_counter()
-    judge(brief, text)
-    return time.perf_counter() - began
