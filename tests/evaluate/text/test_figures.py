@@ -268,3 +268,9 @@ def test_what_judges_said_blind_decides_before_figures_do() -> None:
     assert rung_of([book, made], [said(0.6, 0.4, 0.7)]).generated is None, "they could not tell"
     assert rung_of([book, _result("a", 1.0, 30, 40)], [said(0.2, 0.1, 0.3)]).generated is None
     assert all(0 <= one.low <= one.rate <= one.high <= 1 for one in read_judged())
+
+
+def test_a_discount_is_a_fact_and_a_fold_is_none() -> None:
+    chinese = msgspec.structs.replace(BRIEF, locale="zh", kind="书签", points=())
+    assert honesty([chinese], ["不用再把书角折起来。"])["wrong_facts"] == 0
+    assert honesty([chinese], ["现在打八折，{name}。"])["wrong_facts"] == 1
