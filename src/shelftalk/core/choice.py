@@ -1,8 +1,8 @@
-"""The choice among drafts: the one that says most of the product, and says it least like everybody else.
+"""The choice among drafts: the one that says most of the product, and says it best.
 
 A model that is asked several times with the same prompt goes several ways, and the likeliest is the one that it has gone most
-often. So several drafts are asked for, and of those that may be kept the best is taken: by how many of the product's points it
-tells, then by how rare its turns of phrase are (`fluency.novelty`). Neither looks at what else is on the shelf: what a brief gets
+often. So several drafts are asked for, and of those that may be kept the best is taken: one with a remark (`core.remarks`) before
+one with points, many points before few, then as `worth` has it. Nothing looks at what else is on the shelf: what a brief gets
 depends on the brief and its drafts alone, in whatever order texts come, so that the same recording gives the same cards.
 """
 
@@ -50,7 +50,8 @@ def choose(brief: Brief, drafts: Iterable[str]) -> Choice:
 def worth(brief: Brief, text: str) -> tuple[int, float]:
     """How much a text tells of the product, a remark more than points do; then how good its frame is.
 
-    Around a remark the fewest words are best, but for those of an offer, as around points: there the rarest word pairs are.
+    Around a remark the fewest words are best. Where an offer is to be told, and around points, it is those whose pairs are rarest
+    (`fluency.novelty`).
     """
     slotted = take_words(brief, text)
     if _REMARK.search(slotted):

@@ -26,14 +26,14 @@ from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from importlib import resources
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
 from shelftalk.core import clause
 from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone, point_slots, slots_for
 from shelftalk.core.kinds import sort_of, with_measure
-from shelftalk.core.remarks import AFTER_A_QUESTION, remarks_for
+from shelftalk.core.remarks import AFTER_A_QUESTION, remarks_for, turned
 from shelftalk.core.render import slots_in
 
 FALLBACK_LANGUAGE = "en"
@@ -78,7 +78,6 @@ _REMARKING = 4
 #: So many remarks a channel says where there are as many; a card or an ad may do without.
 _REMARKS_WANTED = {Channel.COPY: 2, Channel.SOCIAL: 1}
 
-_T = TypeVar("_T")
 _Lines: TypeAlias = dict[tuple[str, str, str], dict[str, tuple[_Line, ...]]]
 
 #: The places for selling points, in the order in which they are given out.
@@ -156,10 +155,13 @@ def phrases(brief: Brief) -> Iterator[str]:
     under that promotion is next. ``introduce`` without promotion has lines that need nothing but a name, so there is always one.
     """
     remarks = remarks_for(brief)
+    alone = _words(brief)
     words = _Words(
-        _words(brief),
-        _words(brief, frozenset({remarks.point})),
-        _words(brief, frozenset({remarks.point, remarks.other_point})),
+        alone,
+        _words(brief, frozenset({remarks.point})) if remarks.benefit else alone,
+        _words(brief, frozenset({remarks.point, remarks.other_point}))
+        if remarks.other_benefit and brief.channel in _REMARKS_WANTED
+        else alone,
     )
     book = _book(brief.language)
     domain = sort_of(brief.kind).domain
@@ -214,13 +216,7 @@ def _drawn(lines: list[_Line], brief: Brief, words: _Words) -> list[_Line]:
         remarks = min(wanted, len(line.places.intersection(_REMARKS)))
         draws[remarks, telling] += [line] * (line.weight if telling else 1)
     number = _number(brief, "line")
-    return [line for rank in sorted(draws, reverse=True) for line in _turned(draws[rank], number)]
-
-
-def _turned(items: list[_T], number: int) -> list[_T]:
-    """The same in the same order, begun elsewhere."""
-    start = number % len(items) if items else 0
-    return items[start:] + items[:start]
+    return [line for rank in sorted(draws, reverse=True) for line in turned(draws[rank], number)]
 
 
 def _words(brief: Brief, told: frozenset[str] = frozenset()) -> dict[str, str]:
@@ -243,7 +239,7 @@ def _words(brief: Brief, told: frozenset[str] = frozenset()) -> dict[str, str]:
         and point not in told
     }
     sayable = [point for point, words_of_it in said.items() if words_of_it]
-    telling = _turned([point for point in sayable if not _DULL.match(point)], _number(brief, "point"))
+    telling = turned([point for point in sayable if not _DULL.match(point)], _number(brief, "point"))
     ordered = telling + [point for point in sayable if point not in telling]
     words |= {place: said[point] for place, point in zip(_POINTS, ordered, strict=False)}
     if brief.language == "zh" and ordered and _SHORT.fullmatch(ordered[0]):

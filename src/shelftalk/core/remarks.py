@@ -14,7 +14,7 @@ import hashlib
 import itertools
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib import resources
 from typing import NamedTuple, TypeVar
@@ -108,17 +108,17 @@ def remarks_for(brief: Brief) -> Remarks:
     digest = hashlib.blake2b(product.encode(), digest_size=8, person=b"remarks").digest()
     turn = _ANGLES[brief.angle] + _PROMOTIONS[brief.promotion] + _CHANNELS[brief.channel] + brief.take
     turn += zlib.crc32((brief.anchor or "").encode()) % 7 if brief.anchor else 0
-    uses = (*_turned(uses, int.from_bytes(digest[:4]) + turn), "", "")
-    benefits = (*_turned(benefits, int.from_bytes(digest[4:]) + turn), ("", ""))
+    uses = (*turned(uses, int.from_bytes(digest[:4]) + turn), "", "")
+    benefits = (*turned(benefits, int.from_bytes(digest[4:]) + turn), ("", ""))
     point, benefit = benefits[0]
     other_point, other_benefit = next((one for one in benefits if one[0] != point), ("", ""))
     return Remarks(uses[0], benefit, point, uses[1], other_benefit, other_point)
 
 
-def _turned(items: tuple[_T, ...], number: int) -> tuple[_T, ...]:
+def turned(items: Sequence[_T], number: int) -> list[_T]:
     """The same in the same order, begun elsewhere."""
     start = number % len(items) if items else 0
-    return items[start:] + items[:start]
+    return [*items[start:], *items[:start]]
 
 
 _ANGLES = {angle: number for number, angle in enumerate(Angle)}
