@@ -20,4 +20,6 @@ def test_time_makes_up_for_a_memory_that_a_crash_took(age_ms: int, later_ms: int
     asked = NOW << 10
     before, after = grown(asked, NOW + age_ms), grown(asked, NOW + age_ms + later_ms)
     grew_ms = max(0, age_ms + later_ms) - max(0, age_ms)
-    assert after > before or grew_ms < 4 or age_ms + later_ms >= 3_600_000  # before its time it does not grow, nor after an hour
+    assert (
+        after > before or grew_ms < 4 or age_ms + later_ms >= 3_600_000
+    )  # before its time it does not grow, nor after an hour
