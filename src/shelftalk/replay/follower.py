@@ -13,7 +13,7 @@ from confluent_kafka import OFFSET_END, Consumer, Message, TopicPartition
 from shelftalk.errors import BrokerError
 from shelftalk.replay.marking import HEADER, seq_of
 from shelftalk.replay.measure import Latencies
-from shelftalk.replay.recorder import partitions_of
+from shelftalk.replay.partitions import partitions_of
 from shelftalk.replay.sender import Clock
 from shelftalk.replay.texts import Said
 from shelftalk.stream.login import Kafka, confluent_config

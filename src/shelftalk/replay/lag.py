@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from shelftalk.errors import BrokerError
-from shelftalk.replay.recorder import partitions_of
+from shelftalk.replay.partitions import partitions_of
 from shelftalk.stream.login import Kafka, confluent_config
 from shelftalk.stream.settings import Topics
 

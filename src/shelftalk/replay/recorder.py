@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, Message, TopicPartition
 
 from shelftalk.errors import BrokerError, ConfigError
+from shelftalk.replay.partitions import partitions_of
 from shelftalk.replay.pseudonyms import Rename, pseudonymise
 from shelftalk.replay.recording import About, Recorded, Recording, Writer, next_part
 from shelftalk.stream.login import Kafka, confluent_config
@@ -198,26 +199,3 @@ def recorded(message: Message) -> Recorded:
         message.value(),
         tuple((name, value) for name, value in headers),
     )
-
-
-def partitions_of(client: Any, topics: Sequence[str], servers: str, said: Sequence[str] = ()) -> dict[str, list[int]]:
-    """The partitions of topics.
-
-    Raises:
-        BrokerError: the brokers do not answer, or a topic is not there.
-    """
-    try:
-        there = client.list_topics(timeout=_TIMEOUT_S).topics
-    except KafkaException as error:
-        seen = f" (librdkafka: {'; '.join(said[:2])})" if said else ""
-        raise BrokerError(
-            f"no broker at {servers} answered within {_TIMEOUT_S:g} s{seen}; check kafka.bootstrap_servers and the credentials"
-        ) from error
-    missing = [topic for topic in topics if topic not in there or there[topic].error is not None]
-    if missing:
-        ours = sorted(name for name in there if not name.startswith("__"))
-        raise BrokerError(
-            f"there is no topic {', '.join(missing)} at {servers}; there are: {', '.join(ours) or 'none'} (settings topics.prefix, "
-            "topics.behaviour, ... name them)"
-        )
-    return {topic: sorted(there[topic].partitions) for topic in topics}

@@ -13,8 +13,8 @@ from confluent_kafka import Consumer
 from shelftalk.demo.child import WorkerProcess, worker_environment, worker_process
 from shelftalk.demo.observer import topic_names
 from shelftalk.errors import BrokerError, ConfigError
+from shelftalk.replay.partitions import partitions_of
 from shelftalk.replay.progress import Interrupted
-from shelftalk.replay.recorder import partitions_of
 from shelftalk.stream.broker import embedded_broker
 from shelftalk.stream.login import Kafka, confluent_config
 from shelftalk.stream.settings import Topics, load

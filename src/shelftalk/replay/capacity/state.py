@@ -6,7 +6,7 @@ from collections import defaultdict
 import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-from shelftalk.replay.recorder import partitions_of
+from shelftalk.replay.partitions import partitions_of
 from shelftalk.replay.site import Site
 from shelftalk.stream.login import confluent_config
 from shelftalk.stream.store import TABLES
