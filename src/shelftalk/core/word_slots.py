@@ -96,14 +96,21 @@ _STOPS = {"?": ".", "？": "。"}  # noqa: RUF001
 def take_remarks(brief: Brief, text: str) -> str:
     """The text with its remarks taken out again: their slots stand in their places."""
     values = word_values(brief)
-    return _taken(text, [(slot, values[slot]) for slot in REMARK_SLOTS if slot in values], brief.language)
+    for slot in REMARK_SLOTS:
+        remark = values.get(slot, "")
+        # Found by letters, not by a pattern: there are thousands of remarks, and each would be compiled anew.
+        at = text.lower().find(remark.lower()) if remark else -1
+        if at >= 0:
+            text = f"{text[:at]}{{{slot}}}{_STOPS.get(remark[-1], '')}{text[at + len(remark) :]}"
+    return text
 
 
 def take_words(brief: Brief, text: str) -> str:
     """The opposite of `put_words`, for training: words of the brief in a text become their slots, the longest first."""
     values = sorted(word_values(brief).items(), key=lambda item: -len(item[1]))
     numeric = sorted(point_slots(brief.points).items(), key=lambda item: -len(item[1]))
-    text = _taken(take_remarks(brief, text), [*numeric, *values], brief.language)
+    words = [(slot, value) for slot, value in values if slot not in REMARK_SLOTS]
+    text = _taken(take_remarks(brief, text), [*numeric, *words], brief.language)
     if brief.language == "zh":
         return without_measure(text, brief.kind)
     return _AN_SLOT.sub(r"\1 {", text)
@@ -114,6 +121,5 @@ def _taken(text: str, values: Iterable[tuple[str, str]], language: str) -> str:
     border = r"(?<![\w{-])" if language == "en" else ""
     behind = r"(?![\w}-])" if language == "en" else ""
     for slot, value in values:
-        stop = _STOPS.get(value[-1], "")
-        text = re.sub(f"{border}{re.escape(value)}{behind}", f"{{{slot}}}{stop}", text, flags=re.IGNORECASE)
+        text = re.sub(f"{border}{re.escape(value)}{behind}", f"{{{slot}}}", text, flags=re.IGNORECASE)
     return text
