@@ -75,14 +75,15 @@ class Wants(NamedTuple):
 
     def met_by(self, brief: Brief) -> bool:
         """Whether a product has all that, of what a generator is offered."""
-        of, slots = classes(brief), offered_slots(brief)
-        has = [(slot[0], found) for slot, found in of.items() if _POINT.fullmatch(slot) and slot in slots]
-        has += [(slot[0], "*") for slot in REMARK_SLOTS if slot in slots]
+        return self.met(brief, *_offered(brief))
+
+    def met(self, brief: Brief, of: dict[str, str], has: Sequence[tuple[str, str]]) -> bool:
+        """The same, of what `_offered` found: a brief is held against dozens of frames."""
         return (
             self.kind in {"*", of.get("kind", "")}
             and self.anchor in {"", "*", of.get("anchor")}
             and (brief.branded or not self.brand)
-            and _found(self.points, has)
+            and _found(self.points, list(has))
         )
 
     def covers(self, other: Self) -> bool:
@@ -96,6 +97,13 @@ class Wants(NamedTuple):
 
 
 _POINT = re.compile(r"[pw]\d")
+
+
+def _offered(brief: Brief) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """The classes of a brief's words, and the letter and class of each point and remark that a generator is offered."""
+    of, slots = classes(brief), offered_slots(brief)
+    has = [(slot[0], found) for slot, found in of.items() if _POINT.fullmatch(slot) and slot in slots]
+    return of, [*has, *((slot[0], "*") for slot in REMARK_SLOTS if slot in slots)]
 
 
 def _found(wanted: Sequence[tuple[str, str]], has: list[tuple[str, str]]) -> bool:
@@ -119,7 +127,8 @@ def voice_for(brief: Brief, attempt: int = 0) -> str:
     Two of three texts of a product with remarks begin with one: they are many, and say what no opening does.
     """
     voices = _written(brief.language).get(head(brief), {})
-    among = [voice for voice, wants in voices.items() if any(want.met_by(brief) for want in wants)]
+    of, has = _offered(brief)
+    among = [voice for voice, wants in voices.items() if any(want.met(brief, of, has) for want in wants)]
     base = msgspec.structs.replace(brief, take=0, variant="", model="")
     digest = hashlib.blake2b(msgspec.msgpack.encode(base), digest_size=4).digest()
     number = int.from_bytes(digest) + brief.take + _TRY * attempt
