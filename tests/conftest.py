@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from shelftalk.core import phrasebook, remarks
+from shelftalk.core import phrasebook, remarks, word_slots
 from shelftalk.modelling.tiny import build_tiny
 from tests.kafka.broker import KafkaBroker, KafkaUnavailableError
 
@@ -47,7 +47,7 @@ def few_remarks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def forget_remarks() -> None:
     """For a test that has put other remarks in their place."""
-    for cached in (remarks._book, remarks.known, remarks.remarks_for, phrasebook.phrase):
+    for cached in (remarks._book, remarks.known, remarks.remarks_for, word_slots.word_values, phrasebook.phrase):
         cached.cache_clear()
 
 

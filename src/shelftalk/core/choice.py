@@ -13,11 +13,11 @@ from typing import NamedTuple
 from shelftalk.core.brief import Brief, Promotion
 from shelftalk.core.fluency import novelty
 from shelftalk.core.guard import Outcome, Verdict
+from shelftalk.core.remarks import REMARK
 from shelftalk.core.review import review
 from shelftalk.core.word_slots import take_words
 
 _POINT_SLOT = re.compile(r"\{[pw]\d\}")
-_REMARK = re.compile(r"\{(?:use|benefit)\}")
 
 #: More than all points that are worth listing says a remark.
 _REMARK_TELLS = 3
@@ -54,7 +54,7 @@ def worth(brief: Brief, text: str) -> tuple[int, float]:
     (`fluency.novelty`).
     """
     slotted = take_words(brief, text)
-    if _REMARK.search(slotted):
+    if REMARK.search(slotted):
         plain = brief.promotion is Promotion.NONE
-        return _REMARK_TELLS, -len(_REMARK.sub("", slotted)) if plain else novelty(brief, text)
+        return _REMARK_TELLS, -len(REMARK.sub("", slotted)) if plain else novelty(brief, text)
     return min(_MOST_POINTS, len(set(_POINT_SLOT.findall(slotted)))), novelty(brief, text)

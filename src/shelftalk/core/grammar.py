@@ -16,6 +16,7 @@ import orjson
 
 from shelftalk.core.brief import Brief, point_slots
 from shelftalk.core.kinds import sort_of
+from shelftalk.core.remarks import REMARK
 from shelftalk.core.word_slots import take_words, word_values
 
 _HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -322,7 +323,6 @@ _REMARK_PLACED = {
     "en": re.compile(r"(?:^|[.?!] )\{(?:use|benefit)\}(?=\.)"),
     "zh": re.compile(r"(?:^|[。？！])\{(?:use|benefit)\}(?=。)"),  # noqa: RUF001
 }
-_REMARK = re.compile(r"\{(?:use|benefit)\}")
 
 #: The numbers that a determiner takes; those that are not here take one.
 _TAKES = {
@@ -343,7 +343,7 @@ def misplaced(brief: Brief, text: str) -> list[str]:
 
 def remarks_misplaced(skeleton: str, language: str) -> list[str]:
     """What is wrong with the remarks of a short text with word slots: there are two, or one is part of a sentence."""
-    remarks = len(_REMARK.findall(skeleton))
+    remarks = len(REMARK.findall(skeleton))
     if remarks > 1:
         return ["grammar: two remarks"]
     placed = _REMARK_PLACED[language].findall(skeleton) if language in _REMARK_PLACED else ()

@@ -15,6 +15,7 @@ import orjson
 from shelftalk.core.brief import Angle, Brief, Promotion
 from shelftalk.core.grammar import kind_class, misplaced
 from shelftalk.core.kinds import measures
+from shelftalk.core.remarks import REMARK
 from shelftalk.core.render import SLOT
 from shelftalk.core.stems import stem
 from shelftalk.core.word_slots import take_remarks
@@ -80,7 +81,6 @@ _SMALL = re.compile(r"^[a-z]|(?<!\betc)[.?!] [a-z]")
 _REST = re.compile(r"(?i:[.,] (?:many|it is|they are|these|this|those))\.$|, The [\w -]+\.$")
 
 _PRICE = re.compile(r"\{price\}")
-_REMARK = re.compile(r"\{(?:use|benefit)\}")
 _TELLING_SLOT = re.compile(r"\{(?:p\d|use|benefit)\}")
 
 #: What may stand before a price: a sentence's beginning, a sign, or words that lead to an amount. Not "an oven safe to {price}".
@@ -154,7 +154,7 @@ def ungrounded(brief: Brief, text: str) -> list[str]:
 
 def _names_it(brief: Brief, text: str) -> bool:
     """Whether a text names the product or its kind: "{price} until {ends_on}" alone is of nothing."""
-    if "{name}" in text or not brief.kind or _REMARK.search(text):
+    if "{name}" in text or not brief.kind or REMARK.search(text):
         return True
     if brief.language == "zh":
         return brief.kind[-2:] in text

@@ -33,7 +33,7 @@ import msgspec
 from shelftalk.core import clause
 from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone, point_slots, slots_for
 from shelftalk.core.kinds import sort_of, with_measure
-from shelftalk.core.remarks import AFTER_A_QUESTION, remarks_for, turned
+from shelftalk.core.remarks import AFTER_A_QUESTION, PLAIN, remarks_for, turned
 from shelftalk.core.render import slots_in
 
 FALLBACK_LANGUAGE = "en"
@@ -90,9 +90,6 @@ _PLACE = re.compile(r"\[[a-z]+\]")
 #: In Chinese a point may stand before its noun, "可拆洗的枕套", if it is short: not "搭配水洗棉旧色的温柔的枕套".
 _BEFORE_A_NOUN = "[point]的"
 _SHORT = re.compile(r"[^的]{1,7}")
-
-#: A noun or point that may stand inside a sentence: words and light punctuation, no digits (the guard's rule), no markup.
-_PLAIN = re.compile(r"[^\W\d_](?:[^\W\d_]|[ ,;:'’&/()\-–、]){0,59}")  # noqa: RUF001 - typographic signs are meant
 
 #: Points that only say how much, how many or of what: true, and dull; in Chinese, those of a few characters. They come last.
 _DULL = re.compile(
@@ -283,7 +280,7 @@ def _says_again(point: str, kind: str) -> bool:
 def _plain(words: str, language: str) -> str:
     """The words without blanks and stops around them; empty where they are no plain words, or not of the language."""
     words = " ".join(words.split()).strip(" .,;:。，")  # noqa: RUF001
-    fits = _PLAIN.fullmatch(words) and not _other_language(words, language)
+    fits = PLAIN.fullmatch(words) and not _other_language(words, language)
     return words if fits else ""
 
 

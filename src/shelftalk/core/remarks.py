@@ -25,8 +25,9 @@ from shelftalk.core.brief import Angle, Brief, Channel, Promotion, point_slots
 
 _T = TypeVar("_T")
 
-#: The slots that stand for a remark.
+#: The slots that stand for a remark, and one of them in a text.
 REMARK_SLOTS = ("use", "benefit")
+REMARK = re.compile(rf"\{{(?:{'|'.join(REMARK_SLOTS)})\}}")
 
 #: Remarks on points that are true of any product stand in this part.
 _ANY = "any"
@@ -40,8 +41,8 @@ AFTER_A_QUESTION = re.compile(r"([?？])[.,:。，：]")  # noqa: RUF001 - typog
 _NUMBER = r"\d[\d.,/x\u00d7]*"
 _PLACE = "{point}"
 
-#: A point that can be put into a remark: words and light punctuation.
-_PLAIN = re.compile(r"[^\W\d_](?:[^\W\d_]|[ ,;:'’&/()\-–、]){0,59}")  # noqa: RUF001 - typographic signs are meant
+#: A noun or point that may stand inside a sentence: words and light punctuation, no digits (the guard's rule), no markup.
+PLAIN = re.compile(r"[^\W\d_](?:[^\W\d_]|[ ,;:'’&/()\-–、]){0,59}")  # noqa: RUF001 - typographic signs are meant
 
 
 class _Part(msgspec.Struct, forbid_unknown_fields=True):
@@ -136,13 +137,13 @@ def known(kind: str, points: tuple[str, ...], language: str) -> tuple[tuple[str,
         language: subtag, lower case.
     """
     book = _book(language)
-    end = next((end for end in _ends(kind, language) if end in book.uses or end in book.parts), "")
+    end = next((end for end in _ends(kind, language) if end in book.parts), "")
     slots = {point: f"{{{slot}}}" for slot, point in point_slots(points).items()}
     benefits: list[list[tuple[str, str]]] = []
     for point in points:
         plain = _plainly(point, language)
         said = next((found for part in (*book.parts.get(end, ()), _ANY) if (found := _on(book, part, plain))), ())
-        name = slots.get(point, point if _PLAIN.fullmatch(point) else "")
+        name = slots.get(point, point if PLAIN.fullmatch(point) else "")
         benefits.append([(point, _put(one, name)) for one in said if name or _PLACE not in one])
     # One of each point, then the next of each: neighbours tell different points.
     in_turn = [one for row in itertools.zip_longest(*benefits) for one in row if one is not None]

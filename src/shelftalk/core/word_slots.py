@@ -12,7 +12,9 @@ The field calls this delexicalisation (Wen et al. 2015).
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
 
 from shelftalk.core.brief import Brief, point_slots, slots_for
 from shelftalk.core.kinds import with_measure, without_measure
@@ -34,8 +36,9 @@ _VOWEL_SOUND = re.compile(
 )
 
 
-def word_values(brief: Brief) -> dict[str, str]:
-    """What each word slot of a brief reads as. Words that are not plain have none."""
+@lru_cache(maxsize=4096)
+def word_values(brief: Brief) -> Mapping[str, str]:
+    """What each word slot of a brief reads as. Words that are not plain have none. Remembered: each rule of the review asks."""
     numeric = point_slots(brief.points).values()
     words = (point for point in brief.points if point not in numeric)
     values = {"kind": brief.kind, "anchor": brief.anchor or ""}
@@ -44,7 +47,8 @@ def word_values(brief: Brief) -> dict[str, str]:
     values |= {f"w{number}": point for number, point in enumerate(words, start=1)}
     said = remarks_for(brief)
     remarks = {slot: value for slot, value in (("use", said.use), ("benefit", said.benefit)) if value}
-    return {slot: value for slot, value in values.items() if slot in WORD_SLOTS and _PLAIN.fullmatch(value)} | remarks
+    plain = {slot: value for slot, value in values.items() if slot in WORD_SLOTS and _PLAIN.fullmatch(value)}
+    return MappingProxyType(plain | remarks)
 
 
 def article(words: str) -> str:

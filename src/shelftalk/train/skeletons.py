@@ -20,7 +20,7 @@ from shelftalk.core.grammar import kind_class, point_class, remarks_misplaced
 from shelftalk.core.grounding import ungrounded, words_of
 from shelftalk.core.guard import Outcome, judge
 from shelftalk.core.phrasebook import ANY_TONE, Book
-from shelftalk.core.remarks import REMARK_SLOTS
+from shelftalk.core.remarks import REMARK, REMARK_SLOTS
 from shelftalk.core.render import SLOT, slots_in
 from shelftalk.core.stems import stem
 from shelftalk.core.style import tics
@@ -48,7 +48,6 @@ _POINT = re.compile(r"[pw]\d")
 #: More points than this are a list.
 _LISTED = 2
 _NEEDED = re.compile(rf"[pw]\d|{'|'.join(REMARK_SLOTS)}")
-_REMARK = re.compile(rf"\{{(?:{'|'.join(REMARK_SLOTS)})\}}")
 
 
 def _is_dull(text: str) -> bool:
@@ -102,7 +101,7 @@ def from_pair(pair: Pair, source: str, known: Callable[[str], bool]) -> Skeleton
         return None
     values = {**point_slots(brief.points), **word_values(brief)}
     needs = {slot: point_class(values[slot]) for slot in slots_in(text) if _POINT.fullmatch(slot) and slot in values}
-    if _REMARK.search(text):
+    if REMARK.search(text):
         return None  # its words are a remark's by chance
     # Chinese words do not change with the number of what they speak of.
     agrees = brief.language != "zh"
