@@ -22,9 +22,9 @@ CHINESE = msgspec.structs.replace(ENGLISH, locale="zh", kind="保温杯", points
     [
         (ENGLISH, Script.LATIN),
         (CHINESE, Script.HAN),  # "USB" comes by a slot
-        (msgspec.structs.replace(CHINESE, variant="line-v1"), None),  # ... unless the model spells it itself
-        (msgspec.structs.replace(CHINESE, variant="line-v1", points=("真空双层",)), Script.HAN),
-        (msgspec.structs.replace(ENGLISH, variant="line-v1", kind="饺子 press"), None),
+        (msgspec.structs.replace(CHINESE, variant="line-v2"), None),  # ... unless the model spells it itself
+        (msgspec.structs.replace(CHINESE, variant="line-v2", points=("真空双层",)), Script.HAN),
+        (msgspec.structs.replace(ENGLISH, variant="line-v2", kind="饺子 press"), None),
         (msgspec.structs.replace(ENGLISH, locale="ru"), None),
     ],
 )
@@ -38,7 +38,7 @@ def test_drafts_share_all_but_key_and_draws_and_tries_draw_anew() -> None:
     one, two, three = requests[:3]
     assert one.prompt == two.prompt == three.prompt
     assert [request.seed for request in drafts_for(ENGLISH, "again")] == [one.seed, two.seed, three.seed]
-    assert len(drafts_for(msgspec.structs.replace(ENGLISH, variant="line-v1"), "key")) == 1
+    assert len(drafts_for(msgspec.structs.replace(ENGLISH, variant="line-v2"), "key")) == 1
     assert len(drafts_for(ENGLISH, "key", count=5)) == 5
 
 

@@ -1,5 +1,7 @@
 """From a brief to a request of the engine: whoever times or tries a model asks it as the worker does."""
 
+import dataclasses
+
 from shelftalk.core.brief import Brief
 from shelftalk.core.prompt import MAX_NEW_TOKENS, drafts_of, is_framed, prompt_for, slots_of, temperature_of
 from shelftalk.engine import Priority, Request
@@ -36,19 +38,10 @@ def drafts_for(
     """
     count = drafts_of(brief.variant) if count is None else count
     first = int(brief.brief_id, 16) + 1_000_003 * seed + attempt * count
-    return [
-        request_for(
-            brief,
-            f"{key}/{draft}",
-            attempt=attempt,
-            priority=priority,
-            deadline_s=deadline_s,
-            seed=(first + draft) % 2**31,
-            temperature=temperature,
-            top_p=top_p,
-        )
-        for draft in range(count)
-    ]
+    asked = request_for(
+        brief, key, attempt=attempt, priority=priority, deadline_s=deadline_s, temperature=temperature, top_p=top_p
+    )
+    return [dataclasses.replace(asked, key=f"{key}/{draft}", seed=(first + draft) % 2**31) for draft in range(count)]
 
 
 def request_for(

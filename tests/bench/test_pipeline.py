@@ -148,7 +148,7 @@ def test_a_price_that_moved_after_the_words_were_written_is_a_wrong_one() -> Non
 
 def test_words_that_nobody_checked_are_checked_afterwards() -> None:
     cards = [seen("The best kettle in the world.", ""), seen("{name} folds flat.", "")]
-    assert faults(cards, {"k1": PRODUCT}, "line-v1").unfit == 1
+    assert faults(cards, {"k1": PRODUCT}, "line-v2").unfit == 1
 
 
 def test_the_plain_loop_writes_what_the_engine_writes() -> None:

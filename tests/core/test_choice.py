@@ -29,7 +29,7 @@ def test_what_may_not_be_kept_is_never_chosen_before_what_may() -> None:
 
 
 def test_where_none_passes_a_person_sees_what_is_only_doubtful() -> None:
-    french = msgspec.structs.replace(KETTLE, locale="fr", variant="line-v1")  # the guard alone judges it
+    french = msgspec.structs.replace(KETTLE, locale="fr", variant="line-v2")  # the guard alone judges it
     assert review(french, DOUBTFUL).outcome is Outcome.HOLD
     assert choose(french, (REFUSED, DOUBTFUL)).text == DOUBTFUL
     assert choose(french, (REFUSED,)).verdict.outcome is Outcome.REJECT
@@ -53,7 +53,7 @@ def test_of_texts_that_tell_as_much_the_rarer_phrase_is_taken(about: Brief, comm
 
 
 def test_a_language_without_counts_takes_the_first_of_equals() -> None:
-    french = msgspec.structs.replace(KETTLE, locale="fr", variant="line-v1")
+    french = msgspec.structs.replace(KETTLE, locale="fr", variant="line-v2")
     assert novelty(french, "{name} se plie.") == 0.0
     assert choose(french, ("{name} se plie bien.", "{name} se plie aussi.")).text == "{name} se plie bien."
 

@@ -12,7 +12,7 @@ BRIEF = made(
     points=("thermostat", "castors", "timer", "1500 W"),
     branded=True,
     locale="en-GB",
-    variant="line-v1",
+    variant="line-v2",
 )
 
 

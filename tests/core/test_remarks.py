@@ -133,6 +133,17 @@ def test_wordings_differ_and_the_same_brief_is_told_the_same() -> None:
 
 
 @pytest.mark.usefixtures("made")
+def test_each_remark_of_a_product_has_its_turn() -> None:
+    product = ("kettle", "auto shut-off", "1.7 litre", "glass body")
+    uses, benefits = known(product[0], product[1:], "en")
+    told = Counter(getattr(one, one.first) for take in range(12) if (one := remarks_for(_about(*product, take=take))))
+    assert set(told) == {*uses, *(said for _, said in benefits)}
+    assert set(told.values()) == {1}, "twelve remarks, twelve wordings"
+    assert remarks_for(_about("kettle")).first == "use"
+    assert remarks_for(_about("bouilloire")).first == ""
+
+
+@pytest.mark.usefixtures("made")
 @pytest.mark.parametrize("form", ["{use}. {name}.", "{name}. {use}.", "Just in. {use}. {price}."])
 def test_a_remark_comes_out_of_a_text_as_it_went_in(form: str) -> None:
     for take in range(8):

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shelftalk.core.prompt import prompt_for, slots_of, spelled_for, text_of
+from shelftalk.core.remarks import remarks_for
 from shelftalk.core.render import slots_in
 from shelftalk.core.typed_slots import TYPED_SLOTS, typed, with_types, without_types
 from shelftalk.core.word_slots import offered_slots, put_words
@@ -65,6 +66,18 @@ def test_a_prompt_holds_no_word_of_the_shop() -> None:
     assert not [word for word in ("desk", "lamp", "brass", "40") if word in prompt]
 
 
-@pytest.mark.parametrize("variant", ["line-v1"])
-def test_other_variants_learn_a_text_as_it_is(variant: str) -> None:
-    assert spelled_for(brief(variant=variant), "A {kind}.") == "A {kind}."
+def test_the_fine_tuned_model_spells_all_words_but_a_remark() -> None:
+    made = brief(kind="kettle", points=("900 ml", "steel"), variant="line-v2")
+    assert {"use", "kind", "w1"} & {*slots_of(made)} == {"use"}
+    assert "{use}" in prompt_for(made)
+    said = f"A kettle, {{p1}}. {remarks_for(made).use.capitalize()}."
+    assert spelled_for(made, "A {kind}, {p1}. {use}.") == "A kettle, {p1}. {use}."
+    assert spelled_for(made, said) == "A kettle, {p1}. {use}."
+    assert text_of(made, "A kettle, {p1}. {use}.").lower() == said.lower()
+
+
+def test_a_point_that_a_remark_tells_is_not_in_a_prompt() -> None:
+    made = brief(kind="kettle", points=("auto shut-off", "900 ml"), variant="line-v2")
+    assert remarks_for(made).point == "auto shut-off"
+    assert "auto shut-off" not in prompt_for(made)
+    assert "{p1} = 900 ml" in prompt_for(made)

@@ -179,5 +179,5 @@ def test_each_folder_opens_its_own_runtime(folder: Path, tmp_path: Path) -> None
     writer.close()
     other = open_writer(build_tiny(tmp_path / "tiny"))
     assert isinstance(other, Engine)
-    assert other.prompt_variant == "line-v1"
+    assert other.prompt_variant == "line-v2"
     other.close()

@@ -55,7 +55,7 @@ def words(data: bytes) -> None:
     for language in ("en", "zh"):
         brief = Brief(
             sku="s", kind=clean_noun(kind), points=points, channel=Channel.CARD, angle=Angle.INTRODUCE, anchor=None,
-            promotion=Promotion.NONE, tone=Tone.PLAIN, branded=False, locale=language, variant="line-v1", model="m",
+            promotion=Promotion.NONE, tone=Tone.PLAIN, branded=False, locale=language, variant="line-v2", model="m",
         )  # fmt: skip
         prompt_for(brief)
         judge(brief, text)

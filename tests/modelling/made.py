@@ -141,7 +141,7 @@ def write_adapter(
         "rank": rank,
         "alpha": 2 * rank,
         "slots": list(slots),
-        "prompt_variant": "line-v1",
+        "prompt_variant": "line-v2",
         "head_ids": None if head_ids is None else "head_ids.npy",
     }
     (folder / "adapter.json").write_text(json.dumps(raw | (changes or {})))

@@ -52,8 +52,8 @@ def test_a_folder_has_all_that_the_engine_needs(tmp_path: Path, source: Path, ad
     manifest = Manifest.read(folder)
     assert manifest.name == "tiny-line"
     assert manifest.slots == SLOT_TOKENS
-    assert manifest.prompt_variant == "line-v1"
-    assert manifest.words == len(np.load(folder / "head_ids.npy")) == 113
+    assert manifest.prompt_variant == "line-v2"
+    assert manifest.words == len(np.load(folder / "head_ids.npy")) == 115
     assert manifest.max_positions == 256
     decoder = json.loads((folder / "genai_config.json").read_text())["model"]["decoder"]
     assert (decoder["num_hidden_layers"], decoder["head_size"], decoder["num_key_value_heads"]) == (2, 16, 2)

@@ -136,7 +136,7 @@ def test_a_corpus_is_built_and_what_was_dropped_is_counted(tmp_path: Path) -> No
 def test_a_measured_text_that_training_has_nearly_is_a_leak() -> None:
     brief = Brief(
         sku="", kind="lamp", points=("brass arm",), channel=Channel.CARD, angle=Angle.INTRODUCE, anchor=None,
-        promotion=Promotion.NONE, tone=Tone.PLAIN, branded=False, locale="en", variant="line-v1", model="",
+        promotion=Promotion.NONE, tone=Tone.PLAIN, branded=False, locale="en", variant="line-v2", model="",
     )  # fmt: skip
     learned = Pair(
         brief, "The {name} stands beside the bed all night and its brass arm turns to the page that you read."

@@ -55,7 +55,7 @@ def test_the_merged_adapter_gives_the_trainers_logits(tmp_path: Path) -> None:
         base_hash=WEIGHTS.source_hash,
         base_name="tiny",
         name="tiny-line",
-        variant="line-v1",
+        variant="line-v2",
         lora=SETTINGS,
         training={},
     )

@@ -126,11 +126,16 @@ class Brief(msgspec.Struct, frozen=True, gc=False, array_like=True):
     @property
     def language(self) -> str:
         """The language subtag of the locale, lower case."""
-        return self.locale.split("-", 1)[0].lower()
+        return _language(self.locale)
 
 
 #: What lies in the cart or may be running out is not among them: such a card is about that.
 _PARTICULAR = frozenset({Angle.GOES_WITH, Angle.LIKE_VIEWED, Angle.SEARCH_MATCH, Angle.YOUR_BRAND, Angle.POPULAR})
+
+
+@lru_cache(maxsize=256)
+def _language(locale: str) -> str:
+    return locale.split("-", 1)[0].lower()
 
 
 @lru_cache(maxsize=16_384)

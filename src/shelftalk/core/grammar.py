@@ -8,9 +8,10 @@ after a colon, alone. The same rules choose what the small models learn (`train.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from importlib import resources
+from types import MappingProxyType
 
 import orjson
 
@@ -205,7 +206,8 @@ def name_class(kind: str) -> str:
 _SET = re.compile(r"\b(?:set|kit|pair|pack|mix|range|collection|game|food)$")
 
 
-def classes(brief: Brief) -> dict[str, str]:
+@lru_cache(maxsize=4096)
+def classes(brief: Brief) -> Mapping[str, str]:
     """The class of each slot that stands for words of the brief; ``name`` is as many as its kind.
 
     Of a set ("bike light set") nobody can tell: its name may be "Firefly Bike Lights", and a verb must not hang on it.
@@ -213,7 +215,8 @@ def classes(brief: Brief) -> dict[str, str]:
     values = word_values(brief)
     found = {slot: kind_class(values[slot]) for slot in ("kind", "noun", "anchor") if slot in values}
     points = {**point_slots(brief.points), **{slot: value for slot, value in values.items() if slot[0] == "w"}}
-    return {"name": name_class(brief.kind)} | found | {slot: point_class(point) for slot, point in points.items()}
+    of_points = {slot: point_class(point) for slot, point in points.items()}
+    return MappingProxyType({"name": name_class(brief.kind)} | found | of_points)
 
 
 #: One point of a list, or several.
@@ -350,7 +353,7 @@ def remarks_misplaced(skeleton: str, language: str) -> list[str]:
     return ["grammar: a remark inside a sentence"] if remarks > len(placed) else []
 
 
-def _misplaced(skeleton: str, of: dict[str, str], language: str) -> Iterator[str]:
+def _misplaced(skeleton: str, of: Mapping[str, str], language: str) -> Iterator[str]:
     for rule, fitting in _POINT_PLACES.get(language, ()):
         for match in rule.finditer(skeleton):
             if of.get(match[1]) not in {None, *fitting}:
@@ -364,7 +367,7 @@ def _misplaced(skeleton: str, of: dict[str, str], language: str) -> Iterator[str
         yield from _without_article(skeleton, of)
 
 
-def _disagreeing(skeleton: str, of: dict[str, str]) -> Iterator[str]:
+def _disagreeing(skeleton: str, of: Mapping[str, str]) -> Iterator[str]:
     """Verbs, pronouns and determiners of another number than their product."""
     many = of.get("kind") == "many"
     for match in (_OF_ONE if many else _OF_MANY).finditer(skeleton):
@@ -381,7 +384,7 @@ def _disagreeing(skeleton: str, of: dict[str, str]) -> Iterator[str]:
             yield f"grammar: {match[0]}, which is {number}"
 
 
-def _without_article(skeleton: str, of: dict[str, str]) -> Iterator[str]:
+def _without_article(skeleton: str, of: Mapping[str, str]) -> Iterator[str]:
     """One thing without "a" or "the" where a sentence wants it; a heading ("Kettle, {price}.") does not."""
     for match in _AGREEMENT.finditer(skeleton):
         if not match["det"] and match["slot"] != "name" and of.get(match["slot"]) == "one":

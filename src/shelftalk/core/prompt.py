@@ -6,11 +6,12 @@ Only what a shopper could read on the product page reaches the model: never an i
 from collections.abc import Callable
 from typing import NamedTuple
 
-from shelftalk.core.brief import Brief, Channel, point_slots, slots_for
+from shelftalk.core.brief import Brief, Channel, point_slots
 from shelftalk.core.grammar import classes
+from shelftalk.core.remarks import REMARK_SLOTS, remarks_for
 from shelftalk.core.typed_slots import typed, with_types, without_types
 from shelftalk.core.voices import voice_for
-from shelftalk.core.word_slots import offered_slots, put_words, word_values
+from shelftalk.core.word_slots import WORD_SLOTS, offered_slots, put_words, take_remarks, word_values
 
 #: Tokens that the fine-tuned model may write for one text of each channel, its end token included.
 #: The longest hand-written line of each channel, with a margin of a fifth.
@@ -28,8 +29,7 @@ class Variant(NamedTuple):
         languages: what models of this kind are trained to write.
         channels: where they write well enough to be printed; a small model's posts and descriptions fall apart half way.
         temperature: of sampling: where most texts pass within three tries, and few sound alike (`evaluate text`).
-        framed: whether such a model has learned from frames alone, so that leaving them is leaving the language (`core.fluency`),
-            and a prompt says in which voice to begin (`core.voices`).
+        framed: whether such a model has learned from frames alone, so that leaving them is leaving the language (`core.fluency`).
         typed: whether it writes slots by names that tell their grammar (`core.typed_slots`).
         drafts: asked for at once, of which the best is taken (`core.choice`): where one costs milliseconds, several are cheaper
             than a second try.
@@ -47,18 +47,26 @@ class Variant(NamedTuple):
     drafts: int
 
 
-def _line_v1(brief: Brief, _voice: str) -> str:
-    """The compact form that the fine-tuned model was trained on: two or three short lines, no instruction."""
-    numeric = {point: slot for slot, point in point_slots(brief.points).items()}
-    points = "; ".join(f"{{{numeric[point]}}} = {point}" if point in numeric else point for point in brief.points)
+def _line_v2(brief: Brief, voice: str) -> str:
+    """The compact form that the fine-tuned model was trained on: three short lines, no instruction."""
+    told, numeric = remarks_for(brief).point, {point: slot for slot, point in point_slots(brief.points).items()}
+    left = (point for point in brief.points if point != told)  # what a remark tells is not told again
+    words = [f"{{{numeric[point]}}} = {point}" if point in numeric else point for point in left]
+    points = "; ".join([*words, *(f"{{{slot}}}" for slot in _line_slots(brief) if slot in REMARK_SLOTS)])
     anchor = f" {brief.anchor}" if brief.anchor else ""
     brand = ", branded" if brief.branded else ""
-    head = f"{brief.channel}, {brief.angle.replace('_', ' ')}{anchor}, {brief.promotion.replace('_', ' ')}, {brief.tone}{brand}"
+    angle, promotion = (one.replace("_", " ") for one in (brief.angle, brief.promotion))
+    head = f"{brief.channel}, {angle}{anchor}, {promotion}, {brief.tone}{brand}, {voice}"
     return f"<|im_start|>user\n{head}\n{brief.kind}\n{points or '-'}<|im_end|>\n<|im_start|>assistant\n"
 
 
-def _as_it_is(_brief: Brief, text: str) -> str:
-    return text
+def _line_slots(brief: Brief) -> tuple[str, ...]:
+    """Of word slots only those of remarks: it spells the words itself."""
+    return tuple(slot for slot in offered_slots(brief) if slot in REMARK_SLOTS or slot not in WORD_SLOTS)
+
+
+def _line_text(brief: Brief, text: str) -> str:
+    return take_remarks(brief, put_words(brief, text, but=REMARK_SLOTS))
 
 
 def _slots_v5(brief: Brief, voice: str) -> str:
@@ -84,13 +92,13 @@ def _text_typed(brief: Brief, written: str) -> str:
 
 
 _VARIANTS: dict[str, Variant] = {
-    "line-v1": Variant(
-        _line_v1,
-        slots_for,
-        _as_it_is,
-        _as_it_is,
+    "line-v2": Variant(
+        _line_v2,
+        _line_slots,
+        put_words,
+        _line_text,
         frozenset({"en"}),
-        frozenset(Channel),
+        frozenset({Channel.CARD, Channel.AD}),
         0.6,
         framed=False,
         typed=False,
@@ -110,7 +118,7 @@ _VARIANTS: dict[str, Variant] = {
     ),
 }
 
-DEFAULT_VARIANT = "line-v1"
+DEFAULT_VARIANT = "line-v2"
 
 
 def prompt_for(brief: Brief, attempt: int = 0, *, voice: str | None = None) -> str:
@@ -118,7 +126,7 @@ def prompt_for(brief: Brief, attempt: int = 0, *, voice: str | None = None) -> s
 
     Args:
         brief: what is to be written.
-        attempt: which try it is: each has its own voice, where the variant has voices.
+        attempt: which try it is: each has its own voice.
         voice: instead of the brief's own; training tells that of the text.
 
     Raises:
@@ -126,7 +134,7 @@ def prompt_for(brief: Brief, attempt: int = 0, *, voice: str | None = None) -> s
     """
     variant = _VARIANTS[brief.variant]
     if voice is None:
-        voice = voice_for(brief, attempt) if variant.framed else ""
+        voice = voice_for(brief, attempt)
     return variant.prompt(brief, voice)
 
 

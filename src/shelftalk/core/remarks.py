@@ -7,7 +7,8 @@ means. A small model can't know that, and a shop's feed does not say it. So peop
 ``{use}``      a remark that is true of every thing of the brief's kind
 ``{benefit}``  a remark that tells one of the brief's points
 
-Which of them a brief is offered its hash decides, so that products, reasons and wordings differ and nothing is remembered.
+Which of them a brief is offered its product's hash and its reason decide, so that products, reasons and wordings differ and
+nothing is remembered.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from shelftalk.core.brief import Angle, Brief, Channel, Promotion, point_slots
+from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone, point_slots
 
 _T = TypeVar("_T")
 
@@ -85,6 +86,7 @@ class Remarks(NamedTuple):
         benefit: with the point's slot in it, where the point has a digit; likewise.
         point: the point that the benefit tells, empty without one.
         other_use, other_benefit, other_point: another one each, for texts that say much.
+        first: the slot of the one whose turn it is, empty where there is none.
     """
 
     use: str = ""
@@ -93,27 +95,35 @@ class Remarks(NamedTuple):
     other_use: str = ""
     other_benefit: str = ""
     other_point: str = ""
+    first: str = ""
 
 
 @lru_cache(maxsize=16_384)
 def remarks_for(brief: Brief) -> Remarks:
     """The remarks that a brief is offered, of all that fit it.
 
-    The product's hash decides where to begin, and what else the text is about how far to go from there: so the texts of a product
-    say one after the other, and products of a kind side by side begin with different ones.
+    They lie in one ring, uses before benefits. The product's hash decides where to begin, and what else the text is about how far
+    to go from there: so the texts of a product say one after the other, and products of a kind begin with different ones.
     """
     uses, benefits = known(brief.kind, brief.points, brief.language)
     if not uses and not benefits:
         return Remarks()
     product = f"{brief.sku}|{brief.kind}|{'|'.join(brief.points)}"
-    digest = hashlib.blake2b(product.encode(), digest_size=8, person=b"remarks").digest()
-    turn = _ANGLES[brief.angle] + _PROMOTIONS[brief.promotion] + _CHANNELS[brief.channel] + brief.take
-    turn += zlib.crc32((brief.anchor or "").encode()) % 7 if brief.anchor else 0
-    uses = (*turned(uses, int.from_bytes(digest[:4]) + turn), "", "")
-    benefits = (*turned(benefits, int.from_bytes(digest[4:]) + turn), ("", ""))
+    place = int.from_bytes(hashlib.blake2b(product.encode(), digest_size=4, person=b"remarks").digest()) + _turn(brief)
+    at = place % (len(uses) + len(benefits))
+    first = REMARK_SLOTS[at >= len(uses)]
+    uses = (*turned(uses, at if first == "use" else place), "", "")
+    benefits = (*turned(benefits, place if first == "use" else at - len(uses)), ("", ""))
     point, benefit = benefits[0]
     other_point, other_benefit = next((one for one in benefits if one[0] != point), ("", ""))
-    return Remarks(uses[0], benefit, point, uses[1], other_benefit, other_point)
+    return Remarks(uses[0], benefit, point, uses[1], other_benefit, other_point, first)
+
+
+def _turn(brief: Brief) -> int:
+    """How far a text's reason and wording are from the first of its product; steps that seldom add up to the same place."""
+    anchor = zlib.crc32(brief.anchor.encode()) % _ANCHORS if brief.anchor else 0
+    reason = _ANGLES[brief.angle] + 3 * _PROMOTIONS[brief.promotion] + 5 * _CHANNELS[brief.channel]
+    return reason + 3 * _TONES[brief.tone] + brief.take + anchor
 
 
 def turned(items: Sequence[_T], number: int) -> list[_T]:
@@ -125,6 +135,8 @@ def turned(items: Sequence[_T], number: int) -> list[_T]:
 _ANGLES = {angle: number for number, angle in enumerate(Angle)}
 _PROMOTIONS = {promotion: number for number, promotion in enumerate(Promotion)}
 _CHANNELS = {channel: number for number, channel in enumerate(Channel)}
+_TONES = {tone: number for number, tone in enumerate(Tone)}
+_ANCHORS = 7
 
 
 @lru_cache(maxsize=16_384)

@@ -7,6 +7,9 @@ a" is no more than a habit of words. Between prompt and answer only; everybody e
 
 import re
 from collections import Counter
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 
 from shelftalk.core.brief import Brief
 from shelftalk.core.grammar import classes
@@ -34,7 +37,8 @@ TYPED_SLOTS = (
 )
 
 
-def typed(brief: Brief) -> dict[str, str]:
+@lru_cache(maxsize=4096)
+def typed(brief: Brief) -> Mapping[str, str]:
     """The typed name of each slot of a brief that has one: ``{"w2": "w_thing1", "kind": "kind_many"}``."""
     names: dict[str, str] = {}
     seen: Counter[str] = Counter()
@@ -47,7 +51,7 @@ def typed(brief: Brief) -> dict[str, str]:
         seen[kind] += 1
         if seen[kind] <= _MOST[slot[0]]:
             names[slot] = f"{kind}{seen[kind]}"
-    return names
+    return MappingProxyType(names)
 
 
 def with_types(brief: Brief, text: str) -> str:
@@ -60,5 +64,5 @@ def without_types(brief: Brief, text: str) -> str:
     return _renamed({name: slot for slot, name in typed(brief).items()}, text)
 
 
-def _renamed(names: dict[str, str], text: str) -> str:
+def _renamed(names: Mapping[str, str], text: str) -> str:
     return SLOT.sub(lambda match: f"{{{names.get(match[1], match[1])}}}", text)

@@ -12,7 +12,7 @@ only say "{name} folds flat" is none for a kettle. ``python -m shelftalk.train.f
 import hashlib
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import NamedTuple, Self
@@ -23,7 +23,7 @@ import orjson
 from shelftalk.core.brief import Brief
 from shelftalk.core.frame import tokens
 from shelftalk.core.grammar import classes
-from shelftalk.core.remarks import REMARK_SLOTS
+from shelftalk.core.remarks import REMARK_SLOTS, remarks_for
 from shelftalk.core.word_slots import offered_slots
 
 #: One letter each, which is one token or two to a model.
@@ -34,6 +34,9 @@ _REMARKING = {"{use}": "R", "{benefit}": "S"}
 
 #: Words (signs, slots; in Chinese characters) that make a way to begin.
 _BEGINNING = 2
+
+#: One of so many texts of a product with remarks begins with something else.
+_OF_TEXTS = 3
 
 #: So many places further is the voice of the next try; the wordings of a brief lie between.
 _TRY = 5
@@ -77,7 +80,7 @@ class Wants(NamedTuple):
         """Whether a product has all that, of what a generator is offered."""
         return self.met(brief, *_offered(brief))
 
-    def met(self, brief: Brief, of: dict[str, str], has: Sequence[tuple[str, str]]) -> bool:
+    def met(self, brief: Brief, of: Mapping[str, str], has: Sequence[tuple[str, str]]) -> bool:
         """The same, of what `_offered` found: a brief is held against dozens of frames."""
         return (
             self.kind in {"*", of.get("kind", "")}
@@ -99,7 +102,7 @@ class Wants(NamedTuple):
 _POINT = re.compile(r"[pw]\d")
 
 
-def _offered(brief: Brief) -> tuple[dict[str, str], list[tuple[str, str]]]:
+def _offered(brief: Brief) -> tuple[Mapping[str, str], list[tuple[str, str]]]:
     """The classes of a brief's words, and the letter and class of each point and remark that a generator is offered."""
     of, slots = classes(brief), offered_slots(brief)
     has = [(slot[0], found) for slot, found in of.items() if _POINT.fullmatch(slot) and slot in slots]
@@ -124,7 +127,7 @@ def _found(wanted: Sequence[tuple[str, str]], has: list[tuple[str, str]]) -> boo
 def voice_for(brief: Brief, attempt: int = 0) -> str:
     """The voice that a brief asks for, of those that it can fill: its hash decides, each wording and try has another one.
 
-    Two of three texts of a product with remarks begin with one: they are many, and say what no opening does.
+    Most texts of a product with remarks begin with the one whose turn it is: they are many, and say what no opening does.
     """
     voices = _written(brief.language).get(head(brief), {})
     of, has = _offered(brief)
@@ -137,12 +140,11 @@ def voice_for(brief: Brief, attempt: int = 0) -> str:
     if not remarking or not others:
         voices_left = among or VOICES
         return voices_left[number % len(voices_left)]
-    round_, turn = divmod(number, 3)
+    round_, turn = divmod(number, _OF_TEXTS)
     if turn == 0:
         return others[round_ % len(others)]
-    # Uses are many, benefits few: of two texts that begin with a use one begins with a benefit.
-    uses_first = (round_ + turn) % 3 > 0
-    return remarking[0 if uses_first else -1]
+    told = _REMARKING[f"{{{remarks_for(brief).first}}}"]
+    return told if told in remarking else remarking[0]
 
 
 def head(brief: Brief) -> str:

@@ -12,7 +12,7 @@ The field calls this delexicalisation (Wen et al. 2015).
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -68,8 +68,8 @@ def offered_slots(brief: Brief) -> tuple[str, ...]:
     return tuple(slot for slot in (*slots_for(brief), *values) if not told or of_points.get(slot) != told)
 
 
-def put_words(brief: Brief, text: str) -> str:
-    """The text with its word slots filled, and the articles before them made to fit; other slots stay.
+def put_words(brief: Brief, text: str, but: Collection[str] = ()) -> str:
+    """The text with its word slots filled, ``but`` some, and the articles before them made to fit; other slots stay.
 
     Slots that the brief does not have stay too: the guard then refuses the text.
     """
@@ -82,7 +82,7 @@ def put_words(brief: Brief, text: str) -> str:
         out += text[end : match.start()]
         end = match.end()
         value = values.get(match[1])
-        if value is None:
+        if value is None or match[1] in but:
             out += match[0]
             continue
         if brief.language == "en":
@@ -109,6 +109,7 @@ def take_remarks(brief: Brief, text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=1024)
 def take_words(brief: Brief, text: str) -> str:
     """The opposite of `put_words`, for training: words of the brief in a text become their slots, the longest first."""
     values = sorted(word_values(brief).items(), key=lambda item: -len(item[1]))

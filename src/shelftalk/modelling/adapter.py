@@ -5,7 +5,7 @@ An adapter is a folder, written by ``shelftalk.train`` and read here:
 ``adapter.safetensors`` (float16 or float32)
     ``model.layers.{l}.self_attn.q_proj.lora_A``  [rank, in]
     ``model.layers.{l}.self_attn.q_proj.lora_B``  [out, rank], and so on for any linear layer, by Hugging Face name
-    ``slot_head``                                 [12, hidden]: the head's rows of `slots.SLOT_TOKENS`, in that order
+    ``slot_head``                                 [14, hidden]: the head's rows of `slots.SLOT_TOKENS`, in that order
     any other name of a base tensor               replaces it whole (a norm, say)
 
 ``head_ids.npy`` (optional)

@@ -1,7 +1,7 @@
 """Slot tokens: the fine-tuned model writes ``{price}`` as one token.
 
 SmolLM2 has special tokens for source-code corpora that no shop text needs: fourteen of them (ids 3 to 16) sit between
-the chat tokens and the first byte. The first twelve are renamed: the vocabulary keeps its size, a slot costs one step
+the chat tokens and the first byte. All are renamed: the vocabulary keeps its size, a slot costs one step
 instead of four, and the fact lock allows or forbids a slot by a single id.
 """
 
@@ -27,6 +27,8 @@ SLOT_TOKENS = (
     "{p3}",
     "{p4}",
     "{p5}",
+    "{use}",
+    "{benefit}",
 )
 
 #: The id of the first slot: what ``<repo_name>`` was.
@@ -46,6 +48,8 @@ REPLACED_TOKENS = (
     "<jupyter_text>",
     "<jupyter_code>",
     "<jupyter_output>",
+    "<jupyter_script>",
+    "<empty_output>",
 )
 
 #: Words whose mean embedding is a slot's first embedding: what the model already knows nearest to it.
@@ -62,6 +66,8 @@ SPELLINGS = {
     "{p3}": " third point",
     "{p4}": " fourth point",
     "{p5}": " fifth point",
+    "{use}": " use",
+    "{benefit}": " benefit",
 }
 
 
@@ -103,7 +109,7 @@ def add_slot_tokens(tokenizer_json: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def slot_embeddings(embedding: np.ndarray, spelled: Mapping[str, list[int]]) -> np.ndarray:
-    """First embeddings of the slots, ``[12, hidden]``: the mean over the tokens of each slot's spelling.
+    """First embeddings of the slots, ``[14, hidden]``: the mean over the tokens of each slot's spelling.
 
     Args:
         embedding: the model's embedding, ``[vocab, hidden]``.

@@ -20,7 +20,7 @@ from shelftalk.modelling.variants import find_variant, variant_graph
 from shelftalk.modelling.weights import Weights
 
 #: SmolLM2's first ids.
-_SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", *REPLACED_TOKENS, "<jupyter_script>", "<empty_output>")
+_SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", *REPLACED_TOKENS)
 
 #: Enough English for a few hundred merges; slots and chat tokens come as special tokens.
 _SENTENCES = (
@@ -123,7 +123,7 @@ def build_tiny(out: Path, seed: int = 0, variant: str = "fp32", *, pruned: bool 
         "base": {"name": "random", "hash": weights.source_hash},
         "adapter": None,
         "licence": "Apache-2.0",
-        "prompt_variant": "line-v1",
+        "prompt_variant": "line-v2",
         "slots": SLOT_TOKENS,
         "max_positions": MAX_POSITIONS,
         "key": f"tiny-{seed}-{variant}-{pruned}",

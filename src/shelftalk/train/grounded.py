@@ -1,11 +1,10 @@
 """The second course: plain, grounded pairs, after the hand-written lines have taught form and slots.
 
 Imitating wit, a small model makes nonsense. So it ends its training on texts that say only what their brief holds: the hand-written
-lines that pass the grounding rule, and the phrasebook's lines for the same products.
+lines that pass the grounding rule, the phrasebook's lines for the same products, and the small models' frames with their remarks.
 """
 
 import random
-import re
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -14,9 +13,12 @@ from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone, point_s
 from shelftalk.core.grounding import ungrounded
 from shelftalk.core.guard import Outcome, judge
 from shelftalk.core.phrasebook import phrase
-from shelftalk.core.prompt import DEFAULT_VARIANT
+from shelftalk.core.prompt import DEFAULT_VARIANT, channels_of
+from shelftalk.core.remarks import remarks_for
 from shelftalk.train.dataset import Pair, augmented
 from shelftalk.train.lines import Product
+from shelftalk.train.mixture import draw, gather
+from shelftalk.train.skeletons import Goods
 
 #: Files of lines that were written to be plain: they count twice.
 PLAIN = "en-plain"
@@ -24,44 +26,8 @@ PLAIN = "en-plain"
 #: Phrasebook texts a product. Too many and the model is the phrasebook again; none and it forgets what plain is.
 PHRASES = 1
 
-#: Texts that only join points, in forms whose grammar holds whatever the points are: where there is no other reason, what a product
-#: is and has must do. ``[a]`` and ``[b]`` are points; at a sentence's beginning they get a capital.
-_JOINED: dict[Angle, tuple[str, ...]] = {
-    Angle.INTRODUCE: (
-        "[a]. [b]. {name}, {price}.",
-        "[a], [b]: {name}.",
-        "{name}: [a], [b].",
-        "{name}, {price}: [a], [b].",
-        "{name}. [a], [b], {price}.",
-        "Noted on the card for {name}: [a].",
-        "Worth knowing about {name}: [a], [b].",
-        "[a], for a start. {name}, {price}.",
-        "On the label: [a]. {name}, {price}.",
-        "A reason to open the page: [a]. {name}.",
-        "The details of {name}, in short: [a], [b].",
-        "[kind], [a], [b]. {price}.",
-        "By {brand}: {name}. [a], [b].",
-        "What stands out about {name}: [a].",
-    ),
-    Angle.POPULAR: (
-        "Many people are looking at {name} now. [a], [b].",
-        "Being looked at a lot: {name}. [a].",
-        "[a], [b]: {name} has many people looking.",
-    ),
-    Angle.YOUR_BRAND: (
-        "{brand} again: {name}. [a], [b].",
-        "More from {brand}: {name}. [a].",
-        "[a], [b]. {name}, by {brand}.",
-    ),
-    Angle.SEARCH_MATCH: (
-        "For your search: {name}. [a], [b].",
-        "It fits your search: [kind], [a]. {price}.",
-        "[a], [b]: a match for your search.",
-    ),
-}
-
-#: Such texts a product.
-JOINED = 4
+#: Texts of the small models a product, which tell remarks and are written to be true of whatever they are written for.
+FRAMES = 4
 
 _PROMOTIONS = (
     [Promotion.NONE] * 4
@@ -78,15 +44,31 @@ def grounded_pairs(products: Sequence[Product], seed: int, version: int) -> list
         seed: of the run.
         version: another one draws other phrases and, beyond 0, shuffles points.
     """
-    pairs = [pair for pair in augmented(products, seed, version) if _plain(pair)]
     plain = [product for product in products if product.source.startswith(PLAIN)]
-    pairs += [pair for pair in augmented(plain, seed, version + 1) if _plain(pair)]
+    written = [*augmented(products, seed, version), *augmented(plain, seed, version + 1)]
+    pairs = [_untold(pair) for pair in written if _plain(pair) and pair.brief.channel in channels_of(DEFAULT_VARIANT)]
     rng = random.Random(f"{seed}:{version}:phrases")
-    return [*pairs, *_phrases(products, rng), *_joined(products, rng)]
+    return [*(pair for pair in pairs if pair), *_phrases(products, rng), *_framed(products, rng)]
 
 
 def _plain(pair: Pair) -> bool:
     return judge(pair.brief, pair.text).outcome is Outcome.PASS and not ungrounded(pair.brief, pair.text)
+
+
+#: Products tried, whose hash decides what a remark tells, until it tells none of the points that the text tells.
+_SKUS = 8
+
+
+def _untold(pair: Pair) -> Pair | None:
+    """The pair with a product whose remark tells no point that the text tells itself: that point would not be in its prompt."""
+    slots = {point: f"{{{slot}}}" for slot, point in point_slots(pair.brief.points).items()}
+    said = pair.text.casefold()
+    for number in range(_SKUS):
+        brief = msgspec.structs.replace(pair.brief, sku=f"{pair.brief.sku}{number}")
+        told = remarks_for(brief).point
+        if not told or (slots.get(told, told).casefold() not in said):
+            return Pair(brief, pair.text)
+    return None
 
 
 def _phrases(products: Sequence[Product], rng: random.Random) -> Iterable[Pair]:
@@ -100,40 +82,16 @@ def _phrases(products: Sequence[Product], rng: random.Random) -> Iterable[Pair]:
                 yield pair
 
 
-def _joined(products: Sequence[Product], rng: random.Random) -> Iterable[Pair]:
-    for product in products:
-        if not product.points:
-            continue
-        slots = {point: f"{{{slot}}}" for slot, point in point_slots(product.points).items()}
-        for _ in range(JOINED):
-            angle = rng.choices(list(_JOINED), [5, 1, 1, 1])[0]
-            form = rng.choice(_JOINED[angle])
-            first, second = rng.choices(product.points, k=2)
-            if "[b]" in form and first == second:
-                continue
-            text = form.replace("[kind]", product.kind)
-            text = text.replace("[a]", slots.get(first, first)).replace("[b]", slots.get(second, second))
-            text = _SENTENCE.sub(lambda match: match[0].upper(), text)
-            brief = _draw(product, [""], rng)
-            brief = msgspec.structs.replace(
-                brief,
-                channel=Channel.CARD,
-                angle=angle,
-                anchor=None,
-                promotion=Promotion.NONE,
-                branded=brief.branded or "{brand}" in text,
-            )
-            pair = Pair(brief, text)
-            if _plain(pair):
-                yield pair
-
-
-#: A letter that begins a sentence.
-_SENTENCE = re.compile(r"(?:^|[.] )[a-z]")
+def _framed(products: Sequence[Product], rng: random.Random) -> Iterable[Pair]:
+    goods = [Goods(product.kind, product.points) for product in products]
+    material = gather(languages=("en",))._replace(goods={"en": goods})
+    for pair in draw(material, FRAMES * len(products), f"{rng.random()}", ("en",)):
+        brief = msgspec.structs.replace(pair.brief, variant=DEFAULT_VARIANT, locale="en-GB")
+        yield Pair(brief, pair.text)
 
 
 def _draw(product: Product, kinds: Sequence[str], rng: random.Random) -> Brief:
-    channel = rng.choices(list(Channel), [7, 1, 1, 1])[0]
+    channel = rng.choices([Channel.CARD, Channel.AD], [7, 1])[0]
     angle = (
         rng.choice([angle for angle in Angle if angle.worded is angle]) if channel is Channel.CARD else Angle.INTRODUCE
     )

@@ -59,16 +59,17 @@ def chinese_words(products: Sequence[Product]) -> Callable[[str], bool]:
     return lambda text: all(word in generic for word in words(text))
 
 
-def gather(extra: Iterable[tuple[str, Goods]] = ()) -> Material:
+def gather(extra: Iterable[tuple[str, Goods]] = (), languages: Sequence[str] = LANGUAGES) -> Material:
     """All there is to learn from.
 
     Args:
         extra: products of catalogues, with their language; they lend kinds and points, no words.
+        languages: whose.
     """
     skeletons: list[Skeleton] = []
-    goods: dict[str, list[Goods]] = {language: [] for language in LANGUAGES}
+    goods: dict[str, list[Goods]] = {language: [] for language in languages}
     held_out: list[Product] = []
-    for language in LANGUAGES:
+    for language in languages:
         training, measured = split_by_product(load_products(language=language), HELD_OUT, _SEED)
         known = english_words(training) if language == "en" else chinese_words(training)
         others = [*from_phrasebook(language), *(form for form in from_forms() if form.language == language)]
@@ -84,7 +85,7 @@ def gather(extra: Iterable[tuple[str, Goods]] = ()) -> Material:
     return Material(tuple(skeletons), goods, tuple(held_out))
 
 
-def draw(material: Material, count: int, seed: str) -> list[Pair]:
+def draw(material: Material, count: int, seed: str, languages: Sequence[str] = LANGUAGES) -> list[Pair]:
     """So many pairs, balanced over languages, channels, reasons, promotions and voices.
 
     A brief asks for any voice that its reason has, evenly (`core.voices`). So each is learned as often as another, however
@@ -97,7 +98,7 @@ def draw(material: Material, count: int, seed: str) -> list[Pair]:
     tries = 0
     while len(pairs) < count and tries < 40 * count:
         tries += 1
-        language = rng.choices(LANGUAGES, [_LANGUAGE_SHARE[one] for one in LANGUAGES])[0]
+        language = rng.choices(languages, [_LANGUAGE_SHARE[one] for one in languages])[0]
         channel = rng.choices(list(_CHANNEL_SHARE), list(_CHANNEL_SHARE.values()))[0]
         heads = among.get((language, channel))
         if heads is None:

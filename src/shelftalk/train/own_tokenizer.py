@@ -15,7 +15,7 @@ END = "<|im_end|>"
 
 #: The first ids are SmolLM2's, so that the slots are where `modelling.slots` has them.
 CHAT = ("<|endoftext|>", "<|im_start|>", END)
-SLOTS = (*SLOT_TOKENS, *(f"{{{slot}}}" for slot in (*WORD_SLOTS, *TYPED_SLOTS)))
+SLOTS = tuple(dict.fromkeys((*SLOT_TOKENS, *(f"{{{slot}}}" for slot in (*WORD_SLOTS, *TYPED_SLOTS)))))
 
 #: Bytes of a token: five Chinese characters, or a long English word. Longer ones would be whole phrases learned by heart.
 _LONGEST = 15

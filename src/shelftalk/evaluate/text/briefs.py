@@ -88,7 +88,7 @@ def shopper_pages(pages: int, cards: int = 6) -> list[list[Brief]]:
                     tone=rng.choice([Tone.PLAIN, Tone.WARM]),
                     branded=product.brand is not None,
                     locale="en",
-                    variant="line-v1",
+                    variant="line-v2",
                     model="evaluation",
                 )
             )
@@ -151,7 +151,7 @@ def _foreign(attributes: Mapping[str, str], reference: str, language: str) -> Ca
     digest = hashlib.blake2b(reference.encode(), digest_size=6).hexdigest()
     brief = Brief(
         sku=digest, kind=kind, points=points, channel=channel, angle=Angle.INTRODUCE, anchor=None, promotion=Promotion.NONE,
-        tone=Tone.PLAIN, branded=bool(found["brand"]), locale=language, variant="line-v1", model="evaluation",
+        tone=Tone.PLAIN, branded=bool(found["brand"]), locale=language, variant="line-v2", model="evaluation",
     )  # fmt: skip
     return Case(brief, text)
 
