@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shelftalk.core import choice
 from shelftalk.core.brief import Brief
-from shelftalk.core.choice import choose, worth
+from shelftalk.core.choice import Choice, choose, worth
 from shelftalk.core.fluency import novelty
-from shelftalk.core.guard import Outcome
+from shelftalk.core.guard import Outcome, Verdict
 from shelftalk.core.review import review
 from tests.core.test_grammar import KETTLE, brief
 
@@ -61,3 +62,30 @@ def test_a_language_without_counts_takes_the_first_of_equals() -> None:
 @given(st.lists(st.sampled_from((TWO, ONE, OTHER, REFUSED, DOUBTFUL)), min_size=1))
 def test_the_order_of_drafts_does_not_matter_nor_how_often_one_came(drafts: list[str]) -> None:
     assert choose(KETTLE, drafts) == choose(KETTLE, sorted(set(drafts)))
+
+
+def _all_reviewed(about: Brief, drafts: list[str]) -> Choice:
+    """The plain form: every draft is reviewed, then the best taken."""
+    rank = {Outcome.PASS: 2, Outcome.HOLD: 1, Outcome.REJECT: 0}
+    reviewed = [Choice(draft, review(about, draft)) for draft in dict.fromkeys(drafts)]
+    best = max(rank[one.verdict.outcome] for one in reviewed)
+    return max((one for one in reviewed if rank[one.verdict.outcome] == best), key=lambda one: worth(about, one.text))
+
+
+@given(st.lists(st.sampled_from((TWO, ONE, OTHER, REFUSED, DOUBTFUL, "", "{w1}", "Folds flat, {name}")), min_size=1))
+def test_the_choice_is_the_same_as_if_all_had_been_reviewed(drafts: list[str]) -> None:
+    french = msgspec.structs.replace(KETTLE, locale="fr", variant="line-v2")  # there a text may be for a person to see
+    for about in (KETTLE, french, CHINESE):
+        assert choose(about, drafts) == _all_reviewed(about, drafts)
+
+
+def test_nothing_is_reviewed_behind_the_best_that_may_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    reviewed = []
+
+    def noted(about: Brief, text: str) -> Verdict:
+        reviewed.append(text)
+        return review(about, text)
+
+    monkeypatch.setattr(choice, "review", noted)
+    assert choose(KETTLE, (ONE, REFUSED, TWO)).text == TWO
+    assert reviewed == [TWO]

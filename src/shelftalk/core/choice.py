@@ -23,8 +23,8 @@ _POINT_SLOT = re.compile(r"\{[pw]\d\}")
 _REMARK_TELLS = 3
 _MOST_POINTS = 2
 
-#: What is better than what: a text that may be kept, one that a person should look at, one that may not.
-_RANK = {Outcome.PASS: 2, Outcome.HOLD: 1, Outcome.REJECT: 0}
+#: What is better than what where none may be kept: one that a person should look at, one that may not be shown.
+_RANK = {Outcome.HOLD: 1, Outcome.REJECT: 0}
 
 
 class Choice(NamedTuple):
@@ -37,14 +37,19 @@ class Choice(NamedTuple):
 def choose(brief: Brief, drafts: Iterable[str]) -> Choice:
     """The best of several drafts, the first of equals.
 
+    A review costs more than all else about a text, and most drafts pass: so the one that is worth most is reviewed first, and
+    those behind one that may be kept are not reviewed at all.
+
     Args:
         brief: what they were written for.
         drafts: slotted texts, at least one.
     """
-    reviewed = [Choice(draft, review(brief, draft)) for draft in dict.fromkeys(drafts)]
-    best = max(_RANK[one.verdict.outcome] for one in reviewed)
-    left = [one for one in reviewed if _RANK[one.verdict.outcome] == best]
-    return left[0] if len(left) == 1 else max(left, key=lambda one: worth(brief, one.text))
+    reviewed = []
+    for draft in sorted(dict.fromkeys(drafts), key=lambda text: worth(brief, text), reverse=True):
+        reviewed.append(Choice(draft, review(brief, draft)))
+        if reviewed[-1].verdict.outcome is Outcome.PASS:
+            return reviewed[-1]
+    return max(reviewed, key=lambda one: _RANK[one.verdict.outcome])
 
 
 def worth(brief: Brief, text: str) -> tuple[int, float]:
