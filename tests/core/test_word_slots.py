@@ -1,5 +1,7 @@
 """Word slots: a brief's words go in and out of a text, whatever they are."""
 
+import re
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from shelftalk.core.brief import Angle, slots_for
 from shelftalk.core.prompt import languages_of, prompt_for, slots_of, text_of, variants
 from shelftalk.core.remarks import REMARK_SLOTS
 from shelftalk.core.render import slots_in
-from shelftalk.core.word_slots import offered_slots, put_words, take_words, word_values
+from shelftalk.core.word_slots import _taken, offered_slots, put_words, take_words, word_values
 from tests.core.making import brief as made
 
 pytestmark = pytest.mark.usefixtures("few_remarks")
@@ -103,3 +105,17 @@ def test_every_variant_offers_what_its_text_may_keep() -> None:
         assert prompt_for(brief)
         assert "en" in languages_of(variant)
         assert text_of(brief, "{name}: {price}.") == "{name}: {price}."
+
+
+@given(
+    st.text(st.sampled_from("aBsk\u017f\u212a {}-.1\u00e9\u9676"), max_size=14),
+    st.lists(st.text(st.sampled_from("aBsk\u017f\u212a -.\u00e9\u9676"), min_size=1, max_size=3), max_size=3),
+    st.sampled_from(("en", "zh")),
+)
+def test_values_are_found_as_their_patterns_find_them(text: str, values: list[str], language: str) -> None:
+    """Beside the plain form, a pattern for each value, whatever letters are equal but for their case."""
+    before, behind = (r"(?<![\w{-])", r"(?![\w}-])") if language == "en" else ("", "")
+    plain = text
+    for value in values:
+        plain = re.sub(f"{before}{re.escape(value)}{behind}", "{w1}", plain, flags=re.IGNORECASE)
+    assert _taken(text, [("w1", value) for value in values], language) == plain

@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from types import MappingProxyType
 
 import msgspec
 
@@ -153,13 +154,14 @@ _PROMOTION_SLOTS: dict[Promotion, tuple[str, ...]] = {
 }
 
 
-def point_slots(points: tuple[str, ...]) -> dict[str, str]:
-    """Number the points that contain a digit: ``{"p1": "900 ml"}``.
+@lru_cache(maxsize=16_384)
+def point_slots(points: tuple[str, ...]) -> MappingProxyType[str, str]:
+    """Number the points that contain a digit: ``{"p1": "900 ml"}``. Remembered: a text asks for it ten times.
 
     The generator cannot write digits, so such a point reaches the text only through its slot.
     """
     numeric = (point for point in points if _DIGIT.search(point))
-    return {f"p{number}": point for number, point in enumerate(numeric, start=1)}
+    return MappingProxyType({f"p{number}": point for number, point in enumerate(numeric, start=1)})
 
 
 def slots_for(brief: Brief) -> tuple[str, ...]:

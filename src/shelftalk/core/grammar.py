@@ -222,6 +222,8 @@ def classes(brief: Brief) -> Mapping[str, str]:
 #: One point of a list, or several.
 _LISTED = r"(?:an? )?\{[pw]\d\}(?:, (?:an? )?\{[pw]\d\})*"
 
+_A_POINT = re.compile(r"\{[pw]\d\}")
+
 #: A point between these words and the next must be of one of these classes.
 _POINT_PLACES: dict[str, tuple[tuple[re.Pattern[str], frozenset[str]], ...]] = {
     "en": (
@@ -354,7 +356,8 @@ def remarks_misplaced(skeleton: str, language: str) -> list[str]:
 
 
 def _misplaced(skeleton: str, of: Mapping[str, str], language: str) -> Iterator[str]:
-    for rule, fitting in _POINT_PLACES.get(language, ()):
+    points = _A_POINT.search(skeleton)  # without one, none of the rules about points need look
+    for rule, fitting in _POINT_PLACES.get(language, ()) if points else ():
         for match in rule.finditer(skeleton):
             if of.get(match[1]) not in {None, *fitting}:
                 yield f"grammar: {match[0]}, which is {of[match[1]]}"

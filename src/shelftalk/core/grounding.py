@@ -7,7 +7,8 @@ is given room for none. Hand-written lines need not pass this; people have read 
 
 import re
 from collections import Counter
-from functools import cache
+from collections.abc import Iterator
+from functools import cache, lru_cache
 from importlib import resources
 
 import orjson
@@ -117,10 +118,10 @@ def _must_tell(brief: Brief) -> bool:
 
 def _says_nothing(brief: Brief, text: str, said: Counter[str], facts: Counter[str]) -> bool:
     """Whether a text that must tell something of the product does not."""
-    if not _must_tell(brief):
+    if not _must_tell(brief) or _TELLING_SLOT.search(text):
         return False
     points = {stem(word) for point in brief.points for word in words_of(point)} - _generic()
-    return not _TELLING_SLOT.search(text) and points.isdisjoint(said) and not (facts.keys() - _generic() <= said.keys())
+    return points.isdisjoint(said) and not (facts.keys() - _generic() <= said.keys())
 
 
 #: What leads to a fact: "Worth knowing about {name}: {price}." keeps none of what it promises.
@@ -132,8 +133,9 @@ _PROMISES = re.compile(
 
 def _promises_more(brief: Brief, text: str, said: Counter[str]) -> bool:
     """Whether a text announces something of the product, and tells none of its points."""
-    points = {stem(word) for point in brief.points for word in words_of(point)}
-    return bool(_PROMISES.search(text)) and not _TELLING_SLOT.search(text) and points.isdisjoint(said)
+    if not _PROMISES.search(text) or _TELLING_SLOT.search(text):
+        return False
+    return said.keys().isdisjoint(stem(word) for point in brief.points for word in words_of(point))
 
 
 def words_of(text: str) -> list[str]:
@@ -162,8 +164,9 @@ def _names_it(brief: Brief, text: str) -> bool:
     return not head or head[0].removesuffix("s") in {word.removesuffix("s") for word in words_of(text)}
 
 
+@lru_cache(maxsize=4096)
 def _how_often(brief: Brief) -> Counter[str]:
-    """Stems of what the brief states, and how often each may be said.
+    """Stems of what the brief states, and how often each may be said. Remembered for the next draft, and only read.
 
     As often as the one source that names it most: "You viewed a watch. This is a watch" says nothing. But a steam iron and an
     ironing board are two things.
@@ -193,15 +196,7 @@ def _ungrounded_english(brief: Brief, text: str) -> list[str]:
     ]
     if brief.promotion is not Promotion.NEW and _NEW.search(lower) and "new" not in facts:
         problems.append("untrue for this promotion: new")
-    head = words_of(brief.kind)[-1:]
-    if (
-        head
-        and kind_class(brief.kind) == "many"
-        and re.search(rf"\ban? (?:[\w-]+ ){{0,3}}{re.escape(head[0])}\b", lower)
-    ):
-        problems.append(f"grammar: a {head[0]}")
-    if head and re.search(rf"{_HAS}{re.escape(head[0])}\b", lower):
-        problems.append(f"tautology: has {head[0]}")
+    problems += _of_its_kind(brief, lower)
     if _says_nothing(brief, text, said, facts):
         problems.append("empty: nothing about the product")
     if _promises_more(brief, text.lower(), said):
@@ -217,6 +212,17 @@ def _ungrounded_english(brief: Brief, text: str) -> list[str]:
     if _BROKEN.search(text):
         problems.append("broken: spacing or article")
     return problems
+
+
+def _of_its_kind(brief: Brief, lower: str) -> Iterator[str]:
+    """What is wrong about the kind, where a text names it: "a socks", a kettle that has a kettle."""
+    head = next(reversed(words_of(brief.kind)), "")
+    if not head or head not in lower:  # a pattern for each of a shop's kinds is compiled for those alone
+        return
+    if kind_class(brief.kind) == "many" and re.search(rf"\ban? (?:[\w-]+ ){{0,3}}{re.escape(head)}\b", lower):
+        yield f"grammar: a {head}"
+    if re.search(rf"{_HAS}{re.escape(head)}\b", lower):
+        yield f"tautology: has {head}"
 
 
 def _ungrounded_chinese(brief: Brief, text: str) -> list[str]:

@@ -12,8 +12,8 @@ only say "{name} folds flat" is none for a kettle. ``python -m shelftalk.train.f
 import hashlib
 import re
 import zlib
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, lru_cache
 from importlib import resources
 from typing import NamedTuple, Self
 
@@ -78,15 +78,15 @@ class Wants(NamedTuple):
 
     def met_by(self, brief: Brief) -> bool:
         """Whether a product has all that, of what a generator is offered."""
-        return self.met(brief, *_offered(brief))
+        return self.met(_offered(brief))
 
-    def met(self, brief: Brief, of: Mapping[str, str], has: Sequence[tuple[str, str]]) -> bool:
-        """The same, of what `_offered` found: a brief is held against dozens of frames."""
+    def met(self, offered: "_Offered") -> bool:
+        """The same, of what `_offered` found."""
         return (
-            self.kind in {"*", of.get("kind", "")}
-            and self.anchor in {"", "*", of.get("anchor")}
-            and (brief.branded or not self.brand)
-            and _found(self.points, list(has))
+            self.kind in {"*", offered.kind}
+            and self.anchor in {"", "*", offered.anchor}
+            and (offered.brand or not self.brand)
+            and _found(self.points, list(offered.points))
         )
 
     def covers(self, other: Self) -> bool:
@@ -102,11 +102,34 @@ class Wants(NamedTuple):
 _POINT = re.compile(r"[pw]\d")
 
 
-def _offered(brief: Brief) -> tuple[Mapping[str, str], list[tuple[str, str]]]:
-    """The classes of a brief's words, and the letter and class of each point and remark that a generator is offered."""
+class _Offered(NamedTuple):
+    """What a generator is offered of a brief: all that decides which frames it can fill.
+
+    Attributes:
+        kind: the class of its kind; empty where it has none that may be said.
+        anchor: likewise, ``None``.
+        brand: whether the brand may be named.
+        points: the letter and class of each point and remark.
+    """
+
+    kind: str
+    anchor: str | None
+    brand: bool
+    points: tuple[tuple[str, str], ...]
+
+
+def _offered(brief: Brief) -> _Offered:
     of, slots = classes(brief), offered_slots(brief)
-    has = [(slot[0], found) for slot, found in of.items() if _POINT.fullmatch(slot) and slot in slots]
-    return of, [*has, *((slot[0], "*") for slot in REMARK_SLOTS if slot in slots)]
+    points = [(slot[0], found) for slot, found in of.items() if _POINT.fullmatch(slot) and slot in slots]
+    remarks = [(slot[0], "*") for slot in REMARK_SLOTS if slot in slots]
+    return _Offered(of.get("kind", ""), of.get("anchor"), brief.branded, (*points, *remarks))
+
+
+@lru_cache(maxsize=4096)
+def _among(language: str, about: str, offered: _Offered) -> tuple[str, ...]:
+    """The voices of which some frame can be filled. Remembered: products are many, and what they offer is of few kinds."""
+    voices = _written(language).get(about, {})
+    return tuple(voice for voice, frames in voices.items() if any(frame.met(offered) for frame in frames))
 
 
 def _found(wanted: Sequence[tuple[str, str]], has: list[tuple[str, str]]) -> bool:
@@ -129,9 +152,7 @@ def voice_for(brief: Brief, attempt: int = 0) -> str:
 
     Most texts of a product with remarks begin with the one whose turn it is: they are many, and say what no opening does.
     """
-    voices = _written(brief.language).get(head(brief), {})
-    of, has = _offered(brief)
-    among = [voice for voice, wants in voices.items() if any(want.met(brief, of, has) for want in wants)]
+    among = _among(brief.language, head(brief), _offered(brief))
     base = msgspec.structs.replace(brief, take=0, variant="", model="")
     digest = hashlib.blake2b(msgspec.msgpack.encode(base), digest_size=4).digest()
     number = int.from_bytes(digest) + brief.take + _TRY * attempt

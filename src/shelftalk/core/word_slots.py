@@ -123,8 +123,16 @@ def take_words(brief: Brief, text: str) -> str:
 
 def _taken(text: str, values: Iterable[tuple[str, str]], language: str) -> str:
     """The text with a slot for each value in it; in English whole words only."""
-    border = r"(?<![\w{-])" if language == "en" else ""
-    behind = r"(?![\w}-])" if language == "en" else ""
     for slot, value in values:
-        text = re.sub(f"{border}{re.escape(value)}{behind}", f"{{{slot}}}", text, flags=re.IGNORECASE)
+        # Most values are not in the text, and to look costs less than to compile their patterns, of which there are thousands.
+        if text.isascii() and value.isascii() and value.lower() not in text.lower():
+            continue
+        text = _whole(value, language).sub(f"{{{slot}}}", text)
     return text
+
+
+@lru_cache(maxsize=4096)
+def _whole(value: str, language: str) -> re.Pattern[str]:
+    """A value in a text; in English whole words only."""
+    borders = (r"(?<![\w{-])", r"(?![\w}-])") if language == "en" else ("", "")
+    return re.compile(re.escape(value).join(borders), re.IGNORECASE)
