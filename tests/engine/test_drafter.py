@@ -1,3 +1,7 @@
+from collections import Counter, defaultdict
+from itertools import product
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,3 +96,18 @@ def test_chances_are_chances(texts: list[list[int]], prompt: list[int], text: li
     chances = drafter._chances(prompt, drafter._places(prompt), text)
     assert all(chance >= 0 for chance in chances.values())
     assert sum(chances.values()) <= 1 + 1e-9
+
+
+@given(st.lists(TOKENS, max_size=8), st.one_of(st.just([]), TOKENS))
+def test_what_followed_each_likeness_is_counted(texts: list[list[int]], prompt: list[int]) -> None:
+    drafter, scene = Drafter(VOCABULARY), tuple(prompt[:7])
+    followed: dict[Any, Counter[int]] = defaultdict(Counter)
+    for one in texts:
+        drafter.learn(prompt, one)
+        begun = [-1, *one]
+        for place, length in product(range(1, len(begun)), range(1, 6)):
+            if length <= place:
+                last = tuple(begun[place - length : place])
+                for context in [(last,), (last, scene)] if length <= 2 else [(last,)]:
+                    followed[context][begun[place]] += 1
+    assert drafter._seen == followed

@@ -59,6 +59,13 @@ def test_equal_briefs_share_one_generation(tiny_model: Path) -> None:
         assert (stats.joined, stats.completed, stats.cancelled, stats.tokens) == (5, 5, 1, 12)
 
 
+def test_the_drafts_of_a_text_have_one_prompt_which_is_cut_into_tokens_once(tiny_model: Path) -> None:
+    with Engine(tiny_model, rows=2, threads=1) as engine:
+        for draft in range(3):
+            done(engine.submit(ask(key=f"text/{draft}")))
+        assert (engine._encode.cache_info().misses, engine._encode.cache_info().hits) == (1, 2)
+
+
 def test_a_key_in_flight_with_other_words_is_a_mistake(tiny_model: Path) -> None:
     with Engine(tiny_model, rows=2, threads=1) as engine, gated(engine) as gate:
         engine.submit(ask())

@@ -99,7 +99,7 @@ def test_each_step_takes_its_own_draw() -> None:
         np.tile(np.array([[WORD, other]], np.int64), (rows, 1)),
     )
     request = Request("k", "", (), 4, Priority.SHOPPER, None, temperature=1.0, top_p=1.0)
-    job = Job(request, (1, 2), 0, LockState(()), draws=np.array([0.1, 0.9, 0.2, 0.7]))
+    job = Job(request, (1, 2), 0, LockState(()), draws=[0.1, 0.9, 0.2, 0.7])
     scheduler = Scheduler(rows=1, queue_limit=1)
     scheduler.add(job, Waiter(0, Priority.SHOPPER, None, 0.0))
     while scheduler.jobs:

@@ -64,6 +64,10 @@ def test_a_copied_row_goes_on_as_the_original(tiny_model: Path) -> None:
     runner.copy_row(2, 0)
     values, _ = runner.decode([70], [4], masks[:1])
     assert (values[0] == expected[2]).all()
+    runner.prefill(0, [[33, 43, 53, 63]], masks[:1])
+    runner.copy_row(2, 0)  # with the binding of the first time
+    again, _ = runner.decode([70], [4], masks[:1])
+    assert (again[0] == expected[2]).all()
 
 
 def test_a_cached_head_stands_for_its_tokens(tiny_model: Path) -> None:

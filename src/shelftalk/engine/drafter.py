@@ -5,7 +5,6 @@ go on as earlier texts did after the same tokens, above all texts whose prompts 
 The distributions are interpolated, the longer likeness over the shorter (Witten and Bell 1991, with a constant doubt).
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from shelftalk.engine.vocabulary import Vocabulary
@@ -50,7 +49,7 @@ class Drafter:
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        self._seen: dict[_Context, Counter[int]] = {}
+        self._seen: dict[_Context, dict[int, int]] = {}
         # "Fringed", " fringed" and "fringed" are one word here.
         self._words = [(piece or b"").strip().lower() for piece in vocabulary.pieces]
 
@@ -58,12 +57,15 @@ class Drafter:
         """Remember a finished text, its end token included."""
         if len(self._seen) > MOST_CONTEXTS:
             self._seen.clear()
-        text = [_START, *tokens]
+        text = (_START, *tokens)
+        scene = tuple(prompt[:_SCENE_TOKENS])
         for place in range(1, len(text)):
-            for context in _contexts(prompt, text[:place]):
-                followed = self._seen.setdefault(context, Counter())
-                if text[place] in followed or len(followed) < _KEPT:
-                    followed[text[place]] += 1
+            for context in _contexts(scene, text[max(0, place - _ORDER) : place]):
+                followed = self._seen.get(context)
+                if followed is None:
+                    self._seen[context] = {text[place]: 1}
+                elif text[place] in followed or len(followed) < _KEPT:
+                    followed[text[place]] = followed.get(text[place], 0) + 1
 
     def guess(self, prompt: Sequence[int], tokens: Sequence[int], most: int = DEPTH) -> list[int]:
         """The likely continuation of a text, as far as it is likely enough.
@@ -96,11 +98,11 @@ class Drafter:
     def _chances(self, prompt: Sequence[int], places: dict[bytes, list[int]], text: Sequence[int]) -> dict[int, float]:
         """How likely each token is to come next, as far as anything is known."""
         chances = self._copied(prompt, places, text)
-        for context in _contexts(prompt, text):
+        for context in _contexts(tuple(prompt[:_SCENE_TOKENS]), tuple(text[-_ORDER:])):
             followed = self._seen.get(context)
             if followed is None:
                 continue
-            all_told = followed.total() + _DOUBT
+            all_told = sum(followed.values()) + _DOUBT
             chances = {token: chance * _DOUBT / all_told for token, chance in chances.items()}
             for token, count in followed.items():
                 chances[token] = chances.get(token, 0.0) + count / all_told
@@ -123,11 +125,10 @@ class Drafter:
         return found
 
 
-def _contexts(prompt: Sequence[int], text: Sequence[int]) -> Iterator[_Context]:
-    """What a text's next token is likely to depend on, the weakest first."""
-    scene = tuple(prompt[:_SCENE_TOKENS])
-    for length in range(1, min(len(text), _ORDER) + 1):
-        last = tuple(text[-length:])
+def _contexts(scene: tuple[int, ...], newest: tuple[int, ...]) -> Iterator[_Context]:
+    """What a text's next token is likely to depend on, of its newest tokens, the weakest first."""
+    for length in range(1, len(newest) + 1):
+        last = newest[-length:]
         yield (last,)
         if length <= _SCENE_ORDER:
             yield (last, scene)

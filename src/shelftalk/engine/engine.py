@@ -3,7 +3,7 @@
 import itertools
 import time
 from concurrent.futures import Future
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from shelftalk.engine import sampler
@@ -28,6 +28,9 @@ from shelftalk.errors import (
 )
 
 _MS = 1000.0
+
+#: Prompts whose tokens are remembered, a kilobyte each.
+_PROMPTS_REMEMBERED = 1024
 
 #: A model whose cache is smaller lives in the processor's own caches, where the size of pages matters little.
 _HUGE_PAGES_PAY_BYTES = 16 << 20
@@ -94,6 +97,8 @@ class Engine(ThreadWithDoor):
         self.prompt_variant = model.prompt_variant
         self.device = session.device
         self._tokenizer = model.tokenizer
+        # Drafts of a text have one prompt, and a small model's prompts are few: they name no words of the product.
+        self._encode = lru_cache(maxsize=_PROMPTS_REMEMBERED)(self._encoded)
         self._lock = lock
         self._runner = Runner(model, session, lock, rows=rows, row_tokens=row_tokens, bucketed=bucketed)
         self._runner.try_out(len(model.vocabulary.pieces) - 1)
@@ -145,7 +150,7 @@ class Engine(ThreadWithDoor):
             if running is None:
                 lock = self._lock.start(request.slots, request.script)
                 cached = self._generator.cached_tokens(prompt)
-                job = Job(request, tuple(prompt), order=number, lock=lock, draws=draws, cached=cached)
+                job = Job(request, prompt, order=number, lock=lock, draws=draws, cached=cached)
                 self._scheduler.add(job, waiter)
             elif (running.request.prompt, running.request.slots) != (request.prompt, request.slots):
                 raise ValueError(f"{request.key!r} is in flight with another prompt or other slots")
@@ -180,11 +185,11 @@ class Engine(ThreadWithDoor):
                 confirmed=self._generator.confirmed,
             )
 
-    def _encode(self, prompt: str) -> list[int]:
+    def _encoded(self, prompt: str) -> tuple[int, ...]:
         if not prompt.strip():
             raise BadInputError("empty_prompt", "there is nothing to write about")
         try:
-            ids: list[int] = self._tokenizer.encode(prompt, add_special_tokens=False).ids
+            ids = tuple(self._tokenizer.encode(prompt, add_special_tokens=False).ids)
         except Exception as error:  # a lone surrogate, for one: no text in UTF-8
             raise BadInputError("bad_prompt", str(error)) from error
         if not ids:

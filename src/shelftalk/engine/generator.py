@@ -205,7 +205,7 @@ def _choice(job: Job, written: Sequence[int] = ()) -> sampler.Choice:
         top_k=request.top_k,
         top_p=request.top_p,
         penalty=request.repetition_penalty,
-        draw=0.0 if job.draws is None else float(job.draws[len(job.tokens) + len(written)]),
+        draw=0.0 if job.draws is None else job.draws[len(job.tokens) + len(written)],
         seen=frozenset((*job.tokens, *written)) if request.repetition_penalty != 1 else frozenset(),
     )
 

@@ -1,9 +1,7 @@
 """One generation on its way through the scheduler, and the callers who wait for it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-
-import numpy as np
-import numpy.typing as npt
 
 from shelftalk.engine.fact_lock import LockState
 from shelftalk.engine.request import FinishReason, Priority, Request
@@ -52,7 +50,7 @@ class Job:
     lock: LockState
     waiters: dict[int, Waiter] = field(default_factory=dict)
     priority: Priority = Priority.WARM_UP
-    draws: npt.NDArray[np.float64] | None = None
+    draws: Sequence[float] | None = None
     cached: int = 0
     row: int | None = None
     tokens: list[int] = field(default_factory=list)

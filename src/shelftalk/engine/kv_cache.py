@@ -56,6 +56,7 @@ class KVCache:
         self._row_bytes = zeros[0].nbytes
         self.size_bytes = zeros.nbytes * len(self._buffers)
         self._copier = open_session(self._copy_graph(), session.device, threads=1).ort
+        self._copies: dict[tuple[int, int], Any] = {}
 
     def bind(self, binding: ort.IOBinding, first: int, count: int) -> None:
         """Bind rows ``first`` to ``first + count - 1`` as past and present."""
@@ -65,12 +66,17 @@ class KVCache:
             binding.bind_output(present, self._memory, 0, self._dtype, shape, address)
 
     def copy_row(self, source: int, target: int) -> None:
-        """Copy a whole row. A graph of Identity nodes does it, because that works on every device."""
-        binding = self._copier.io_binding()
-        addresses = zip(self._addresses(source), self._addresses(target), strict=True)
-        for number, (read, write) in enumerate(addresses):
-            binding.bind_input(f"from{number}", self._memory, 0, self._dtype, self._shape, read)
-            binding.bind_output(f"to{number}", self._memory, 0, self._dtype, self._shape, write)
+        """Copy a whole row. A graph of Identity nodes does it, because that works on every device.
+
+        The binding of two rows is made once: that takes longer than to copy.
+        """
+        binding = self._copies.get((source, target))
+        if binding is None:
+            binding = self._copies[source, target] = self._copier.io_binding()
+            addresses = zip(self._addresses(source), self._addresses(target), strict=True)
+            for number, (read, write) in enumerate(addresses):
+                binding.bind_input(f"from{number}", self._memory, 0, self._dtype, self._shape, read)
+                binding.bind_output(f"to{number}", self._memory, 0, self._dtype, self._shape, write)
         self._copier.run_with_iobinding(binding)
 
     def _addresses(self, row: int) -> list[int]:

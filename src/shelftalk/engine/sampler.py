@@ -38,9 +38,10 @@ class Choice:
     seen: Collection[int] = ()
 
 
-def draws(seed: int, count: int) -> npt.NDArray[np.float64]:
+def draws(seed: int, count: int) -> list[float]:
     """The uniform draws of a request, one a step: number k depends on the seed and k alone, not on the batch."""
-    return np.random.Generator(np.random.Philox(seed)).random(count)
+    drawn: list[float] = np.random.Generator(np.random.Philox(seed)).random(count).tolist()
+    return drawn
 
 
 def faults(values: Values) -> dict[int, str]:
@@ -74,16 +75,16 @@ def choose_one(values: Sequence[float], ids: Sequence[int], choice: Choice) -> i
     Plain Python on purpose: at 32 candidates it takes less time than the dozen calls of numpy that it needs otherwise,
     and no vector width can make a row's sum depend on the rows beside it.
     """
-    scored = [(value, token) for value, token in zip(values, ids, strict=True) if value > _BANNED_BELOW]
-    if not scored:
+    values = [value for value in values if value > _BANNED_BELOW]  # banned ones are the last
+    if not values:
         return -1
     if choice.penalty != 1:
-        scored = _penalised(scored, choice)
+        values, ids = _penalised(values, ids, choice)
     if choice.temperature == 0:
-        return scored[0][1]
-    best = scored[0][0]
-    scored = scored[: choice.top_k]
-    weights = [math.exp((value - best) / choice.temperature) for value, _ in scored]
+        return ids[0]
+    best = values[0]
+    temperature, exp = choice.temperature, math.exp
+    weights = [exp((value - best) / temperature) for value in values[: choice.top_k]]
     # The smallest set that covers top_p, at least the likeliest token.
     enough = choice.top_p * sum(weights)
     covered, kept = 0.0, 0
@@ -91,17 +92,18 @@ def choose_one(values: Sequence[float], ids: Sequence[int], choice: Choice) -> i
         covered += weights[kept]
         kept += 1
     target, passed = choice.draw * covered, 0.0
-    for weight, (_, token) in zip(weights[:kept], scored, strict=False):
-        passed += weight
+    for place in range(kept):
+        passed += weights[place]
         if passed > target:
-            return token
-    return scored[kept - 1][1]
+            return ids[place]
+    return ids[kept - 1]
 
 
-def _penalised(scored: list[tuple[float, int]], choice: Choice) -> list[tuple[float, int]]:
-    """Scores after the repetition penalty of Keskar et al. 2019 (CTRL), best first."""
+def _penalised(values: Sequence[float], ids: Sequence[int], choice: Choice) -> tuple[list[float], list[int]]:
+    """Scores after the repetition penalty of Keskar et al. 2019 (CTRL), best first, and their tokens."""
     lowered = [
         ((value / choice.penalty if value > 0 else value * choice.penalty) if token in choice.seen else value, token)
-        for value, token in scored
+        for value, token in zip(values, ids, strict=False)
     ]
-    return sorted(lowered, key=itemgetter(0), reverse=True)  # stable, also in reverse
+    lowered.sort(key=itemgetter(0), reverse=True)  # stable, also in reverse
+    return [value for value, _ in lowered], [token for _, token in lowered]
