@@ -14,7 +14,6 @@ slots stand as their upper-case names (``down to(?= PRICE)``):
 """
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable
 from functools import cache
 from importlib import resources
@@ -22,6 +21,7 @@ from importlib import resources
 import msgspec
 
 from shelftalk.core.brief import Promotion
+from shelftalk.core.phrases import Phrases, alternation
 from shelftalk.core.stems import stems
 
 #: Languages written without spaces: their phrases have no word borders, and a character counts as two.
@@ -75,10 +75,10 @@ class Claim(msgspec.Struct, frozen=True):
 class Rules(msgspec.Struct, frozen=True):
     """A language's lists, compiled."""
 
-    banned: re.Pattern[str]
+    banned: Phrases
     codes: tuple[tuple[str, re.Pattern[str]], ...]
     hold: re.Pattern[str]
-    properties: re.Pattern[str]
+    properties: Phrases
     property_claims: tuple[Claim, ...]
     attributes: re.Pattern[str]
     attribute_claims: tuple[Claim, ...]
@@ -101,7 +101,7 @@ def rules_of(language: str) -> Rules:
     spaced = language not in UNSPACED
 
     def compiled(phrases: Iterable[str]) -> re.Pattern[str]:
-        return _alternation(phrases, spaced=spaced)
+        return alternation(phrases, spaced=spaced)
 
     def claims(words: dict[str, str]) -> tuple[Claim, ...]:
         return tuple(
@@ -121,10 +121,10 @@ def rules_of(language: str) -> Rules:
         else f"(?P<said>{attribute})(?P<noun>[款色版制质])(?P<before>)"
     )
     return Rules(
-        banned=compiled(phrase for phrases in lists.banned.values() for phrase in phrases),
+        banned=Phrases((phrase for phrases in lists.banned.values() for phrase in phrases), spaced=spaced),
         codes=tuple((code, compiled(phrases)) for code, phrases in lists.banned.items()),
         hold=compiled(lists.hold),
-        properties=compiled(lists.properties),
+        properties=Phrases(lists.properties, spaced=spaced),
         property_claims=claims(lists.properties),
         attributes=re.compile(attributed),
         attribute_claims=claims(lists.attributes),
@@ -147,19 +147,3 @@ def rules_of(language: str) -> Rules:
         tells_brand=compiled(lists.tells_brand),
         function_words=lists.function_words,
     )
-
-
-def _alternation(phrases: Iterable[str], *, spaced: bool) -> re.Pattern[str]:
-    """One pattern of all phrases, longest first, on word borders where the script has them.
-
-    Phrases are grouped by their first letter: a word is then held against a dozen of them, not all three hundred.
-    """
-    groups: dict[str, list[str]] = defaultdict(list)
-    for phrase in sorted(phrases, key=len, reverse=True):
-        literal = phrase[0].isalpha() and phrase[1:2] not in {"?", "*", "{"}
-        groups[phrase[0] if literal else ""].append(phrase[1:] if literal else phrase)
-    branches = [f"{letter}(?:{'|'.join(rest)})" for letter, rest in groups.items()]
-    # Most words begin no phrase at all; one look at the first letter settles those.
-    first = "" if "" in groups else f"(?=[{''.join(groups)}])"
-    border = r"\b" if spaced else ""
-    return re.compile(f"{border}{first}(?:{'|'.join(branches)}){border}")
