@@ -15,7 +15,7 @@ KEYS = [f"brief-{number}" for number in range(12)]
 
 def make_job(key: str, order: int, *, prompt: int = 3, new_tokens: int = 4) -> Job:
     request = Request(key, "", (), new_tokens, Priority.SHOPPER, None)
-    return Job(request, (1,) * prompt, order, LockState(()))
+    return Job(request, (order + 1,) * prompt, order, LockState(()))
 
 
 class SchedulerMachine(RuleBasedStateMachine):

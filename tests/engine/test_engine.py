@@ -177,7 +177,7 @@ def test_a_row_that_cannot_be_moved_fails(tiny_model: Path, monkeypatch: pytest.
     with Engine(tiny_model, rows=2, threads=1, debug=True) as engine:
         monkeypatch.setattr(engine._runner, "copy_row", broken)
         with gated(engine):
-            short, long = engine.submit(ask("a", max_new_tokens=2)), engine.submit(ask("b"))
+            short, long = engine.submit(ask("a", max_new_tokens=2)), engine.submit(ask("b", "cold kettle"))
         assert done(short)
         assert isinstance(error_of(long), StepFailedError)
         assert done(engine.submit(ask("c")))

@@ -22,11 +22,12 @@ class FakeRunner:
     """Writes the same word for ever and notes where."""
 
     head: tuple[int, ...] = ()
+    answers_stay = False
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
 
-    def prefill(self, first: int, prompts: list[Any], _: Any, cached: int) -> tuple[Values, Ids]:
+    def prefill(self, first: int, prompts: list[Any], _: Any, cached: int = 0) -> tuple[Values, Ids]:
         self.calls.append(("prefill", first, len(prompts), cached))
         return self.words(len(prompts))
 
@@ -62,6 +63,44 @@ def test_side_by_side_rows_of_like_length_are_prefilled_together() -> None:
     assert grouped((0, 10, 0), (2, 10, 0)) == [[10], [10]]
     assert grouped((0, 10, 0), (1, 10, 8), (2, 10, 0)) == [[10], [10], [10]]
     assert grouped() == []
+
+
+def test_a_prompt_of_several_drafts_is_computed_once_and_its_row_copied() -> None:
+    """In whatever order they lie, every row has its own prompt in the end."""
+    for prompts in ("AAA", "AABB", "ABAB", "ABBA", "ABCBAAC"):
+        generator, runner = make()
+        rows: dict[int, Any] = {}
+        prefill, copy = runner.prefill, runner.copy_row
+
+        def noted(first: int, those: list[Any], *rest: Any, rows: Any = rows, prefill: Any = prefill) -> Any:
+            rows |= {first + place: prompt for place, prompt in enumerate(those)}
+            return prefill(first, those, *rest)
+
+        def copied(source: int, target: int, rows: Any = rows, copy: Any = copy) -> None:
+            rows[target] = rows[source]
+            copy(source, target)
+
+        runner.prefill, runner.copy_row = noted, copied  # type: ignore[method-assign, assignment]
+        jobs = [make_job(str(number), ord(prompt)) for number, prompt in enumerate(prompts)]
+        scheduler = Scheduler(rows=8, queue_limit=9)
+        for number, job in enumerate([make_job("old", 0, new_tokens=9), *jobs]):
+            scheduler.add(job, Waiter(number, Priority.SHOPPER, None, 0.0))
+            if number == 0:
+                scheduler.commit(generator.run(scheduler.reserve(scheduler.plan(), 0)))
+        generator.run(scheduler.reserve(scheduler.plan(), 0))
+        assert [rows[job.row] for job in jobs if job.row is not None] == [job.prompt for job in jobs]
+        assert runner.calls[1] == ("prefill", 1, len(set(prompts)), 0)
+
+
+def test_who_may_write_other_slots_shares_no_answers() -> None:
+    generator, runner = make()
+    scheduler = Scheduler(rows=2, queue_limit=9)
+    for number, slots in enumerate(((), ("name",))):
+        job = make_job(str(number), 7)
+        job.lock = LockState(slots)
+        scheduler.add(job, Waiter(number, Priority.SHOPPER, None, 0.0))
+    generator.run(scheduler.reserve(scheduler.plan(), 0))
+    assert runner.calls == [("prefill", 0, 2, 0)]
 
 
 def test_rows_are_copied_before_they_decode() -> None:

@@ -32,6 +32,24 @@ def test_a_text_alone_is_the_text_in_any_batch(model_of: Callable[[str], Path], 
     assert together == alone
 
 
+@pytest.mark.parametrize("kind", ["fp32", "w8a8", "w8a8-kv8", "genai"])
+def test_drafts_that_come_together_are_those_written_one_by_one(model_of: Callable[[str], Path], kind: str) -> None:
+    """Their prompt is computed once."""
+    drafts = [
+        replace(request, key=f"{request.key}/{draft}", temperature=1.0, seed=draft)
+        for request in some_requests(6, seed=3)
+        for draft in range(3)
+    ]
+    with Engine(model_of(kind), rows=1, threads=1, ahead=False) as engine:
+        alone = one_by_one(engine, drafts)
+    with Engine(model_of(kind), rows=8, threads=1, debug=True) as engine:
+        futures = [engine.submit(drafts[0])]
+        with gated(engine) as gate:
+            futures += [engine.submit(draft) for draft in drafts[1:]]
+            gate.open()
+            assert [done(future).text for future in futures] == alone
+
+
 def test_guessing_ahead_changes_no_text(model_of: Callable[[str], Path]) -> None:
     """Greedy and drawn, with and without a penalty; the second time most guesses come true."""
     requests = some_requests(32, seed=11)

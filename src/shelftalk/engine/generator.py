@@ -7,7 +7,7 @@ import structlog
 
 from shelftalk.engine import sampler
 from shelftalk.engine.drafter import DEPTH, Drafter
-from shelftalk.engine.fact_lock import FactLock
+from shelftalk.engine.fact_lock import FactLock, LockState
 from shelftalk.engine.job import Failure, Job, Outcome, Tokens
 from shelftalk.engine.runner import Runner
 from shelftalk.engine.scheduler import Turn
@@ -95,11 +95,27 @@ class Generator:
         if self._drafter is not None and len(jobs) == 1 and first_row == 0 and not jobs[0].cached:
             return self._run_ahead(jobs[0], self._drafter)
         try:
-            masks = self._lock.rows([job.lock for job in jobs])
-            values, ids = self._runner.prefill(first_row, [job.prompt for job in jobs], masks, jobs[0].cached)
+            values, ids = self._take_in(first_row, jobs)
         except Exception as error:  # noqa: BLE001 as above
             return self._all_failed(jobs, error)
         return self._choose(jobs, values, ids)
+
+    def _take_in(self, first_row: int, jobs: Sequence[Job]) -> tuple[sampler.Values, sampler.Ids]:
+        """Prefill side-by-side rows. Drafts of a text have one prompt, which is computed once; its row is copied for the others."""
+        # By the lock as well: answers have the mask in them.
+        asked: dict[tuple[tuple[int, ...], LockState], int] = {}
+        of = [asked.setdefault((job.prompt, job.lock), len(asked)) for job in jobs]
+        if len(asked) == len(jobs) or self._runner.answers_stay:
+            masks = self._lock.rows([job.lock for job in jobs])
+            return self._runner.prefill(first_row, [job.prompt for job in jobs], masks, jobs[0].cached)
+        masks = self._lock.rows([lock for _, lock in asked])
+        values, ids = self._runner.prefill(first_row, [prompt for prompt, _ in asked], masks)
+        # The prompts came into the first rows, each at or before all of its own; so the last one is copied away first.
+        for source, target in sorted(
+            ((source, target) for target, source in enumerate(of) if source != target), reverse=True
+        ):
+            self._runner.copy_row(first_row + source, first_row + target)
+        return values[of], ids[of]
 
     def _decode(self, jobs: Sequence[Job]) -> dict[Job, Outcome]:
         if self._drafter is not None and len(jobs) == 1:
