@@ -26,7 +26,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from importlib import resources
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Self, TypeAlias
 
 import msgspec
 
@@ -46,27 +46,44 @@ Book: TypeAlias = dict[str, dict[str, dict[str, dict[str, list[str]]]]]
 
 
 class _Line(msgspec.Struct, frozen=True):
-    """A line, with what it needs."""
+    """A line, with what it needs, and what the draw wants to know of it.
+
+    Attributes:
+        slots, places: what it needs.
+        domain: whether it was written for a domain of kinds.
+        weight: how often it stands in the draw: one that says it in a sentence, or was written for the tone, oftener. How much it
+            says does not count: else the few lines with three points would open every other post of a feed.
+        tells: whether it says something about the product, beside name and price.
+        remarks: how many it has.
+        benefits: how many of these tell a point.
+    """
 
     text: str
     slots: frozenset[str]
     places: frozenset[str]
-    toned: bool
     domain: bool
+    weight: int
+    tells: bool
+    remarks: int
+    benefits: int
 
-    @property
-    def weight(self) -> int:
-        """How often it stands in the draw: one that says it in a sentence, or was written for the tone, oftener.
-
-        How much it says does not count: else the few lines with three points would open every other post of a feed.
-        """
-        said = 3 if self.places & _SPOKEN else 2
-        return said + self.toned + _OF_A_DOMAIN * self.domain + _REMARKING * bool(self.places.intersection(_REMARKS))
-
-    @property
-    def tells(self) -> bool:
-        """Whether it says something about the product, beside name and price."""
-        return bool(self.places & _TELLING)
+    @classmethod
+    def read(cls, text: str, tone: str) -> Self:
+        """A line as it stands under a tone or domain."""
+        places = frozenset(_PLACE.findall(text)) | ({_BEFORE_A_NOUN} if _BEFORE_A_NOUN in text else set())
+        toned, domain = tone in frozenset(Tone), tone not in {ANY_TONE, *Tone}
+        remarks = len(places.intersection(_REMARKS))
+        said = 3 if places & _SPOKEN else 2
+        return cls(
+            text,
+            slots_in(text),
+            places,
+            domain,
+            weight=said + toned + _OF_A_DOMAIN * domain + _REMARKING * bool(remarks),
+            tells=bool(places & _TELLING),
+            remarks=remarks,
+            benefits=2 if "[otherbenefit]" in places else int("[benefit]" in places),
+        )
 
 
 #: So much oftener is a line drawn that was written for the domain of the kind: there are few of them, and they say more.
@@ -121,17 +138,7 @@ def _book(language: str) -> _Lines:
         return _book(FALLBACK_LANGUAGE)
     return {
         (channel, angle, promotion): {
-            tone: tuple(
-                _Line(
-                    line,
-                    slots_in(line),
-                    frozenset(_PLACE.findall(line)) | ({_BEFORE_A_NOUN} if _BEFORE_A_NOUN in line else set()),
-                    toned=tone in frozenset(Tone),
-                    domain=tone not in {ANY_TONE, *Tone},
-                )
-                for line in lines
-            )
-            for tone, lines in tones.items()
+            tone: tuple(_Line.read(line, tone) for line in lines) for tone, lines in tones.items()
         }
         for channel, angles in written.items()
         for angle, promotions in angles.items()
@@ -193,15 +200,14 @@ class _Words(NamedTuple):
 
     def of(self, line: _Line) -> dict[str, str]:
         """What they read as in this line."""
-        if "[otherbenefit]" in line.places:
-            return self.beside_both
-        return self.beside if "[benefit]" in line.places else self.alone
+        return self[line.benefits]
 
 
-def _drawn(lines: list[_Line], brief: Brief, words: _Words) -> list[_Line]:
+def _drawn(lines: list[_Line], brief: Brief, words: _Words) -> Iterator[_Line]:
     """The lines that this brief can fill, in the order of the draw. A brand's own lines go before all others."""
     allowed = frozenset(slots_for(brief))
-    usable = [line for line in lines if line.slots <= allowed and line.places <= words.of(line).keys()]
+    fillable = [frozenset(those) for those in words]
+    usable = [line for line in lines if line.slots <= allowed and line.places <= fillable[line.benefits]]
     if brief.angle is Angle.YOUR_BRAND and brief.branded:
         usable = [line for line in usable if "brand" in line.slots] or usable
     # What says nothing but name and price is for products of which there is nothing else to say, and a channel that has the room
@@ -210,10 +216,9 @@ def _drawn(lines: list[_Line], brief: Brief, words: _Words) -> list[_Line]:
     draws: dict[tuple[int, bool], list[_Line]] = defaultdict(list)
     for line in usable:
         telling = line.tells or (line.domain and "[point]" not in words.alone)
-        remarks = min(wanted, len(line.places.intersection(_REMARKS)))
-        draws[remarks, telling] += [line] * (line.weight if telling else 1)
+        draws[min(wanted, line.remarks), telling] += [line] * (line.weight if telling else 1)
     number = _number(brief, "line")
-    return [line for rank in sorted(draws, reverse=True) for line in turned(draws[rank], number)]
+    return (line for rank in sorted(draws, reverse=True) for line in turned(draws[rank], number))
 
 
 def _words(brief: Brief, told: frozenset[str] = frozenset()) -> dict[str, str]:
