@@ -40,7 +40,7 @@ class Phrases:
             phrases: anything that `re` takes, without groups of a number.
             spaced: whether they begin and end at borders of words.
         """
-        phrases = list(phrases)
+        phrases = _apart(phrases)
         self.pattern = alternation(phrases, spaced=spaced)
         self._places = re.compile(r"\b\w" if spaced else ".", re.DOTALL)
         #: Phrases that can begin anyhow, "\w+ lovers agree": what a text with one must have, and their own patterns.
@@ -78,7 +78,7 @@ def alternation(phrases: Iterable[str], *, spaced: bool) -> re.Pattern[str]:
     Phrases are grouped by their first letter: a word is then held against a dozen of them, not all three hundred.
     """
     groups: dict[str, list[str]] = defaultdict(list)
-    for phrase in sorted(phrases, key=len, reverse=True):
+    for phrase in sorted(_apart(phrases), key=len, reverse=True):
         literal = _is_literal(phrase)
         groups[phrase[0] if literal else ""].append(phrase[1:] if literal else phrase)
     branches = [f"{letter}(?:{'|'.join(rest)})" for letter, rest in groups.items()]
@@ -88,15 +88,18 @@ def alternation(phrases: Iterable[str], *, spaced: bool) -> re.Pattern[str]:
     return re.compile(f"{border}{first}(?:{'|'.join(branches)}){border}")
 
 
+def _apart(phrases: Iterable[str]) -> list[str]:
+    """The phrases, those with bars outside a group cut there: each choice begins with a letter of its own."""
+    return [choice for phrase in phrases for choice in _choices(phrase)]
+
+
 def _is_literal(phrase: str) -> bool:
     return phrase[0].isalpha() and phrase[1:2] not in {"?", "*", "+", "{"}
 
 
 def beginnings(phrase: str) -> set[str]:
     """How a phrase can begin: whatever it matches begins with one of these. An empty one says that nothing is known."""
-    first, *others = _choices(phrase)
-    letter = phrase[0] if _is_literal(phrase) else ""  # `alternation` takes it for that of all choices
-    return {text for choice in (first, *(letter + other for other in others)) for text, _ in _begun(choice)}
+    return {text for choice in _choices(phrase) for text, _ in _begun(choice)}
 
 
 def _begun(sequence: str) -> _Begun:
@@ -140,9 +143,7 @@ def _choices(phrase: str, *, inside: bool = False) -> list[str]:
 
 
 def _needed(phrase: str) -> str:
-    """The longest run of letters that whatever matches must have; empty if none is found."""
-    if len(_choices(phrase)) > 1:
-        return ""
+    """The longest run of letters that whatever matches must have; empty if none is found. A phrase of one choice."""
     runs, depth = [""], 0
     signs = _SIGN.findall(phrase)
     for sign, behind in zip(signs, [*signs[1:], ""], strict=True):
