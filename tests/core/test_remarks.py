@@ -41,7 +41,8 @@ _MADE = {
     },
     "zh": {
         "kitchen": remarks._Part(
-            kinds={"水壶": ["水开了，人还没醒透"], "壶": ["茶几上坐得住"]}, points={"*内胆": ["{point}，看得见"]}
+            kinds={"水壶": ["水开了，人还没醒透"], "壶": ["茶几上坐得住"]},
+            points={"*内胆": ["{point}，看得见"]},
         )
     },
 }
@@ -141,6 +142,12 @@ def test_each_remark_of_a_product_has_its_turn() -> None:
     assert set(told.values()) == {1}, "twelve remarks, twelve wordings"
     assert remarks_for(_about("kettle")).first == "use"
     assert remarks_for(_about("bouilloire")).first == ""
+
+
+@pytest.mark.usefixtures("made")
+def test_a_letter_that_is_two_in_lower_case_shifts_nothing() -> None:
+    one = _about("kettle")
+    assert take_words(one, put_words(one, "İstanbul. {use}. {name}.")) == "İstanbul. {use}. {name}."
 
 
 @pytest.mark.usefixtures("made")

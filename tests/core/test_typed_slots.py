@@ -1,6 +1,5 @@
 """Typed slots: each slot of a brief has a name that says what it is, and every text finds its way back."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -55,11 +55,11 @@ def choose(brief: Brief, drafts: Iterable[str]) -> Choice:
 def worth(brief: Brief, text: str) -> tuple[int, float]:
     """How much a text tells of the product, a remark more than points do; then how good its frame is.
 
-    Around a remark the fewest words are best. Where an offer is to be told, and around points, it is those whose pairs are rarest
-    (`fluency.novelty`).
+    Around a remark the fewest words are best; where an offer is to be told they are all alike, for the rarest words would be the
+    same on every card. Around points it is those whose pairs are rarest (`fluency.novelty`).
     """
     slotted = take_words(brief, text)
     if REMARK.search(slotted):
         plain = brief.promotion is Promotion.NONE
-        return _REMARK_TELLS, -len(REMARK.sub("", slotted)) if plain else novelty(brief, text)
+        return _REMARK_TELLS, -len(REMARK.sub("", slotted)) if plain else 0.0
     return min(_MOST_POINTS, len(set(_POINT_SLOT.findall(slotted)))), novelty(brief, text)

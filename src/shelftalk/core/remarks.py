@@ -112,8 +112,8 @@ def remarks_for(brief: Brief) -> Remarks:
     place = int.from_bytes(hashlib.blake2b(product.encode(), digest_size=4, person=b"remarks").digest()) + _turn(brief)
     at = place % (len(uses) + len(benefits))
     first = REMARK_SLOTS[at >= len(uses)]
-    uses = (*turned(uses, at if first == "use" else place), "", "")
     benefits = (*turned(benefits, place if first == "use" else at - len(uses)), ("", ""))
+    uses = (*turned(uses, at if first == "use" else place), "", "")
     point, benefit = benefits[0]
     other_point, other_benefit = next((one for one in benefits if one[0] != point), ("", ""))
     return Remarks(uses[0], benefit, point, uses[1], other_benefit, other_point, first)

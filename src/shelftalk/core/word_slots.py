@@ -97,13 +97,19 @@ def put_words(brief: Brief, text: str, but: Collection[str] = ()) -> str:
 _STOPS = {"?": ".", "？": "。"}  # noqa: RUF001
 
 
+def _lower(text: str) -> str:
+    """In lower case, with every letter in its place: a Turkish İ would be two."""
+    lower = text.lower()
+    return lower if len(lower) == len(text) else "".join(one.lower()[:1] for one in text)
+
+
 def take_remarks(brief: Brief, text: str) -> str:
     """The text with its remarks taken out again: their slots stand in their places."""
     values = word_values(brief)
     for slot in REMARK_SLOTS:
         remark = values.get(slot, "")
         # Found by letters, not by a pattern: there are thousands of remarks, and each would be compiled anew.
-        at = text.lower().find(remark.lower()) if remark else -1
+        at = _lower(text).find(_lower(remark)) if remark else -1
         if at >= 0:
             text = f"{text[:at]}{{{slot}}}{_STOPS.get(remark[-1], '')}{text[at + len(remark) :]}"
     return text

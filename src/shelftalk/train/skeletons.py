@@ -6,6 +6,7 @@ singular thing. So each skeleton is written out with many products, and a small 
 """
 
 import functools
+import itertools
 import random
 import re
 from collections import defaultdict
@@ -217,12 +218,14 @@ class _Forms(msgspec.Struct, forbid_unknown_fields=True):
 
     Attributes:
         whole: by channel, then by angle and promotion ("introduce/none").
+        offers: by promotion; each stands as a sentence beside a remark, whatever the reason, or behind a brand.
         openings: by angle; each ends so that any body can follow.
         bodies: the product and its points.
         closings: by promotion.
     """
 
     whole: dict[Channel, dict[str, list[str]]]
+    offers: dict[Promotion, list[str]]
     openings: dict[Angle, list[str]]
     bodies: list[str]
     closings: dict[Promotion, list[str]]
@@ -243,9 +246,9 @@ def from_forms() -> list[Skeleton]:
         for channel, heads in forms.whole.items():
             for head, texts in heads.items():
                 angle, promotion = head.split("/")
-                found += [
-                    _form(text, language, "whole", (channel, Angle(angle), Promotion(promotion))) for text in texts
-                ]
+                head_of = (channel, Angle(angle), Promotion(promotion))
+                beside = _beside_remarks(forms.offers.get(Promotion(promotion), ()), Angle(angle), language)
+                found += [_form(text, language, "whole", head_of) for text in (*texts, *beside)]
         rng = random.Random(language)
         for angle, openings in forms.openings.items():
             for promotion, closings in forms.closings.items():
@@ -257,6 +260,20 @@ def from_forms() -> list[Skeleton]:
                     _form(text, language, "joined", head_of) for text in rng.sample(texts, min(_JOINED, len(texts)))
                 ]
     return [one._replace(tone=tone) for one in found for tone in Tone]
+
+
+#: How an offer stands beside a remark, and where the brand is the reason.
+_OFFERED = {
+    "en": (("{remark}. {offer}.", "{offer}. {remark}."), "{remark}. From {{brand}}, {offer}."),
+    "zh": (("{remark}。{offer}。", "{offer}。{remark}。"), "{remark}。{{brand}}的，{offer}。"),
+}
+
+
+def _beside_remarks(offers: Sequence[str], angle: Angle, language: str) -> Iterator[str]:
+    plain, branded = _OFFERED[language]
+    for how in (*plain, branded) if angle is Angle.YOUR_BRAND else plain:
+        for offer, slot in itertools.product(offers, REMARK_SLOTS):
+            yield how.format(remark=f"{{{slot}}}", offer=offer)
 
 
 def _form(written: str, language: str, how: str, head: tuple[Channel, Angle, Promotion]) -> Skeleton:
