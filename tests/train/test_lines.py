@@ -5,6 +5,7 @@ import pytest
 from shelftalk.core.brief import Angle, Promotion
 from shelftalk.core.guard import Outcome, judge
 from shelftalk.core.prompt import prompt_for
+from shelftalk.core.remarks import REMARK_SLOTS, remarks_for
 from shelftalk.errors import ConfigError
 from shelftalk.train.checks import problems
 from shelftalk.train.lines import brief_for, cells, load_products, read_products
@@ -57,9 +58,17 @@ def test_a_misspelt_field_is_refused(tmp_path: Path) -> None:
 
 def test_the_brief_of_a_line_makes_the_prompt_that_the_runtime_makes() -> None:
     made = line("Socks first.", angle=Angle.GOES_WITH, anchor="mug tree")
-    assert prompt_for(brief_for(product(), made, branded=True)) == (
-        "<|im_start|>user\ncard, goes with mug tree, none, plain, branded\npour-over kettle\n"
-        "{p1} = 900 ml; gooseneck spout; {p2} = 1200 W; steel<|im_end|>\n<|im_start|>assistant\n"
+    brief = brief_for(product(), made, branded=True)
+    told = remarks_for(brief).point
+    left = [
+        point
+        for point in ("{p1} = 900 ml", "gooseneck spout", "{p2} = 1200 W", "steel")
+        if not told or told not in point
+    ]
+    remarks = [f"{{{slot}}}" for slot in REMARK_SLOTS if getattr(remarks_for(brief), slot)]
+    assert prompt_for(brief, voice="k") == (
+        "<|im_start|>user\ncard, goes with mug tree, none, plain, branded, k\npour-over kettle\n"
+        f"{'; '.join([*left, *remarks])}<|im_end|>\n<|im_start|>assistant\n"
     )
 
 

@@ -62,6 +62,14 @@ def test_it_stops_when_the_held_out_loss_no_longer_falls(tmp_path: Path) -> None
     assert run.step < SETTINGS.epochs * run.steps_an_epoch
 
 
+def test_what_is_learned_when_time_is_up_is_measured_and_kept(tmp_path: Path) -> None:
+    run = run_in(tmp_path, dataclasses.replace(SETTINGS, minutes=0))
+    run.train(lambda _: None)
+    assert run.step == 1
+    assert run.marks[-1].held_out_loss is not None
+    assert run.best_loss == min(mark.held_out_loss or math.inf for mark in run.marks)
+
+
 def test_the_rate_rises_then_falls_to_a_twentieth() -> None:
     rates = [rate_at(step, 100, SETTINGS) for step in range(100)]
     top = rates.index(max(rates))

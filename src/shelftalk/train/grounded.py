@@ -15,6 +15,7 @@ from shelftalk.core.guard import Outcome, judge
 from shelftalk.core.phrasebook import phrase
 from shelftalk.core.prompt import DEFAULT_VARIANT, channels_of
 from shelftalk.core.remarks import remarks_for
+from shelftalk.core.word_slots import take_remarks
 from shelftalk.train.dataset import Pair, augmented
 from shelftalk.train.lines import Product
 from shelftalk.train.mixture import draw, gather
@@ -60,15 +61,16 @@ _SKUS = 8
 
 
 def _untold(pair: Pair) -> Pair | None:
-    """The pair with a product whose remark tells no point that the text tells itself: that point would not be in its prompt."""
+    """The pair with a product whose remark tells no point that the text tells itself."""
+    briefs = (msgspec.structs.replace(pair.brief, sku=f"{pair.brief.sku}{number}") for number in range(_SKUS))
+    return next((one for brief in briefs if not _told_twice(one := Pair(brief, pair.text))), None)
+
+
+def _told_twice(pair: Pair) -> bool:
+    """Whether a text tells the point that a remark of its brief tells, so that its prompt does not hold it."""
+    told = remarks_for(pair.brief).point
     slots = {point: f"{{{slot}}}" for slot, point in point_slots(pair.brief.points).items()}
-    said = pair.text.casefold()
-    for number in range(_SKUS):
-        brief = msgspec.structs.replace(pair.brief, sku=f"{pair.brief.sku}{number}")
-        told = remarks_for(brief).point
-        if not told or (slots.get(told, told).casefold() not in said):
-            return Pair(brief, pair.text)
-    return None
+    return bool(told) and slots.get(told, told).casefold() in take_remarks(pair.brief, pair.text).casefold()
 
 
 def _phrases(products: Sequence[Product], rng: random.Random) -> Iterable[Pair]:
@@ -78,7 +80,7 @@ def _phrases(products: Sequence[Product], rng: random.Random) -> Iterable[Pair]:
             brief = _draw(product, kinds, rng)
             text = phrase(brief)
             pair = Pair(brief, text)
-            if _plain(pair):
+            if _plain(pair) and not _told_twice(pair):
                 yield pair
 
 

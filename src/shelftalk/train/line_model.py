@@ -14,8 +14,8 @@ import safetensors.torch
 import torch
 from tokenizers import Tokenizer
 
-from shelftalk.core.brief import Brief, slots_for
-from shelftalk.core.prompt import DEFAULT_VARIANT, prompt_for
+from shelftalk.core.brief import Brief
+from shelftalk.core.prompt import DEFAULT_VARIANT, prompt_for, slots_of, text_of
 from shelftalk.errors import ConfigError
 from shelftalk.modelling.slots import add_slot_tokens, slot_embeddings, slot_ids
 from shelftalk.modelling.tokenizer import load_tokenizer_json, make_tokenizer, spelled_slots
@@ -56,7 +56,7 @@ class Recipe:
     @classmethod
     def second(cls) -> Self:
         """The second course: gentler, since it starts from an adapter."""
-        return cls(loop=LoopSettings(epochs=1, peak_rate=6e-4, patience=9, minutes=15), grounded=True)
+        return cls(loop=LoopSettings(epochs=1, peak_rate=6e-4, patience=9, minutes=80), grounded=True)
 
     @classmethod
     def smoke(cls) -> Self:
@@ -176,10 +176,11 @@ class LineModel:
             self.model,
             [self.tokenizer.encode(prompt_for(brief), add_special_tokens=False).ids for brief in briefs],
             end=self.tokenizer.token_to_id(END),
-            allowed=[[ids[f"{{{slot}}}"] for slot in slots_for(brief)] for brief in briefs],
+            allowed=[[ids[f"{{{slot}}}"] for slot in slots_of(brief)] for brief in briefs],
             banned_from=list(ids.values()),
             temperature=temperature,
             top_p=top_p,
             seed=seed,
         )
-        return [self.tokenizer.decode(text, skip_special_tokens=False) for text in texts]
+        written = [self.tokenizer.decode(text, skip_special_tokens=False) for text in texts]
+        return [text_of(brief, text) for brief, text in zip(briefs, written, strict=True)]

@@ -204,7 +204,11 @@ class Run:
                 losses, tokens, since = [], 0, time.monotonic()
             if self.step % settings.checkpoint_every == 0:
                 self._checkpoint()
-            if self.worse >= settings.patience or self.seconds > 60 * settings.minutes:
+            if self.worse >= settings.patience:
+                break
+            if self.seconds > 60 * settings.minutes:
+                if losses:
+                    self._evaluate(report, sum(losses) / len(losses), rate, tokens / (time.monotonic() - since))
                 break
         self._checkpoint()
 
