@@ -111,6 +111,7 @@ def test_a_rate_is_held_while_cards_come_in_time_and_not_later_and_later() -> No
     assert keeps(paced(100, 90))
     assert not keeps(paced(100, 110)), "in time for six seconds, and late after some ten"
     assert not keeps(paced(100, 200))
+    assert keeps(Answers(4.0, [[20 + 3 * number] for number in range(40)])), "no backlog yet, whatever the slope"
     assert not keeps(Answers(6.0, []))
 
 

@@ -47,10 +47,10 @@ def test_chat_writes_as_many_as_asked_for(tmp_path: Path) -> None:
 
 def test_chat_asks_the_small_model_as_the_worker_does(tmp_path: Path) -> None:
     folder = build(models_dir() / SMALL_MODEL, tmp_path)
-    points = ["gooseneck spout", "holds its heat"]
-    said = runner.invoke(app, ["chat", "pour-over kettle", *points, "--model", str(folder), "--count", "4"])
+    points = ["holds its heat", "zigzag rim"]  # nobody wrote a remark on them
+    said = runner.invoke(app, ["chat", "glass contraption", *points, "--model", str(folder), "--count", "4"])
     assert said.exit_code == 0, said.output
-    assert any(word in said.stdout for word in ("kettle", *points)), "its own slots for words were offered"
+    assert any(word in said.stdout.lower() for word in ("contraption", *points)), "its own slots for words were offered"
     assert "{w1}" not in said.stdout, "and are filled in"
 
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def _say_verdict(verdict: "Verdict") -> None:
         f"{verdict.first} against {verdict.second}: {verdict.rate:.0%} of {verdict.ratings},"
         f" 95 % {verdict.low:.0%} to {verdict.high:.0%}"
     )
-    typer.echo(json.dumps(verdict._asdict()))
+    typer.echo(msgspec.json.encode(verdict).decode())
 
 
 @app.command()

@@ -262,10 +262,11 @@ def test_what_judges_said_blind_decides_before_figures_do() -> None:
     book, made = _result("phrasebook", 1.0, 40, 30), _result("a", 1.0, 30, 20)
 
     def said(rate: float, low: float, high: float) -> Judged:
-        return Judged("g", "a", "phrasebook", 50, rate, low, high, "somebody")
+        return Judged("a", "phrasebook", 50, rate, low, high, "g", "somebody")
 
     assert rung_of([book, made], [said(0.7, 0.6, 0.8)]).generated == "a"
     assert rung_of([book, made], [said(0.6, 0.4, 0.7)]).generated is None, "they could not tell"
+    assert rung_of([book, made], [said(0.6, 0.4, 0.7)] * 4).generated == "a", "four of them could"
     assert rung_of([book, _result("a", 1.0, 30, 40)], [said(0.2, 0.1, 0.3)]).generated is None
     assert all(0 <= one.low <= one.rate <= one.high <= 1 for one in read_judged())
 

@@ -7,10 +7,8 @@ from typing import NamedTuple
 import msgspec
 
 from shelftalk.evaluate.text.evaluation import PHRASEBOOK, Result
+from shelftalk.evaluate.text.rate import EVEN, Verdict, wilson
 from shelftalk.modelling.build import DEFAULT_MODEL
-
-#: Judges who see no difference.
-_EVEN = 0.5
 
 #: Less probable than this, a difference of chrF is none of chance.
 _CHANCE = 0.05
@@ -35,30 +33,16 @@ class Rung(NamedTuple):
     is_default: bool
 
 
-class Judged(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Judged(Verdict, frozen=True, forbid_unknown_fields=True):
     """What a judge said of one sheet of blind pairs (`evaluate blind`, `evaluate tally`).
 
     Attributes:
         group: of briefs.
-        first, second: whose texts.
-        ratings: pairs.
-        rate, low, high: how often the first was preferred, ties as half, with its 95 % interval.
         judge: who that was.
     """
 
     group: str
-    first: str
-    second: str
-    ratings: int
-    rate: float
-    low: float
-    high: float
     judge: str
-
-    @property
-    def decides(self) -> bool:
-        """Whether chance alone would not have it so."""
-        return not self.low <= _EVEN <= self.high
 
 
 def read_judged() -> list[Judged]:
@@ -66,6 +50,15 @@ def read_judged() -> list[Judged]:
     return msgspec.json.decode(
         (resources.files("shelftalk.evaluate.text") / "judged.json").read_bytes(), type=list[Judged]
     )
+
+
+def pooled(judged: Sequence[Judged]) -> Verdict | None:
+    """What several judges said of the same two writers, as one: none who sees chance alone decides, and none is left out."""
+    if not judged:
+        return None
+    ratings = sum(one.ratings for one in judged)
+    wins = sum(one.rate * one.ratings for one in judged)
+    return Verdict(judged[0].first, judged[0].second, ratings, wins / ratings, *wilson(wins, ratings))
 
 
 def rung_of(results: Sequence[Result], judged: Sequence[Judged] = ()) -> Rung:
@@ -86,14 +79,14 @@ def rung_of(results: Sequence[Result], judged: Sequence[Judged] = ()) -> Rung:
     figures, name = winner.figures, winner.contestant.name
     why = f"{name}: {figures['passed']:.0%} pass in three tries, chrF {figures['chrf']:.1f}, self-BLEU {figures['self_bleu']:.1f}"
     if book is not None:
-        verdict = next(
-            (one for one in judged if (one.group, one.first, one.second) == (winner.group, name, PHRASEBOOK)), None
+        verdict = pooled(
+            [one for one in judged if (one.group, one.first, one.second) == (winner.group, name, PHRASEBOOK)]
         )
         if verdict is not None and verdict.decides:
             why += (
                 f"; blind, preferred to the phrasebook in {verdict.rate:.0%} ({verdict.low:.0%} to {verdict.high:.0%})"
             )
-            if verdict.rate > _EVEN:
+            if verdict.rate > EVEN:
                 return Rung(name, PHRASEBOOK, why, is_default=name == DEFAULT_MODEL)
             return Rung(None, PHRASEBOOK, why, is_default=False)
         chance = figures.get("chrf_chance", 0.0)

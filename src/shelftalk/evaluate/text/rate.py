@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from shelftalk.errors import ConfigError
 
 #: Of the normal distribution at 97.5 %: a 95 % interval.
@@ -29,7 +31,11 @@ class Pair(NamedTuple):
     right_name: str
 
 
-class Verdict(NamedTuple):
+#: Judges who see no difference.
+EVEN = 0.5
+
+
+class Verdict(msgspec.Struct, frozen=True):
     """How often ``first`` won against ``second``, ties as half a win each, with the 95 % interval of the rate."""
 
     first: str
@@ -38,6 +44,11 @@ class Verdict(NamedTuple):
     rate: float
     low: float
     high: float
+
+    @property
+    def decides(self) -> bool:
+        """Whether chance alone would not have it so."""
+        return not self.low <= EVEN <= self.high
 
 
 def wilson(wins: float, ratings: int) -> tuple[float, float]:
