@@ -56,7 +56,7 @@ class Recipe:
     @classmethod
     def second(cls) -> Self:
         """The second course: gentler, since it starts from an adapter."""
-        return cls(loop=LoopSettings(epochs=1, peak_rate=6e-4, patience=9, minutes=80), grounded=True)
+        return cls(loop=LoopSettings(epochs=1, peak_rate=6e-4, patience=9), grounded=True)
 
     @classmethod
     def smoke(cls) -> Self:
