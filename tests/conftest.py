@@ -47,7 +47,14 @@ def few_remarks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def forget_remarks() -> None:
     """For a test that has put other remarks in their place."""
-    for cached in (remarks._book, remarks.known, remarks.remarks_for, word_slots.word_values, phrasebook.phrase):
+    for cached in (
+        remarks._book,
+        remarks.known,
+        remarks.remarks_for,
+        word_slots.word_values,
+        word_slots.take_words,
+        phrasebook.phrase,
+    ):
         cached.cache_clear()
 
 

@@ -5,7 +5,6 @@ import pytest
 from shelftalk.core.brief import Angle, Promotion
 from shelftalk.core.guard import Outcome, judge
 from shelftalk.core.prompt import prompt_for
-from shelftalk.core.remarks import REMARK_SLOTS, remarks_for
 from shelftalk.errors import ConfigError
 from shelftalk.train.checks import problems
 from shelftalk.train.lines import brief_for, cells, load_products, read_products
@@ -56,19 +55,12 @@ def test_a_misspelt_field_is_refused(tmp_path: Path) -> None:
         list(read_products(path))
 
 
+@pytest.mark.usefixtures("few_remarks")
 def test_the_brief_of_a_line_makes_the_prompt_that_the_runtime_makes() -> None:
     made = line("Socks first.", angle=Angle.GOES_WITH, anchor="mug tree")
-    brief = brief_for(product(), made, branded=True)
-    told = remarks_for(brief).point
-    left = [
-        point
-        for point in ("{p1} = 900 ml", "gooseneck spout", "{p2} = 1200 W", "steel")
-        if not told or told not in point
-    ]
-    remarks = [f"{{{slot}}}" for slot in REMARK_SLOTS if getattr(remarks_for(brief), slot)]
-    assert prompt_for(brief, voice="k") == (
+    assert prompt_for(brief_for(product(), made, branded=True), voice="k") == (
         "<|im_start|>user\ncard, goes with mug tree, none, plain, branded, k\npour-over kettle\n"
-        f"{'; '.join([*left, *remarks])}<|im_end|>\n<|im_start|>assistant\n"
+        "{p1} = 900 ml; gooseneck spout; {p2} = 1200 W; steel; {use}<|im_end|>\n<|im_start|>assistant\n"
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone
+from shelftalk.core.prompt import DEFAULT_VARIANT
 from shelftalk.core.wording import clean_points
 from shelftalk.demo.catalogue import load_demo_store
 from shelftalk.errors import ConfigError
@@ -88,7 +89,7 @@ def shopper_pages(pages: int, cards: int = 6) -> list[list[Brief]]:
                     tone=rng.choice([Tone.PLAIN, Tone.WARM]),
                     branded=product.brand is not None,
                     locale="en",
-                    variant="line-v2",
+                    variant=DEFAULT_VARIANT,
                     model="evaluation",
                 )
             )
@@ -151,7 +152,7 @@ def _foreign(attributes: Mapping[str, str], reference: str, language: str) -> Ca
     digest = hashlib.blake2b(reference.encode(), digest_size=6).hexdigest()
     brief = Brief(
         sku=digest, kind=kind, points=points, channel=channel, angle=Angle.INTRODUCE, anchor=None, promotion=Promotion.NONE,
-        tone=Tone.PLAIN, branded=bool(found["brand"]), locale=language, variant="line-v2", model="evaluation",
+        tone=Tone.PLAIN, branded=bool(found["brand"]), locale=language, variant=DEFAULT_VARIANT, model="evaluation",
     )  # fmt: skip
     return Case(brief, text)
 
