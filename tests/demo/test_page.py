@@ -18,6 +18,7 @@ def shown(placement: str, text: str, revision: int = 1, **changes: Any) -> Recor
         ("Worth a look: the Kettle.", "worth a look"),
         ("货架上的Kettle，£4.00。", "货 架 上 的"),
         ("Kettle.", "kettle"),
+        ("Kettle. US$1,102.96.", "kettle us 0"),
         ("", ""),
     ],
 )

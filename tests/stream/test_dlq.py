@@ -181,16 +181,16 @@ def peak_mb(site: Site, *arguments: str) -> float:
 @pytest.mark.kafka
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel is asked how much memory there was")
 def test_a_large_topic_is_not_held_in_memory(site: Site) -> None:
-    """A hundred megabytes, listed to the last letter and sent again, in the memory of an empty topic and some that is bounded."""
+    """180 MB, listed to the last letter and sent again, in the memory of an empty topic and half of that; a third is what was seen."""
     empty = peak_mb(site, "list")
     producer = Producer({"bootstrap.servers": site.bootstrap})
-    for number in range(120):
+    for number in range(200):
         whole = record(site, "behaviour", number, value=os.urandom(900_000))
         headers = DeadLetter(whole, "not_json", "a detail", 1).headers()
         producer.produce(site.topic("dead_letters"), whole.value, whole.key, headers=headers, partition=number % 4)
     assert producer.flush(60) == 0
     for arguments in (("list", "--limit", "100000"), ("redrive", "--all"), ("list", "--limit", "100000", "--json")):
-        assert peak_mb(site, *arguments) < empty + 60, arguments
+        assert peak_mb(site, *arguments) < empty + 90, arguments
 
 
 @pytest.mark.kafka

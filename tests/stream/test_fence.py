@@ -179,9 +179,11 @@ def test_a_sweep_looks_at_a_few_placements_a_turn() -> None:
     assert left == [5 * PER_TURN // 2, 3 * PER_TURN // 2, PER_TURN // 2, 0]
 
 
-def shown_as(name: str, placement: str, revision: int = 1, angle: Angle = Angle.INTRODUCE, text: str = "") -> bytes:
+def shown_as(
+    name: str, placement: str, revision: int = 1, angle: Angle = Angle.INTRODUCE, text: str = "", price_minor: int = 2999
+) -> bytes:
     """A card as a shelf offers it: from the phrasebook, or with a text of a model's."""
-    facts = folded(upserted(name=name, brand=None, points=()))
+    facts = folded(upserted(name=name, brand=None, points=(), price_minor=price_minor))
     card = LiveCard(
         audience=Audience("s", placement),
         stage=Stage.SHOWN,
@@ -216,6 +218,16 @@ def test_two_cards_on_a_page_never_begin_alike() -> None:
         card = msgspec.json.decode(value or b"", type=Card)
         assert card == identified(card), "the id is that of the words that went out"
         assert card.ai_generated is (card.provenance.rung is not Rung.PHRASEBOOK)
+
+
+def test_a_price_tells_no_two_openings_apart() -> None:
+    """Of a bare log, two products of one brand have nothing but their prices to differ in."""
+    values = [
+        shown_as("Montale", "next_1", text="{name}, {price}.", price_minor=10_293),
+        shown_as("Montale", "next_2", text="{name}. {price}.", price_minor=10_296),
+    ]
+    fence, _, _ = offered(values)
+    assert fence.counts == {"passed": 2, "reworded": 1}
 
 
 def withdrawal(revision: int, placement: str = "next_1") -> bytes:

@@ -10,11 +10,12 @@ Record = Mapping[str, Any]
 
 #: Words, and Chinese characters one by one.
 _WORDS = re.compile(r"[\u4e00-\u9fff]|[^\W\u4e00-\u9fff]+")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 def begins(text: str) -> str:
-    """The first three words of a text; in Chinese the first four characters."""
-    words = _WORDS.findall(text.lower())
+    """The first three words of a text, in Chinese the first four characters; numbers are all alike."""
+    words = _WORDS.findall(_NUMBER.sub("0", text.lower()))
     return " ".join(words[:4] if words and "\u4e00" <= words[0] <= "\u9fff" else words[:3])
 
 

@@ -34,7 +34,7 @@ FROM_HEADER: Final = "redriven-from"
 
 #: Letters in memory at one time, by number and by weight: each may be as large as a message may be, that is 1 MB.
 _BATCH: Final = 500
-_BATCH_BYTES: Final = 8_388_608
+_BATCH_BYTES: Final = 4_194_304
 _TIMEOUT_S: Final = 15.0
 
 _PAUSE_S: Final = 0.1
