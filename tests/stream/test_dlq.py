@@ -181,7 +181,7 @@ def peak_mb(site: Site, *arguments: str) -> float:
 @pytest.mark.kafka
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel is asked how much memory there was")
 def test_a_large_topic_is_not_held_in_memory(site: Site) -> None:
-    """180 MB, listed to the last letter and sent again, in the memory of an empty topic and half of that; a third is what was seen."""
+    """180 MB, listed to the last letter and sent again, in the memory of an empty topic and half of that; seen was a quarter."""
     empty = peak_mb(site, "list")
     producer = Producer({"bootstrap.servers": site.bootstrap})
     for number in range(200):

@@ -180,7 +180,13 @@ def test_a_sweep_looks_at_a_few_placements_a_turn() -> None:
 
 
 def shown_as(
-    name: str, placement: str, revision: int = 1, angle: Angle = Angle.INTRODUCE, text: str = "", price_minor: int = 2999
+    name: str,
+    placement: str,
+    revision: int = 1,
+    angle: Angle = Angle.INTRODUCE,
+    text: str = "",
+    *,
+    price_minor: int = 2999,
 ) -> bytes:
     """A card as a shelf offers it: from the phrasebook, or with a text of a model's."""
     facts = folded(upserted(name=name, brand=None, points=(), price_minor=price_minor))
