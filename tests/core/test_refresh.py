@@ -43,6 +43,12 @@ def shown(state: ShelfState | None = None, rules: ShelfRules = NO_MODEL) -> Shel
     return after(state, on_ask(state, ask(), NOW, rules))
 
 
+def shown_of(passed: Step, now_ms: int) -> ShelfState:
+    """Another shelf with the card that was passed on."""
+    (onward,), state = asks(passed), shelf(neighbours=ONE)
+    return after(state, on_ask(state, msgspec.structs.replace(onward, exclude=()), now_ms, NO_MODEL))
+
+
 def held(state: ShelfState) -> LiveCard:
     return state.live[KEY]
 
@@ -216,6 +222,31 @@ class TestAfterACrash:
         lost = ask(revision=(NOW + 1_000) << 10, origin=origin(8))
         (again,) = renewed(older.live, lost, NOW + 5_000)
         assert lost.revision < again.revision
+
+    def test_what_is_passed_on_once_more_goes_above_what_it_became_elsewhere(self) -> None:
+        """Seed 1200: a shelf withdraws again when what it had passed on had been passed on, and refreshed, elsewhere."""
+        first = with_facts(shown(), stocked(0))
+        passed = refresh(first, held(first), NOW + 200_000, NO_MODEL)
+        second = with_facts(shown_of(passed, NOW + 200_000), stocked(0))
+        third = shown_of(refresh(second, held(second), NOW + 400_000, NO_MODEL), NOW + 400_000)
+        _, step = refreshed(third, priced(3_000), now_ms=NOW + 500_000)
+        (out_there,) = cards(step)
+        moved = after(with_facts(shown(), stocked(0), priced(5_000)), passed)
+        for step in (
+            refresh(first, held(first), NOW + 501_000, NO_MODEL),  # a crash took the record of the first time
+            refresh(moved, held(moved), NOW + 501_000, NO_MODEL, again=True),  # or it may have taken what that sent
+        ):
+            (withdrawal,), (onward,) = cards(step), asks(step)
+            assert out_there.card.revision < withdrawal.card.revision < onward.revision
+
+    def test_a_passed_on_ask_is_renewed_by_the_time_of_the_first(self) -> None:
+        first = with_facts(shown(), stocked(0))
+        (onward,) = asks(refresh(first, held(first), NOW + 200_000, NO_MODEL))
+        (again,) = renewed({}, onward, NOW + 300_000)
+        (renewed_first,) = renewed({}, ask(), NOW + 300_000)
+        assert onward.revision < again.revision <= renewed_first.revision
+        (once_more,) = renewed({}, again, NOW + 400_000)
+        assert once_more.revision == renewed({}, ask(), NOW + 400_000)[0].revision
 
     def test_one_that_waits_for_its_words_goes_above_too(self) -> None:
         state = shown(rules=RULES)

@@ -56,14 +56,18 @@ def renewed(live: Mapping[str, LiveCard], ask: Ask, now_ms: int) -> Sequence[Ask
     if ask.via:  # nothing is decided here
         return [ask]
     parts: dict[int, list[str]] = {}
+    base = ask.base or ask.revision
     for placement in ask.placements:
         held, revision = live.get(f"{ask.shopper_id}|{placement}"), ask.revision
         if held is not None and held.origin == ask.origin:  # it may have been renewed before
             revision = max(revision, held.asked_revision)
         elif held is None or held.asked_revision < revision:
-            revision = grown(revision, now_ms)
+            revision = max(revision, grown(base, now_ms))
         parts.setdefault(revision, []).append(placement)
-    return [msgspec.structs.replace(ask, placements=tuple(part), revision=revision) for revision, part in parts.items()]
+    return [
+        msgspec.structs.replace(ask, placements=tuple(part), revision=revision, base=base)
+        for revision, part in parts.items()
+    ]
 
 
 def _redelivered(state: ShelfState, held: LiveCard, ask: Ask, now_ms: int, rules: ShelfRules) -> Step:
@@ -94,4 +98,5 @@ def _subscribe(facts: Facts, ask: Ask, now_ms: int, rules: ShelfRules) -> LiveCa
         brands=ask.brands,
         taste=ask.taste,
         hops=ask.hops,
+        base=ask.base,
     )

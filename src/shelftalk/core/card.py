@@ -141,6 +141,7 @@ def identity(card: Card) -> bytes:
             card.facts.promotion,
             made.brief_id,
             made.rung,
+            made.because,
             card.slotted,
         )
     )

@@ -55,6 +55,7 @@ class Ask(ShelfMessage, frozen=True, kw_only=True, omit_defaults=True, tag="ask"
     Attributes:
         placements: slots on the page, best first; exactly one in mode ``show``.
         revision: orders the cards of one placement; a hybrid logical clock that the shopper's profile issues.
+        base: what the profile issued, where a card passed it on or a crash had it renewed with a higher revision; else 0.
         because: the angle known so far; the shelf that answers refines it.
         seed: where the ask started, once a shelf has passed it on.
         exclude: SKUs that must not be shown.
@@ -69,6 +70,7 @@ class Ask(ShelfMessage, frozen=True, kw_only=True, omit_defaults=True, tag="ask"
     shopper_id: str
     placements: tuple[str, ...]
     revision: int
+    base: int = 0
     mode: Mode
     because: Angle
     locale: str

@@ -33,6 +33,7 @@ def as_ask(card: LiveCard) -> Ask:
         shopper_id=card.audience.shopper_id,
         placements=(card.audience.placement,),
         revision=card.revision + 1 if shown else card.revision,
+        base=card.base or card.asked_revision,
         mode=Mode.NEXT,
         because=Angle.LIKE_VIEWED,
         locale=card.locale,
@@ -167,6 +168,7 @@ def send_on(step: Step, live: Mapping[str, LiveCard], asks: Sequence[Ask], now_m
                 locale=ask.locale,
                 valid_until_ms=now_ms + rules.card_ttl_ms,
                 passed_to=ask.key,
+                base=ask.base,
             )
             leave(step, live.get(pointer.audience.key), ask.revision, ask.key)
             step.live[pointer.audience.key] = pointer

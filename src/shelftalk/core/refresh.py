@@ -150,6 +150,7 @@ def _withdraw(state: ShelfState, scene: Scene, card: LiveCard, *, again: bool) -
             stage=Stage.PASSED,
             asked_revision=pointer.asked_revision,
             revision=pointer.revision,
+            base=pointer.base,
             passed_to=pointer.passed_to,
             valid_until_ms=pointer.valid_until_ms,
         )

@@ -147,6 +147,7 @@ class LiveCard(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_default
 
     Attributes:
         asked_revision: the revision of the ask; a later ask for the audience has a higher one.
+        base: that of the shopper's own ask, if it is another (`Ask.base`); else 0.
         revision: the revision last published, counting up from `asked_revision` with each refresh.
         facts_version: the facts it was rendered from.
         trigger: why it was last published; with `cause` it makes the card's id.
@@ -179,6 +180,7 @@ class LiveCard(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_default
     taste: Taste = NO_TASTE
     hops: int = 0
     published_at_ms: int = 0
+    base: int = 0
 
     def outdates(self, revision: int) -> bool:
         """Whether an ask of this revision comes too late: a consumer who has this card would not take what it brings."""
@@ -187,9 +189,11 @@ class LiveCard(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_default
     def raised(self, now_ms: int) -> int:
         """The revision of its next publication.
 
-        It outgrows every earlier one even where a crash took the memory of those.
+        It outgrows every earlier one even where a crash took the memory of those. That is so on all shelves that the ask came to,
+        for all count the time from the shopper's own: were it counted anew from what was passed on, a shelf that had grown twice
+        would stand above the one before it, should that withdraw and pass on once more.
         """
-        by_time = grown(self.asked_revision, now_ms)
+        by_time = grown(self.base or self.asked_revision, now_ms)
         return by_time if by_time > self.revision else self.revision + 1
 
 
