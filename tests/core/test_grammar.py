@@ -61,6 +61,10 @@ def test_points_are_told_apart_by_their_look() -> None:
         "ink dry before a left hand arrives": "other",
         "moulds to the rider": "does",
         "可折叠": "does",
+        "防水": "does",
+        "防雨罩": "short",
+        "可视窗": "short",
+        "不锈钢内胆": "thing",
         "900毫升": "measure",
         "檀木": "short",
     }
@@ -109,6 +113,7 @@ def test_a_brief_tells_the_class_of_each_of_its_slots() -> None:
         (TYRES, "{name} for winter roads, {price}."),
         (BOWL, "可折叠的陶瓷碗，檀木。"),
         (BOWL, "{name}，可折叠的一款陶瓷碗。"),
+        (brief(kind="登山背包", points=("防水", "可折叠"), locale="zh"), "登山背包，防水，也可折叠。"),
     ],
 )
 def test_good_grammar_passes(about: Brief, text: str) -> None:
@@ -153,6 +158,9 @@ def test_good_grammar_passes(about: Brief, text: str) -> None:
         (brief(kind="陶瓷碗", points=("冰箱门可放", "檀木"), locale="zh"), "便宜的陶瓷碗，檀木轮着用。"),
         (BOWL, "要说{brand}檀木，新到的是陶瓷碗：{price}。"),
         (BOWL, "{name}檀木，{price}。"),
+        (BOWL, "可折叠的陶瓷碗，也檀木。"),
+        (brief(kind="登山背包", points=("45升", "可视窗"), locale="zh"), "登山背包，也{p1}。"),
+        (brief(kind="登山背包", points=("45升", "可视窗"), locale="zh"), "登山背包，{p1}，也可视窗。"),
     ],
 )
 def test_bad_grammar_is_named(about: Brief, text: str) -> None:

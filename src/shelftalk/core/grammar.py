@@ -66,9 +66,12 @@ _OBJECT = re.compile(r"(?:the|any|from|to|as|without|before|after|with a|togethe
 #: What goes with a verb as well as with a noun.
 _DIRECTION = re.compile(r"(?:on|off|in|out|up|down|over|under|onto|into|through|away|back|together|apart)\b")
 _MANY = re.compile(r"[^s\Wui]s$|[^s]ses$|scissors$|jeans$|ies$")
+_CHINESE_HEAD = "(?:[罩窗垫层膜网扣袋盒圈底边条钩架绳胆轮灯杆]|面料|玻璃)"
 _CHINESE_CLASSES = (
     ("measure", re.compile(r".*\d")),
-    ("does", re.compile(r"(?:可|能|会|不|防|耐|易|免|自动|一键|无|速|有|带|附|适合|支持|按|配)")),
+    # "防水" is what it does, "防雨罩" is a thing that it has; "可视窗" likewise.
+    ("does", re.compile(r"可(?!视)|不(?!锈)|能|会|易|免|一键|无|有|带|附|适合|支持|按|配")),
+    ("does", re.compile(rf"(?:防|耐|自动|速)(?!.*{_CHINESE_HEAD}$)")),
     ("short", re.compile(r"[^一二两三四五六七八九十]{2,4}$")),
 )
 
@@ -276,6 +279,7 @@ _POINT_PLACES: dict[str, tuple[tuple[re.Pattern[str], frozenset[str]], ...]] = {
         (re.compile(r"\{(?:brand|price|was_price)\}\{([pw]\d)\}"), frozenset()),
         (re.compile(r"\{(?:name|kind)\}\{([pw]\d)\}"), frozenset({"does"})),
         (re.compile(r"[带附配有]\{([pw]\d)\}"), frozenset()),
+        (re.compile(r"[也还]\{([pw]\d)\}"), frozenset({"does"})),
         # What follows without a stop ("{w1}轮着用") fits one product.
         (re.compile(r"\{([pw]\d)\}(?!照旧|算|也|吧|的|和|与|、)[\u4e00-\u9fff]"), frozenset()),
     ),
