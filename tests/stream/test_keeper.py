@@ -11,9 +11,11 @@ import pytest
 from shelftalk.core.brief import Angle
 from shelftalk.core.card import Card, Rung, Status
 from shelftalk.core.effects import Erase, Hold, Publish, Write
+from shelftalk.core.facts import Facts
 from shelftalk.core.ledger import Entry as LedgerEntry
 from shelftalk.core.ledger import Ledger
 from shelftalk.core.messages import Ask, Bought, CoVisited, Message, Mode, Near, Release, Seed
+from shelftalk.core.remarks import remarks_for
 from shelftalk.core.rules import ShelfRules
 from shelftalk.core.state import Board, Copybook, LiveCard, Shelf, grown
 from shelftalk.core.words import Words
@@ -44,6 +46,9 @@ class MemoryStore(Store):
 
     def board(self, key: str, partition: int) -> Board | None:  # noqa: ARG002
         return self.boards.get(key)
+
+    def facts(self, partition: int) -> Iterator[Facts]:  # noqa: ARG002
+        return (shelf.facts for shelf in self.shelves.values())
 
     def live_cards(self, partition: int) -> Iterator[tuple[str, LiveCard]]:  # noqa: ARG002
         for (sku, _), card in self.live.items():
@@ -442,6 +447,22 @@ class TestBudget:
         bench.keeper.recovered(1, NOW)
         bench.message(ask(key="d", shopper_id="bea", because=Angle.IN_CART, origin=origin(9)))
         assert len([effect for effect in bench.tray.wanted if effect.urgent]) == len(urgent) + 1
+
+
+class TestPlaces:
+    def test_products_of_a_kind_are_numbered_and_another_worker_goes_on_counting(self) -> None:
+        bench = Bench()
+        bench.inventory(*(upserted(sku=sku) for sku in "ab"), upserted(sku="c", kind="umbrella"))
+        anew = Bench(store=bench.store)
+        anew.keeper.recovered(0, NOW)
+        anew.inventory(upserted(NOW + 1, sku="a", price_minor=99), upserted(sku="d"))
+        assert [bench.store.shelves[sku].facts.place for sku in "abcd"] == [0, 1, 0, 2]
+
+    def test_what_is_written_for_neighbours_differs(self) -> None:
+        bench = Bench(msgspec.structs.replace(RULES, channels={}, ahead=()))
+        bench.inventory(*(upserted(sku=sku, kind="umbrella", points=()) for sku in "abcdefgh"))
+        briefs = [effect.brief for effect in bench.tray.wanted]
+        assert len(briefs) == len({remarks_for(brief).use for brief in briefs}) == 8
 
 
 class TestTime:

@@ -81,6 +81,8 @@ class Brief(msgspec.Struct, frozen=True, gc=False, array_like=True):
         variant: the prompt's name and version, so that experiments never share texts.
         model: identifies the generator (hash of its manifest), ``"phrasebook"`` where there is none.
         take: which of several texts for the same reason, so that two shoppers need not read the same one.
+        place: which of the products of its kind it is about (`core.places`), so that two beside each other need not say the same;
+            where nobody counts, its hash stands for it.
     """
 
     sku: str
@@ -96,6 +98,7 @@ class Brief(msgspec.Struct, frozen=True, gc=False, array_like=True):
     variant: str
     model: str
     take: int = 0
+    place: int | None = None
 
     @property
     def brief_id(self) -> str:

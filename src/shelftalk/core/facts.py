@@ -32,6 +32,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
         restocked_at_ms: when stock last went from none to some.
         currency_since_ms: prices up to this moment are in another currency, and not comparable.
         sold_out_at_ms: when there was last none.
+        place: which of the products of its kind it is (`core.places`), where its worker counts them.
         read_to: the offset of the event folded in last: a redelivery after a crash cannot undo another event of its moment.
         seen: times and fingerprints of the events that set what is now: nor can a repeat at the producer.
     """
@@ -57,6 +58,7 @@ class Facts(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=T
     delisted_at_ms: int = -1
     currency_since_ms: int = -1
     sold_out_at_ms: int = -1
+    place: int | None = None
     read_to: int = -1
     seen: tuple[tuple[int, int], ...] = ()
 

@@ -134,6 +134,7 @@ class Scene:
             variant=rules.variant,
             model=rules.model if writes else PHRASEBOOK,
             take=take,
+            place=facts.place,
         )
 
     def holds(self, card: LiveCard) -> bool:

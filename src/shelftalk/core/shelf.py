@@ -24,6 +24,7 @@ from shelftalk.core.meaning import next_change_ms
 from shelftalk.core.messages import CoVisited, Heat, Origin, board_key
 from shelftalk.core.neighbours import note_visit
 from shelftalk.core.passing import on_release
+from shelftalk.core.places import Places
 from shelftalk.core.refresh import refresh, refresh_all
 from shelftalk.core.rules import PHRASEBOOK, ShelfRules
 from shelftalk.core.scene import Scene
@@ -32,7 +33,9 @@ from shelftalk.core.words import Words, no_words, on_deadline, on_words
 from shelftalk.events.types import InventoryEvent
 
 
-def on_inventory(state: ShelfState, event: InventoryEvent, origin: Origin, rules: ShelfRules) -> Step:
+def on_inventory(
+    state: ShelfState, event: InventoryEvent, origin: Origin, rules: ShelfRules, places: Places | None = None
+) -> Step:
     """Fold an event into the facts, and see to it that the product has its copy for everybody and a place on the board.
 
     The live cards are not touched here: the shell calls `refresh_all` for them, newest first and at its own pace. A storm
@@ -40,6 +43,8 @@ def on_inventory(state: ShelfState, event: InventoryEvent, origin: Origin, rules
     """
     before = state.shelf.facts
     facts = fold(before, event, origin)
+    if places is not None:
+        facts = places.placed(facts, before)
     step = Step(shelf=msgspec.structs.replace(state.shelf, facts=facts))
     if not facts.complete:
         return step

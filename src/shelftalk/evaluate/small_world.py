@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from shelftalk.core.brief import Brief
 from shelftalk.core.effects import Erase, Hold, Publish, Write
 from shelftalk.core.erasure import Erased
+from shelftalk.core.facts import Facts
 from shelftalk.core.guard import Outcome
 from shelftalk.core.messages import Message
 from shelftalk.core.offer import encode_erasure
@@ -78,6 +79,11 @@ class MemoryStore:
         """A category's board."""
         del partition
         return self.boards.get(key)
+
+    def facts(self, partition: int) -> Iterator[Facts]:
+        """None: nothing is recovered."""
+        del partition
+        return iter(())
 
     def live_cards(self, partition: int) -> Iterator[tuple[str, LiveCard]]:
         """None: nothing is recovered."""

@@ -18,6 +18,7 @@ from shelftalk.core.effects import Drop, Effect, Erase, Hold, Publish, Send, Ste
 from shelftalk.core.facts import Facts
 from shelftalk.core.messages import Ask, Bought, CoVisited, Heat, Message, Origin, Release, is_board
 from shelftalk.core.passing import gather_ahead
+from shelftalk.core.places import Places
 from shelftalk.core.refresh import bought_cards, is_due, let_go
 from shelftalk.core.shelf import (
     PHRASEBOOK,
@@ -95,6 +96,7 @@ class Keeper:
         self._waiting: dict[str, dict[str, list[Entry]]] = {}  # by product and audience key
         self._orders = Orders(rules, limits.give_up_ms)
         self._partitions = partitions
+        self._places: dict[int, Places] = {}  # by partition
         self._unaffordable: list[Brief] = []
         self._alarms = Alarms()
         self._backlog = Backlog()
@@ -114,13 +116,20 @@ class Keeper:
         self._partition[sku] = origin.partition
         state = self._state(sku)
         again = is_repeat(state.shelf.facts, origin)
-        step = on_inventory(state, event, origin, self.rules)
+        step = on_inventory(state, event, origin, self.rules, self._places_of(origin.partition))
         self._apply(sku, step, [entry], now_ms)
         if again or (step.shelf is not None and step.shelf.facts.version > state.shelf.facts.version):
             self._mark_behind(sku, [entry], again=again)
         else:
             self.counts["inventory_unchanged"] += 1
         self._wake_later(sku, now_ms)
+
+    def _places_of(self, partition: int) -> Places:
+        """The numbers that products of a partition have among those of their kinds."""
+        places = self._places.get(partition)
+        if places is None:
+            places = self._places[partition] = Places(self._store.facts(partition), partition, self._partitions)
+        return places
 
     def message(self, message: Message, partition: int, entry: Entry, now_ms: int) -> None:
         """Take in a message of the asks topic."""
@@ -249,6 +258,7 @@ class Keeper:
         """
         self._taken_ms[partition] = now_ms
         self._share_budget()
+        self._places_of(partition)  # which looks at every product: better now than at the first event
         if catching_up:
             self._catching_up.add(partition)
         found = list(self._store.live_cards(partition))
@@ -287,6 +297,7 @@ class Keeper:
         """Let go of a partition."""
         self._catching_up.discard(partition)
         self._taken_ms.pop(partition, None)
+        self._places.pop(partition, None)
         self._share_budget()
         gone = {key for key, owner in self._partition.items() if owner == partition}
         for key in gone:

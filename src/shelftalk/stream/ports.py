@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from shelftalk.core.effects import Erase, Hold, Publish, Write
+from shelftalk.core.facts import Facts
 from shelftalk.core.messages import Message
 from shelftalk.core.state import Board, Copybook, LiveCard, Shelf
 from shelftalk.stream.account import Entry
@@ -20,6 +21,9 @@ class Store(Protocol):
 
     def board(self, key: str, partition: int) -> Board | None:
         """A category's board."""
+
+    def facts(self, partition: int) -> Iterator[Facts]:
+        """Those of every product of a partition, after recovery."""
 
     def live_cards(self, partition: int) -> Iterator[tuple[str, LiveCard]]:
         """Every live card of a partition with its SKU, after recovery."""

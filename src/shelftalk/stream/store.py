@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from shelftalk.core.erasure import Erased
+from shelftalk.core.facts import Facts
 from shelftalk.core.profile import Profile
 from shelftalk.core.state import Board, Copybook, LiveCard, Shelf
 from shelftalk.stream.fence import Shown
@@ -92,6 +93,10 @@ class TableStore:
     def board(self, key: str, partition: int) -> Board | None:
         """A category's board."""
         return self.boards.get(key, partition)
+
+    def facts(self, partition: int) -> Iterator[Facts]:
+        """Those of every product of a partition."""
+        return (shelf.facts for _, shelf in self.shelves.items(partition))
 
     def live_cards(self, partition: int) -> Iterator[tuple[str, LiveCard]]:
         """Every live card of a partition with its SKU."""

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone
+from shelftalk.core.places import Places
 from shelftalk.core.prompt import DEFAULT_VARIANT
 from shelftalk.core.wording import clean_points
 from shelftalk.demo.catalogue import load_demo_store
@@ -38,10 +39,12 @@ def held_out_cases(language: str, limit: int = 0) -> list[Case]:
     _, products = split_by_product(load_products(LINES_DIR, language), HELD_OUT, SEED)
     cases: list[Case] = []
     takes: Counter[str] = Counter()
+    places = Places()  # as a worker numbers what comes to it
     for product in products:
+        place = places.number(product.kind)
         for line in product.lines:
             brief = brief_for(product, line, branded="{brand}" in line.text)
-            brief = msgspec.structs.replace(brief, locale=language, sku=product.source)
+            brief = msgspec.structs.replace(brief, locale=language, sku=product.source, place=place)
             # What a person wrote twice for the same reason, a shop has in two wordings.
             take = takes[brief.brief_id]
             takes[brief.brief_id] += 1
@@ -59,6 +62,8 @@ def _some(cases: list[Case], limit: int) -> list[Case]:
 def shopper_pages(pages: int, cards: int = 6) -> list[list[Brief]]:
     """Pages of the demo store, which no training has seen: what a shopper has on one screen, each card with its own reason."""
     products = [product for product in load_demo_store().products if product.kind]
+    places = Places()
+    numbers = {product.sku: places.number(product.kind or "") for product in products}
     rng = random.Random(SEED)
     reasons = (
         [(Angle.GOES_WITH, Promotion.NONE)] * 4
@@ -91,6 +96,7 @@ def shopper_pages(pages: int, cards: int = 6) -> list[list[Brief]]:
                     locale="en",
                     variant=DEFAULT_VARIANT,
                     model="evaluation",
+                    place=numbers[product.sku],
                 )
             )
         made.append(page)
