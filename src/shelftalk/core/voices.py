@@ -20,7 +20,7 @@ from typing import NamedTuple, Self
 import msgspec
 import orjson
 
-from shelftalk.core.brief import Brief, Promotion
+from shelftalk.core.brief import Brief
 from shelftalk.core.frame import tokens
 from shelftalk.core.grammar import classes
 from shelftalk.core.remarks import REMARK_SLOTS, remarks_for
@@ -35,8 +35,8 @@ _REMARKING = {"{use}": "R", "{benefit}": "S"}
 #: Words (signs, slots; in Chinese characters) that make a way to begin.
 _BEGINNING = 2
 
-#: One of so many texts of a product with remarks begins with something else, of those with an offer to tell and of others.
-_OF_OFFERS, _OF_TEXTS = 3, 8
+#: One of so many texts of a product with remarks begins with something else. Judges preferred 2 of 32 such texts to people's.
+_OTHERS = 32
 
 #: So many places further is the voice of the next try; the wordings of a brief lie between.
 _TRY = 5
@@ -150,7 +150,7 @@ def _found(wanted: Sequence[tuple[str, str]], has: list[tuple[str, str]]) -> boo
 def voice_for(brief: Brief, attempt: int = 0) -> str:
     """The voice that a brief asks for, of those that it can fill: its hash decides, each wording and try has another one.
 
-    Most texts of a product with remarks begin with the one whose turn it is: they are many, and say what no opening does.
+    Nearly all texts of a product with remarks begin with the one whose turn it is: they are many, and say what no opening does.
     """
     among = _among(brief.language, head(brief), _offered(brief))
     base = msgspec.structs.replace(brief, take=0, variant="", model="")
@@ -161,7 +161,7 @@ def voice_for(brief: Brief, attempt: int = 0) -> str:
     if not remarking or not others:
         voices_left = among or VOICES
         return voices_left[number % len(voices_left)]
-    round_, turn = divmod(number, _OF_TEXTS if brief.promotion is Promotion.NONE else _OF_OFFERS)
+    round_, turn = divmod(number, _OTHERS)
     if turn == 0:
         return others[round_ % len(others)]
     told = _REMARKING[f"{{{remarks_for(brief).first}}}"]

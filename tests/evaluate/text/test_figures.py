@@ -20,7 +20,7 @@ from shelftalk.evaluate.text.measures import by_chance, coverage, form, overlap,
 from shelftalk.evaluate.text.pages import page_figures
 from shelftalk.evaluate.text.rate import key, pairs_of, rate, sheet, tally, verdict, wilson
 from shelftalk.evaluate.text.references import litemall
-from shelftalk.evaluate.text.variety import beside, variety
+from shelftalk.evaluate.text.variety import beside, more_alike, variety
 from shelftalk.train.mixture import gather
 from tests.engine.headline_made import build_tiny_headline
 
@@ -57,6 +57,21 @@ def test_a_writer_of_longer_texts_or_one_that_names_the_product_is_not_called_du
     assert plainly < figures["briefly"]["distinct_2_same_length"] == 1
     assert figures["named"]["distinct_2_shelf"] == 1 > plainly
     assert beside({"parrot": ["the same again"] * 4}, [1, 1, 2, 2], "en")["parrot"]["distinct_2_shelf"] == 0.5
+
+
+def test_a_parrot_is_more_alike_than_people_and_a_brief_writer_is_not() -> None:
+    people = [
+        "red boats over the edge of a slow hill, and home",
+        "green birds over the rim of a slow lake, and home",
+        "blue carts over the back of a slow road, and home",
+        "grey kites above the top of a quick field, then home",
+    ]
+    products = families = list(range(len(people)))
+    parrot = more_alike(["on the way to the same old sea, again"] * len(people), people, products, families)
+    low, middle, high = (parrot[f"self_bleu_over_people{end}"] for end in ("_low", "", "_high"))
+    assert 0 < low < middle < high
+    briefly = more_alike([" ".join(text.split()[:5]) for text in people], people, products, families)
+    assert set(briefly.values()) == {0.0}, "the same words, only fewer"
 
 
 def test_honesty_finds_each_fault() -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from shelftalk.core.brief import Brief, Channel
 from shelftalk.core.phrasebook import phrase
 from shelftalk.core.prompt import channels_of, languages_of
+from shelftalk.core.remarks import family
 from shelftalk.engine import Writer, open_writer
 from shelftalk.engine.headline import is_headline_folder
 from shelftalk.evaluate.text.briefs import HEADLINES, Case, of_channels
@@ -19,7 +20,7 @@ from shelftalk.evaluate.text.honesty import honesty
 from shelftalk.evaluate.text.measures import by_chance, coverage, form, overlap, shown
 from shelftalk.evaluate.text.pages import page_figures
 from shelftalk.evaluate.text.perplexity import BaseModel
-from shelftalk.evaluate.text.variety import beside, variety
+from shelftalk.evaluate.text.variety import beside, more_alike, variety
 
 HUMAN, PHRASEBOOK = "human", "phrasebook"
 
@@ -128,11 +129,16 @@ def _compare(group: Group, results: Sequence[Result]) -> None:
     """Add the figures that depend on who else writes."""
     briefs = [case.brief for case in group.cases]
     texts = {one.contestant.name: [shown(b, t) for b, t in zip(briefs, one.final, strict=True)] for one in results}
-    figures = beside(texts, [(brief.kind, brief.points) for brief in briefs], group.language)
+    products = [(brief.kind, brief.points) for brief in briefs]
+    families = [family(brief.kind) for brief in briefs]
+    figures = beside(texts, products, group.language)
+    people = [shown(case.brief, case.reference) for case in group.cases]
     written = {name: those for name, those in texts.items() if name != HUMAN}
-    chances = by_chance(written, PHRASEBOOK, [shown(case.brief, case.reference) for case in group.cases])
+    chances = by_chance(written, PHRASEBOOK, people)
     for result in results:
         result.figures |= figures[result.contestant.name]
+        if result.contestant.family != HUMAN:
+            result.figures |= more_alike(texts[result.contestant.name], people, products, families)
         if result.contestant.name in chances:
             result.figures["chrf_chance"] = chances[result.contestant.name]
 
