@@ -46,7 +46,7 @@ class MiniRecipe:
     """Everything that decides the outcome.
 
     Attributes:
-        pairs: written out in all; an epoch is one pass over them.
+        pairs: written out in all, each of which is seen once: skeletons and products are few, what they make together is not.
         smoothing: of the labels; with 0.05 as many drafts pass, and the loss says less.
     """
 
@@ -56,13 +56,13 @@ class MiniRecipe:
     heads: int = 3
     kv_heads: int = 1
     intermediate: int = 512
-    pairs: int = 51_200
+    pairs: int = 256_000
     batch: int = 64
     peak_rate: float = 3e-3
     warm_up: int = 50
     dropout: float = 0.05
     smoothing: float = 0.0
-    fit: FitSettings = dataclasses.field(default_factory=lambda: FitSettings(steps=800, look_every=100))
+    fit: FitSettings = dataclasses.field(default_factory=lambda: FitSettings(steps=4_000, look_every=100))
     seed: int = 7
 
     @classmethod
