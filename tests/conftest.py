@@ -50,6 +50,7 @@ def forget_remarks() -> None:
     for cached in (
         remarks._book,
         remarks.known,
+        remarks.family,
         remarks.remarks_for,
         word_slots.word_values,
         word_slots.take_words,

@@ -62,7 +62,7 @@ def more_alike(
 ) -> dict[str, float]:
     """How much more alike a writer's texts are than people's, each product once: by self-BLEU, with a 95 % interval.
 
-    BLEU of a sentence is smoothed, so brief texts look alike: people's, cut to three quarters, gain a point. Here
+    BLEU of a sentence is smoothed, so brief texts look alike: people's, cut to four fifths, gain a point. Here
     both texts for a brief have as many words as the shorter one. Two mugs are alike by being mugs, so what is drawn anew for the
     interval are families of products (a cluster bootstrap).
 
