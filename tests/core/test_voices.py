@@ -24,12 +24,14 @@ def test_the_first_two_words_make_a_voice_whatever_the_product() -> None:
 
 def test_products_are_spread_evenly_over_the_voices_that_people_used() -> None:
     points = ("holds its heat", "hanging loop", "deep pockets")
-    voices = Counter(voice_for(brief(sku=f"sku-{number}", points=points)) for number in range(24_000))
+    voices = Counter(voice_for(brief(sku=f"sku-{number}", points=points)) for number in range(12_000))
     others = Counter({voice: times for voice, times in voices.items() if voice in VOICES})
     assert voices.keys() - others.keys() == {voice_of("{use}.", "en")}, "a kettle has remarks, these points have none"
     assert 0.025 < others.total() / voices.total() < 0.04, "of thirty-two texts all but one begin with a remark"
-    assert len(others) > 12
-    assert max(others.values()) < 3 * min(others.values())
+    untold = Counter(voice_for(brief(sku=f"sku-{number}", kind="lantern", points=points)) for number in range(4_000))
+    assert untold.keys() >= others.keys(), "of lanterns nobody wrote a remark"
+    assert len(untold) > 12
+    assert max(untold.values()) < 2 * min(untold.values())
 
 
 def test_every_wording_and_every_try_has_a_voice_of_its_own() -> None:
@@ -40,9 +42,9 @@ def test_every_wording_and_every_try_has_a_voice_of_its_own() -> None:
 
 
 def test_only_what_the_text_is_about_decides() -> None:
-    one = brief(variant="slots-v5")
+    one = brief(kind="lantern", variant="slots-v5")  # of which nobody wrote a remark
     assert prompt_for(one) == prompt_for(msgspec.structs.replace(one, model="another"))
-    assert len({prompt_for(one, attempt) for attempt in range(64)}) > 1
+    assert prompt_for(one, 1) != prompt_for(one)
     assert " k{name_one}" in prompt_for(one, voice="k")
 
 
@@ -84,6 +86,9 @@ def test_wants_that_ask_for_more_are_covered() -> None:
 
 
 def test_a_product_without_points_is_asked_for_texts_that_need_none() -> None:
-    bare = [voice_for(brief(sku=str(number))) for number in range(6_000)]
-    told = [voice_for(brief(sku=str(number), points=("holds its heat", "oak legs"))) for number in range(6_000)]
+    bare = [voice_for(brief(sku=str(number), kind="lantern")) for number in range(300)]
+    told = [
+        voice_for(brief(sku=str(number), kind="lantern", points=("holds its heat", "oak legs")))
+        for number in range(300)
+    ]
     assert set(bare) < set(told)

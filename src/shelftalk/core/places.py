@@ -1,8 +1,8 @@
 """Places: which of the products of its kind a product is, so that those that stand beside each other are told differently.
 
-A category's page shows forty mugs, and of mugs there are forty remarks (`core.remarks`). Drawn by a hash, fifteen of the mugs would
-say what another one says; numbered, none does. The number is the product's own for as long as it is what it is: it is kept with
-its facts. Those of different partitions, which know nothing of each other, lie between each other.
+A category's page shows two dozen mugs, and of mugs there are as many remarks (`core.remarks`). Drawn by a hash, nine of the mugs
+would say what another one says; numbered, none does. The number is the product's own for as long as it is what it is: it is kept
+with its facts. Those of different partitions, which know nothing of each other, lie between each other.
 """
 
 from collections import Counter
@@ -24,7 +24,8 @@ class Places:
     """
 
     def __init__(self, known: Iterable[Facts] = (), partition: int = 0, partitions: int = 1) -> None:
-        self._partition, self._partitions = partition, max(partitions, 1)
+        self._partitions = max(partitions, 1)
+        self._partition = partition % self._partitions  # 0 where there is only one
         self._next: Counter[str] = Counter()
         for facts in known:
             if facts.place is not None:
@@ -47,4 +48,4 @@ class Places:
         of = family(kind)
         number = self._next[of]
         self._next[of] += 1
-        return number * self._partitions + self._partition % self._partitions
+        return number * self._partitions + self._partition

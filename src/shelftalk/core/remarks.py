@@ -157,13 +157,8 @@ _OWN = 12
 @lru_cache(maxsize=16_384)
 def family(kind: str) -> str:
     """What kinds that are told the same remarks have in common, in whichever language; the kind itself where none are."""
-    found = (
-        book.keys[end]
-        for language, book in ((language, _book(language)) for language in _LANGUAGES)
-        for end in _ends(kind, language)
-        if end in book.keys
-    )
-    return next(found, kind.lower())
+    keys = (_book(language).keys.get(end) for language in _LANGUAGES for end in _ends(kind, language))
+    return next((key for key in keys if key), kind.lower())
 
 
 @lru_cache(maxsize=16_384)
