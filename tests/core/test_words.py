@@ -1,5 +1,6 @@
 """Words: judged, kept, and published only while they are true."""
 
+from collections.abc import Callable
 from itertools import product
 
 import msgspec
@@ -7,7 +8,7 @@ import pytest
 
 from shelftalk.core.brief import Angle, Brief, Channel, Promotion
 from shelftalk.core.card import Rung, Trigger
-from shelftalk.core.effects import Hold
+from shelftalk.core.effects import Hold, Step
 from shelftalk.core.facts import Facts
 from shelftalk.core.guard import Outcome, judge
 from shelftalk.core.prompt import channels_of
@@ -89,6 +90,19 @@ def test_doubtful_words_are_held_for_a_person() -> None:
     step = on_words(state, live(state), Words(brief, (DOUBTFUL,)), NOW, RULES)
     assert [hold.slotted for hold in step.effects if isinstance(hold, Hold)] == [DOUBTFUL]
     assert cards(step)[0].card.provenance.rung is Rung.PHRASEBOOK
+
+
+@pytest.mark.parametrize("look", [on_deadline, refresh])
+def test_who_waits_is_answered_where_a_redelivered_ask_grew_and_the_product_sold_out(look: Callable[..., Step]) -> None:
+    state, _ = waiting()
+    state = after(state, on_ask(state, ask(), NOW + 80, RULES))
+    (card,) = live(state)
+    assert card.stage is Stage.AWAITING
+    assert card.revision > card.asked_revision
+    sold_out = with_facts(state, stocked(0))
+    step = look(sold_out, card, NOW + 900, RULES)
+    assert step.live[card.audience.key] != card
+    assert all(held is None or held.stage is Stage.PASSED for held in step.live.values())
 
 
 def test_at_the_deadline_the_phrasebook_answers_and_later_words_improve_the_card() -> None:

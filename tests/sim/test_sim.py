@@ -118,7 +118,7 @@ def test_zombies_are_about() -> None:
     assert all(count >= 5 for count in happened.values()), happened
 
 
-@pytest.mark.parametrize("seed", [145, 308, 489, 1200, 1959, 1976])
+@pytest.mark.parametrize("seed", [145, 308, 489, 1200, 1959, 1976, 2905, 54255])
 def test_a_history_that_once_broke_a_promise(seed: int) -> None:
     assert run_seed(seed).broken is None
 

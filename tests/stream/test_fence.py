@@ -138,9 +138,19 @@ def test_what_was_never_shown_is_not_withdrawn() -> None:
 
 
 def test_erasure_leaves_a_tombstone_and_no_trace() -> None:
-    _, table, cards = offered([offer(5), encode_erasure("s", "next_1", 5)])
+    _, table, cards = offered([offer(5), encode_erasure("s", "next_1", 5)], ("s", 5))
     assert cards.sent[-1] == ("s|next_1", None)
     assert not table.rows
+
+
+def test_without_a_memory_of_the_erasure_the_placement_is_remembered_for_a_while() -> None:
+    """The order is of a worker that had lost the partition, say; what is older may be read again, and would find nothing."""
+    fence, table, cards = offered([offer(5), encode_erasure("s", "next_1", 7), offer(6), offer(5), offer(8)])
+    assert [value for _, value in cards.sent] == [card_in(offer(5)), None, card_in(offer(8))]
+    assert fence.counts["overtaken"] == 2
+    assert table.rows["s|next_1"].revision == 8
+    _, table, _ = offered([offer(5), encode_erasure("s", "next_1", 7)])
+    assert not table.rows["s|next_1"].live
 
 
 def test_a_card_from_before_an_erasure_does_not_come_after_it() -> None:
@@ -148,6 +158,15 @@ def test_a_card_from_before_an_erasure_does_not_come_after_it() -> None:
     assert cards.sent == [("s|next_1", None)]
     assert not table.rows
     assert fence.counts["forgotten"] == 3
+
+
+def test_also_where_a_crash_took_the_news_that_the_placement_is_forgotten() -> None:
+    table, cards = Table(), Cards()
+    table.rows["s|next_1"] = Shown(5, sku="A")
+    entry = Ledger[int]().open(0, 0)
+    assert entry is not None
+    Fence(table, Erasures(("s", 7)), cards, PAGE).handle(Record("offers", 0, 0, b"s", offer(6)), entry)
+    assert cards.sent == []
 
 
 def test_an_old_erasure_leaves_who_came_back_alone() -> None:

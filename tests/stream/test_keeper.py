@@ -20,7 +20,7 @@ from shelftalk.core.rules import ShelfRules
 from shelftalk.core.state import Board, Copybook, LiveCard, Shelf, grown
 from shelftalk.core.words import Words
 from shelftalk.events.types import InventoryEvent
-from shelftalk.stream.account import Then, Together
+from shelftalk.stream.account import Entry, Then, Together, in_turn
 from shelftalk.stream.keeper import Keeper, Limits
 from shelftalk.stream.ports import Desk, Outlet, Store
 from tests.core.making import NO_MODEL, NOW, RULES, ask, origin, priced, stocked, upserted
@@ -686,6 +686,52 @@ class TestAccounts:
             account.done()
         assert acted == ([] if fails else [1])
         assert ledger.committable() == {"t": 1}
+
+    def test_a_turn_comes_when_what_the_one_before_caused_is_delivered_and_the_entry_waits_for_the_last(self) -> None:
+        ledger: Ledger[str] = Ledger()
+        entry = ledger.open("t", 0)
+        assert entry is not None
+        under_way: list[Entry] = []
+
+        def step(account: Entry) -> None:
+            account.hold()
+            under_way.append(account)
+
+        in_turn(entry, step, step, step)
+        entry.done()
+        for number in range(3):
+            assert len(under_way) == number + 1
+            assert not entry.finished
+            under_way[-1].done()
+        assert entry.finished
+
+    @pytest.mark.parametrize("raising", range(3))
+    def test_a_step_that_cannot_be_taken_fails_the_input_and_holds_it_no_longer(self, raising: int) -> None:
+        """Whoever delivered what the step before caused has nothing to do with it."""
+        failed: list[Exception] = []
+
+        def given_up(one: Entry, error: Exception) -> None:
+            failed.append(error)
+            one.done()
+
+        ledger: Ledger[str] = Ledger(on_failed=given_up)
+        entry = ledger.open("t", 0)
+        assert entry is not None
+        under_way: list[Entry] = []
+
+        def step(account: Entry) -> None:
+            if len(under_way) == raising:
+                raise ValueError(raising)
+            account.hold()
+            under_way.append(account)
+
+        in_turn(entry, step, step, step)
+        entry.done()
+        for number in range(raising):
+            under_way[number].done()
+        assert [str(error) for error in failed] == [str(raising)]
+        assert entry.finished
+        assert len(under_way) == raising
 
     def test_what_is_forgotten_is_not_acted_on(self) -> None:
         ledger: Ledger[str] = Ledger()

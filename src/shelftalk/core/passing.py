@@ -25,14 +25,15 @@ _TOGETHER = {Intent.COMPARING: -0.3, Intent.DECIDING: 1.0, Intent.BOUGHT: 1.0}
 def as_ask(card: LiveCard) -> Ask:
     """The ask that a live card still stands for, to be passed on when its product is gone.
 
-    A card that was never shown passes its own revision on, so that a redelivery of its ask is recognised.
+    A card that was never shown passes its own revision on, so that a redelivery of its ask is recognised. One that grew beyond
+    its ask goes on above itself: what is not newer would be taken for superseded by it, and whoever waits would wait for ever.
     """
-    shown = card.stage is Stage.SHOWN
+    grew = card.stage is Stage.SHOWN or card.revision > card.asked_revision
     return Ask(
         key="",
         shopper_id=card.audience.shopper_id,
         placements=(card.audience.placement,),
-        revision=card.revision + 1 if shown else card.revision,
+        revision=card.revision + 1 if grew else card.revision,
         base=card.base or card.asked_revision,
         mode=Mode.NEXT,
         because=Angle.LIKE_VIEWED,

@@ -129,9 +129,11 @@ def _withdraw(state: ShelfState, scene: Scene, card: LiveCard, *, again: bool) -
     key, now_ms, rules = card.audience.key, scene.now_ms, scene.rules
     if card.stage is Stage.AWAITING:
         if card.audience.shopper_id:
-            # After a crash it may have been shown, and only the record of that is lost: what takes its place must be above it.
-            revision = card.raised(now_ms) if again else card.revision
-            return pass_on(state, msgspec.structs.replace(as_ask(card), revision=revision), now_ms, rules)
+            ask = as_ask(card)
+            if again:
+                # After a crash it may have been shown, and only the record of that is lost: what takes its place must be above it.
+                ask = msgspec.structs.replace(ask, revision=card.raised(now_ms))
+            return pass_on(state, ask, now_ms, rules)
         # Even a copy that never went out, as far as is known here: a crash may have taken the knowledge.
         return take_back(scene, msgspec.structs.replace(card, stage=Stage.SHOWN))
     if not card.slotted and not again:

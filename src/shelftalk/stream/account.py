@@ -89,9 +89,14 @@ class Then:
         """One hold less."""
         self._holds -= 1
         if self._holds == 0 and not self._failed:
-            if not self.forgotten:
-                self._action()
-            self._together.done()
+            try:
+                if not self.forgotten:
+                    self._action()
+            except Exception as error:  # noqa: BLE001  whoever delivers is not to stumble over what an input still wants
+                self._failed = True
+                self._together.fail(error)
+            else:
+                self._together.done()
 
     def fail(self, error: Exception) -> None:
         """One hold that cannot be done: the inputs fail, and the action never comes."""
@@ -99,3 +104,27 @@ class Then:
         if not self._failed:
             self._failed = True
             self._together.fail(error)
+
+
+Turn = Callable[[Entry], None]
+
+
+def in_turn(entry: Entry, first: Turn, *others: Turn) -> None:
+    """Take steps one after another: each is called with the account of what it causes, and the next when all that is delivered.
+
+    Args:
+        entry: is held until the last step's are, too; once it is forgotten, no further step is taken.
+            It fails with a step that does.
+        first: the step to take now.
+        others: those that follow.
+    """
+    if not others:
+        first(entry)
+        return
+    account = Then((entry,), lambda: in_turn(entry, *others))
+    try:
+        first(account)
+    except Exception as error:  # noqa: BLE001  the account would hold its input for ever
+        account.fail(error)
+    else:
+        account.done()

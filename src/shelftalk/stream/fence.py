@@ -119,14 +119,19 @@ class Fence:
             if newest is not None and newest.revision > offer.upto:
                 self.counts["came_back"] += 1
                 return
-            self._shown.delete(key, record.partition, entry)
+            if offer.upto <= self._erased_upto(offer.shopper_id, record.partition):
+                self._shown.delete(key, record.partition, entry)
+            else:
+                # Nothing else would keep older offers out: the order is of a worker that had lost the partition, and the erasure
+                # comes again, or the card had no room in its shopper's profile.
+                self._shown.put(key, Shown(offer.upto, live=False, at_ms=record.timestamp_ms), record.partition, entry)
             self._outlet.card(key, None, (entry,))
             self.counts["erased"] += 1
             return
         if newest is not None and newest.overtakes(offer):
             self.counts["overtaken"] += 1
             return
-        if newest is None and self._is_straggler(offer, record.partition):
+        if self._is_straggler(offer, record.partition):
             self.counts["forgotten"] += 1
             return
         live = offer.status is Status.LIVE
@@ -176,8 +181,12 @@ class Fence:
 
     def _is_straggler(self, offer: Offer, partition: int) -> bool:
         """Whether a card is of before its shopper was forgotten: a crash may have had it written again."""
-        erased = self._erasures.get(erased_key(offer.shopper_id), partition)
-        return erased is not None and offer.revision is not None and offer.revision <= erased.revision
+        return offer.revision is not None and offer.revision <= self._erased_upto(offer.shopper_id, partition)
+
+    def _erased_upto(self, shopper_id: str, partition: int) -> int:
+        """The revision up to which a shopper's cards are of before they were forgotten; -1 if they were not."""
+        erased = self._erasures.get(erased_key(shopper_id), partition)
+        return -1 if erased is None else erased.revision
 
     def sweep(self, partitions: Iterable[int], now_ms: int) -> None:
         """Look at a few placements, and forget those where nothing has happened for long."""

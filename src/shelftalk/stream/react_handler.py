@@ -15,7 +15,7 @@ from shelftalk.core.profile import Profile
 from shelftalk.core.react import Reaction, react
 from shelftalk.core.state import Shelf
 from shelftalk.events.codec import decode_behaviour
-from shelftalk.stream.account import Entry, Then, Together
+from shelftalk.stream.account import Entry, Together, in_turn
 from shelftalk.stream.record import Record, origin_of, require_key
 from shelftalk.stream.sweep import Sweep
 
@@ -132,21 +132,28 @@ class ReactHandler:
             self._outlet.erase_card(shopper_id, placed.placement, revision, (entry,))
 
     def _erase(self, shopper_id: str, reaction: Reaction, erased: Erased, partition: int, entry: Entry) -> None:
-        """Forget a shopper: first their cards, then where those were, and last what was kept for the case of a crash.
+        """Forget a shopper, in four steps, each delivered before the next: a crash may take one topic's writes and leave another's.
 
-        Were the profile's tombstone delivered first, a crash in between would leave cards that nobody knows of any more.
+        1. The profile becomes what says where their cards are: of an erasure that is remembered without it, nobody would know.
+        2. The erasure is remembered. Were the placements forgotten first, older offers, read again, would meet nothing there.
+        3. The cards go, and the fence forgets their placements.
+        4. What the first step kept for the case of a crash goes. Until then the event comes again, and all of it is repeated.
         """
         kept = reaction.profile or reaction.meanwhile or Profile()
 
-        def forget() -> None:
+        def forget(account: Entry) -> None:
             held = self._profiles.get(shopper_id, partition)
             if held == kept and reaction.profile is None:
-                self._profiles.delete(shopper_id, partition, entry)
+                self._profiles.delete(shopper_id, partition, account)
             elif held is not None and held.erased == erased:  # they came back: a new profile
-                self._profiles.put(shopper_id, msgspec.structs.replace(held, erased=None), partition, entry)
+                placed = tuple(one for one in held.placed if one.revision > erased.revision)
+                back = msgspec.structs.replace(held, erased=None, placed=placed)
+                self._profiles.put(shopper_id, back, partition, account)
 
-        after = Then((entry,), forget)
-        self._erasures.put(erased_key(shopper_id), erased, partition, after)
-        self._profiles.put(shopper_id, kept, partition, after)
-        self._say(shopper_id, reaction, after)
-        after.done()
+        in_turn(
+            entry,
+            lambda account: self._profiles.put(shopper_id, kept, partition, account),
+            lambda account: self._erasures.put(erased_key(shopper_id), erased, partition, account),
+            lambda account: self._say(shopper_id, reaction, account),
+            forget,
+        )

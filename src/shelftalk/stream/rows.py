@@ -23,8 +23,9 @@ _PAGES_KIB: Final = 4_096
 _LIST: Final = 500
 
 
-#: Tables that stay in memory whatever the store: the keeper holds every live card itself.
-IN_MEMORY: Final = frozenset({"live"})
+#: Tables that stay in memory whatever the store: the keeper holds every live card itself, and the fence asks of every card whether
+#: its shopper was forgotten, which few ever were.
+IN_MEMORY: Final = frozenset({"live", "erased"})
 
 
 class RowStore(NamedTuple):
