@@ -1,5 +1,6 @@
 """Products of a kind are numbered, and the numbers make them say different things."""
 
+import itertools
 from collections import defaultdict
 
 import msgspec
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shelftalk.core.brief import Angle
+from shelftalk.core.brief import Angle, Promotion
 from shelftalk.core.facts import Facts
 from shelftalk.core.places import Places
 from shelftalk.core.remarks import family, known, remarks_for
@@ -55,20 +56,24 @@ def test_no_two_products_of_a_kind_have_one_number(
 def test_numbered_products_of_a_kind_say_different_things_for_the_same_reason(kind: str, language: str) -> None:
     uses = known(kind, (), language)[0]
     assert len(uses) > 12
-    page = [brief(sku=str(n), kind=kind, points=(), locale=language, place=n) for n in range(len(uses) * 9 // 10)]
+    page = [brief(sku=str(n), kind=kind, points=(), locale=language, place=n) for n in range(len(uses))]
     assert len({remarks_for(one).use for one in page}) == len(page)
 
 
-def test_neighbours_share_no_remark_for_any_reason() -> None:
-    """As far as there are a dozen for each."""
-    uses = known("umbrella", (), "en")[0]
+@pytest.mark.parametrize(("kind", "language"), [("umbrella", "en"), ("双肩包", "zh")])
+def test_a_product_says_another_thing_for_every_reason(kind: str, language: str) -> None:
+    """As far as there are as many: on a page of its own no two of its texts begin alike."""
+    uses = known(kind, (), language)[0]
+    reasons = [(angle, promotion) for promotion in Promotion for angle in Angle if angle.worded is angle][: len(uses)]
     said = [
-        {
-            remarks_for(brief(sku=str(n), kind="umbrella", points=(), angle=angle, take=take, place=n)).use
-            for angle in Angle
-            for take in range(30)
-        }
-        for n in range(len(uses) // 12)
+        remarks_for(brief(kind=kind, points=(), locale=language, angle=angle, promotion=promotion, place=3)).use
+        for angle, promotion in reasons
     ]
-    assert len(said) > 1
-    assert sum(map(len, said)) == len(set().union(*said)) == len(uses)
+    assert len(set(said)) == len(said) == len(uses)
+
+
+def test_the_first_products_of_a_kind_begin_far_from_each_other() -> None:
+    uses = known("umbrella", (), "en")[0]
+    begins = [uses.index(remarks_for(brief(kind="umbrella", points=(), place=n)).use) for n in range(4)]
+    apart = [(b - a) % len(uses) for a, b in itertools.pairwise(sorted([*begins, min(begins) + len(uses)]))]
+    assert min(apart) > len(uses) // 8

@@ -7,9 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from shelftalk.commands.evaluate import app
+from shelftalk.core.brief import LANGUAGES
 from shelftalk.core.guard import Outcome
 from shelftalk.errors import ConfigError
-from shelftalk.evaluate.guarding import LANGUAGES, Case, corpus, evaluate_guard, held_out, read_cases
+from shelftalk.evaluate.guarding import Case, corpus, evaluate_guard, held_out, read_cases
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

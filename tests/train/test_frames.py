@@ -7,10 +7,10 @@ import msgspec
 import orjson
 import pytest
 
-from shelftalk.core.brief import Angle, Channel, Promotion, Tone
+from shelftalk.core.brief import LANGUAGES, Angle, Channel, Promotion, Tone
 from shelftalk.train.frames import tables, voices, without_strays
 from shelftalk.train.lexicon import chinese_words, generic_stems
-from shelftalk.train.mixture import LANGUAGES, gather
+from shelftalk.train.mixture import gather
 from shelftalk.train.skeletons import Skeleton, from_forms
 
 AGAIN = "run `python -m shelftalk.train.lexicon` and `python -m shelftalk.train.frames`, and commit what they write"

@@ -13,6 +13,9 @@ from types import MappingProxyType
 
 import msgspec
 
+#: What shelftalk has words of its own in: lines, remarks, phrases, guard lists.
+LANGUAGES = ("en", "zh")
+
 
 class Channel(enum.StrEnum):
     """Where the text goes, which decides its length."""

@@ -13,8 +13,8 @@ and wordings differ, and the same brief is always told the same.
 
 import hashlib
 import itertools
+import math
 import re
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib import resources
@@ -22,15 +22,13 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone, point_slots
+from shelftalk.core.brief import LANGUAGES, Angle, Brief, Channel, Promotion, point_slots
 
 _T = TypeVar("_T")
 
 #: The slots that stand for a remark, and one of them in a text.
 REMARK_SLOTS = ("use", "benefit")
 REMARK = re.compile(rf"\{{(?:{'|'.join(REMARK_SLOTS)})\}}")
-
-_LANGUAGES = ("en", "zh")
 
 #: Remarks on points that are true of any product stand in this part.
 _ANY = "any"
@@ -106,36 +104,50 @@ class Remarks(NamedTuple):
 def remarks_for(brief: Brief) -> Remarks:
     """The remarks that a brief is offered, of all that fit it.
 
-    Of the kind's uses a product has some for itself, which its number decides (`core.places`; where nobody counts, its hash). They
-    lie in one ring with the benefits. The number says where to begin and what else the text is about how far to go from there:
-    so the texts of a product say one after the other, and products of a kind begin with different ones.
-    Benefits have a fifth of the turns at the most: of blind pairs with people's lines, English texts with a use were preferred in
-    53 of 100, with a benefit in 39 (Chinese 49 and 46).
+    Uses and benefits lie in one ring. A product's number says where to begin (`core.places`; where nobody counts, its hash): by
+    golden steps, so that the first few of a kind begin far from each other, and of consecutive ones none where another did before
+    every place has been begun at. What else the text is about says how far to go from there, so the texts of a product say
+    different things. Benefits have about a fifth of the ring, or all of it where there is no use: of blind pairs with people's
+    lines, English texts with a use were preferred in 53 of 100, with a benefit in 39 (Chinese 49 and 46).
     """
     uses, benefits = known(brief.kind, brief.points, brief.language)
     if not uses and not benefits:
         return Remarks()
     product = f"{brief.sku}|{brief.kind}|{'|'.join(brief.points)}"
     digest = int.from_bytes(hashlib.blake2b(product.encode(), digest_size=4, person=b"remarks").digest())
-    number = digest if brief.place is None else brief.place
-    lanes = max(1, len(uses) // _OWN)
-    uses = uses[number % lanes :: lanes]
-    place = number // lanes + _turn(brief)
     shared = min(len(benefits), -(-len(uses) // 4) or len(benefits))  # turns of benefits in a round
-    round_, at = divmod(place, len(uses) + shared)
-    first = REMARK_SLOTS[at >= len(uses)]
-    benefits = (*turned(benefits, digest + (0 if first == "use" else round_ * shared + at - len(uses))), ("", ""))
-    uses = (*turned(uses, at if first == "use" else place), "", "")
+    ring = len(uses) + shared
+    start = _golden(ring) * (digest if brief.place is None else brief.place) + brief.take
+    round_, at = divmod(start + _turn(brief, ring), ring)
+    before, upto = at * shared // ring, (at + 1) * shared // ring  # benefits lie evenly between uses
+    first = REMARK_SLOTS[upto > before]
+    benefits = (*turned(benefits, digest + round_ * shared + before), ("", ""))
+    uses = (*turned(uses, at - before), "", "")
     point, benefit = benefits[0]
     other_point, other_benefit = next((one for one in benefits if one[0] != point), ("", ""))
     return Remarks(uses[0], benefit, point, uses[1], other_benefit, other_point, first)
 
 
-def _turn(brief: Brief) -> int:
-    """How far a text's reason and wording are from the first of its product; steps that seldom add up to the same place."""
-    anchor = zlib.crc32(brief.anchor.encode()) % _ANCHORS if brief.anchor else 0
-    reason = _ANGLES[brief.angle] + 3 * _PROMOTIONS[brief.promotion] + 5 * _CHANNELS[brief.channel]
-    return reason + 3 * _TONES[brief.tone] + brief.take + anchor
+@cache
+def _golden(ring: int) -> int:
+    """The step nearest to the golden section of a ring that visits all its places."""
+    return min(
+        (step for step in range(1, ring + 1) if math.gcd(step, ring) == 1), key=lambda step: abs(step - ring * _PHI)
+    )
+
+
+def _turn(brief: Brief, ring: int) -> int:
+    """How far a text is from the first of its product.
+
+    A card without an offer, which is what most are, has a place of its reason's own; all others share what is left of the ring.
+    (Another wording is one further: a shopper has all texts of a product in the same.)
+    Tone and anchor move nothing: of two places that seldom meet, one would meet a third.
+    """
+    angle = _ANGLES[brief.angle.worded]
+    own = min(len(_ANGLES), ring * 2 // 3)
+    if own and brief.channel is Channel.CARD and brief.promotion is Promotion.NONE:
+        return angle % own
+    return own + (angle + len(_ANGLES) * _PROMOTIONS[brief.promotion] + 7 * _CHANNELS[brief.channel]) % (ring - own)
 
 
 def turned(items: Sequence[_T], number: int) -> list[_T]:
@@ -144,20 +156,16 @@ def turned(items: Sequence[_T], number: int) -> list[_T]:
     return [*items[start:], *items[:start]]
 
 
-_ANGLES = {angle: number for number, angle in enumerate(Angle)}
+_PHI = (math.sqrt(5) - 1) / 2
+_ANGLES = {angle: number for number, angle in enumerate(angle for angle in Angle if angle.worded is angle)}
 _PROMOTIONS = {promotion: number for number, promotion in enumerate(Promotion)}
 _CHANNELS = {channel: number for number, channel in enumerate(Channel)}
-_TONES = {tone: number for number, tone in enumerate(Tone)}
-_ANCHORS = 7
-
-#: Uses that a product has for its own texts, if its kind has more: the others are for products that stand beside it.
-_OWN = 12
 
 
 @lru_cache(maxsize=16_384)
 def family(kind: str) -> str:
     """What kinds that are told the same remarks have in common, in whichever language; the kind itself where none are."""
-    keys = (_book(language).keys.get(end) for language in _LANGUAGES for end in _ends(kind, language))
+    keys = (_book(language).keys.get(end) for language in LANGUAGES for end in _ends(kind, language))
     return next((key for key in keys if key), kind.lower())
 
 

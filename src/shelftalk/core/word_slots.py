@@ -18,14 +18,11 @@ from types import MappingProxyType
 
 from shelftalk.core.brief import Brief, point_slots, slots_for
 from shelftalk.core.kinds import with_measure, without_measure
-from shelftalk.core.remarks import AFTER_A_QUESTION, REMARK_SLOTS, remarks_for
+from shelftalk.core.remarks import AFTER_A_QUESTION, PLAIN, REMARK_SLOTS, remarks_for
 from shelftalk.core.render import SLOT
 
 #: Names of all word slots; a brief has some of them.
 WORD_SLOTS = ("kind", "noun", "anchor", "w1", "w2", "w3", "w4", "w5", *REMARK_SLOTS)
-
-#: Only plain words may be put into a text; a shop's data may hold anything.
-_PLAIN = re.compile(r"[^\W\d_](?:[^\W\d_]|[ ,;:'’&/()\-–]){0,59}")  # noqa: RUF001 - typographic signs are meant
 
 _SENTENCE_START = re.compile(r"(?:^|[.?!]\s+)$")
 _ARTICLE = re.compile(r"\b([Aa])n?( )$")
@@ -47,7 +44,8 @@ def word_values(brief: Brief) -> Mapping[str, str]:
     values |= {f"w{number}": point for number, point in enumerate(words, start=1)}
     said = remarks_for(brief)
     remarks = {slot: value for slot, value in (("use", said.use), ("benefit", said.benefit)) if value}
-    plain = {slot: value for slot, value in values.items() if slot in WORD_SLOTS and _PLAIN.fullmatch(value)}
+    # Only plain words may be put into a text: a shop's data may hold anything.
+    plain = {slot: value for slot, value in values.items() if slot in WORD_SLOTS and PLAIN.fullmatch(value)}
     return MappingProxyType(plain | remarks)
 
 

@@ -14,13 +14,11 @@ from pathlib import Path
 
 import msgspec
 
-from shelftalk.core.brief import Angle, Brief, Channel, Promotion, Tone
+from shelftalk.core.brief import LANGUAGES, Angle, Brief, Channel, Promotion, Tone
 from shelftalk.core.guard import Outcome, judge
 from shelftalk.core.prompt import DEFAULT_VARIANT
 from shelftalk.core.review import review
 from shelftalk.errors import ConfigError
-
-LANGUAGES = ("en", "zh")
 
 #: How names of corpora end whose texts nobody is shown.
 HELD_OUT = "held out"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import orjson
 
-from shelftalk.core.brief import Channel
+from shelftalk.core.brief import LANGUAGES, Channel
 from shelftalk.core.fluency import Counts, Triple, triples
 from shelftalk.core.voices import Wants, voice_of
 from shelftalk.train.skeletons import Skeleton
@@ -94,7 +94,7 @@ def _fewest(wants: Iterable[Wants]) -> list[str]:
 
 def main() -> None:
     """Write the counts and the voices."""
-    from shelftalk.train.mixture import LANGUAGES, gather  # noqa: PLC0415  it sorts its lines with this module
+    from shelftalk.train.mixture import gather  # noqa: PLC0415  it sorts its lines with this module
 
     folder = Path(str(resources.files("shelftalk.core")))
     skeletons = gather().skeletons

@@ -23,6 +23,7 @@ import torch.nn.functional as F  # noqa: N812 (torch's own habit)
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from shelftalk.core.brief import LANGUAGES
 from shelftalk.core.prompt import prompt_for, spelled_for
 from shelftalk.modelling.config import ModelConfig, hugging_face_shape
 from shelftalk.modelling.tokenizer import make_tokenizer
@@ -278,7 +279,7 @@ def write_model(
         "eos_token_id": config.eos[0],
         "torch_dtype": "float16",
         "shelftalk": {
-            "name": NAME, "licence": "Apache-2.0", "prompt_variant": VARIANT, "languages": ["en", "zh"], "training": figures,
+            "name": NAME, "licence": "Apache-2.0", "prompt_variant": VARIANT, "languages": list(LANGUAGES), "training": figures,
         },
     }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from shelftalk.core.brief import Channel
+from shelftalk.core.brief import LANGUAGES, Channel
 from shelftalk.core.render import SLOT
 from shelftalk.core.voices import voice_of
 from shelftalk.train.dataset import Pair, split_by_product
@@ -16,8 +16,6 @@ from shelftalk.train.frames import without_strays
 from shelftalk.train.keywords import words
 from shelftalk.train.lines import Product, load_products
 from shelftalk.train.skeletons import Goods, Skeleton, english_words, from_forms, from_lines, from_phrasebook, write_out
-
-LANGUAGES = ("en", "zh")
 
 #: Said of so many kinds of Chinese products, a word is generic.
 _MIN_KINDS = 10

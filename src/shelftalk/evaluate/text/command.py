@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from shelftalk.core.brief import LANGUAGES
 from shelftalk.errors import ConfigError
 from shelftalk.evaluate.guarding import corpora_that_come, evaluate_guard
 from shelftalk.evaluate.text.briefs import foreign_cases, held_out_cases, shopper_pages
@@ -27,8 +28,6 @@ from shelftalk.evaluate.text.measures import shown
 from shelftalk.evaluate.text.report import write_report
 from shelftalk.modelling.build import build_all_models, build_named
 from shelftalk.modelling.fetch import fetch_base
-
-LANGUAGES = ("en", "zh")
 
 
 @dataclasses.dataclass(frozen=True)
