@@ -104,11 +104,14 @@ def test_pages_whose_cards_open_alike() -> None:
         ["Still in your cart.", "A lamp by Lumo.", "Back again."],
     ]
     assert page_figures(pages) == {"pages_with_same_opening": 0.5, "pages_with_near_duplicates": 0.0}
+    numbered = [["5 left on the shelf.", "7 left on the shelf."], ["…", "…"]]
+    assert page_figures(numbered)["pages_with_same_opening"] == 0.5, "as the fence counts: numbers tell none apart"
 
 
-def _result(name: str, passed: float, self_bleu: float, chrf: float = 30) -> Result:
+def _result(name: str, passed: float, self_bleu: float, chrf: float = 30, first: float = 0.9) -> Result:
     folder = None if name in {"human", "phrasebook"} else Path(name)
-    return Result("g", Contestant(name, name, folder), [], [], {"passed": passed, "self_bleu": self_bleu, "chrf": chrf})
+    figures = {"passed": passed, "passed_first_draft": first, "self_bleu": self_bleu, "chrf": chrf}
+    return Result("g", Contestant(name, name, folder), [], [], figures)
 
 
 def test_who_passes_wins_and_among_alike_who_varies() -> None:
@@ -121,6 +124,16 @@ def test_who_passes_wins_and_among_alike_who_varies() -> None:
     assert (alone.generated, alone.otherwise, alone.is_default) == (None, "phrasebook", False)
     assert rung_of([human, book]).generated is None
     assert rung_of([book, _result("shelftalk-mini", 0.9, 30)]).is_default
+
+
+def test_of_models_that_are_about_as_varied_the_one_that_needs_the_fewest_drafts_writes() -> None:
+    book, sure, wasteful = (
+        _result("phrasebook", 1.0, 50, 25),
+        _result("sure", 1.0, 31, first=0.98),
+        _result("b", 1.0, 30, first=0.7),
+    )
+    assert rung_of([book, wasteful, sure]).generated == "sure"
+    assert rung_of([book, wasteful, _result("duller", 1.0, 33, first=0.98)]).generated == "b"
 
 
 def test_where_chance_may_be_all_the_varied_one_writes() -> None:

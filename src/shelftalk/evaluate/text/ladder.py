@@ -16,6 +16,9 @@ _CHANCE = 0.05
 #: Shares of texts that pass in three tries differ by chance; within so much of the best, the most varied wins.
 _ALIKE = 0.05
 
+#: Points of self-BLEU, likewise: within so much of the most varied, the one whose first drafts pass oftenest wins.
+_AS_VARIED = 2.0
+
 
 class Rung(NamedTuple):
     """Who writes a group of texts.
@@ -65,16 +68,18 @@ def rung_of(results: Sequence[Result], judged: Sequence[Judged] = ()) -> Rung:
     """The ladder for one group of briefs.
 
     A model takes its rung by what it gets printed: of those that pass about as often as the best does in three tries, the one whose
-    texts are least alike. There is no use in asking it where the phrasebook is better: what judges preferred blind stands. Where
-    nobody judged, it is the one nearer to what people wrote for the products (chrF), or, where chance may be all that tells the two
-    apart in that, the one whose texts are less alike.
+    texts are least alike; of those that are about as varied, the one that needs the fewest drafts. There is no use in asking it
+    where the phrasebook is better: what judges preferred blind stands. Where nobody judged, it is the one nearer to what people
+    wrote for the products (chrF), or, where chance may be all that tells the two apart in that, the one whose texts are less alike.
     """
     models = [result for result in results if result.contestant.folder is not None]
     if not models:
         return Rung(None, PHRASEBOOK, "no model writes these", is_default=True)
     best = max(result.figures["passed"] for result in models)
     close = [result for result in models if result.figures["passed"] >= best - _ALIKE]
-    winner = min(close, key=lambda result: result.figures["self_bleu"])
+    least = min(result.figures["self_bleu"] for result in close)
+    varied = [result for result in close if result.figures["self_bleu"] <= least + _AS_VARIED]
+    winner = max(varied, key=lambda result: (result.figures["passed_first_draft"], -result.figures["self_bleu"]))
     book = next((result for result in results if result.contestant.name == PHRASEBOOK), None)
     figures, name = winner.figures, winner.contestant.name
     why = f"{name}: {figures['passed']:.0%} pass in three tries, chrF {figures['chrf']:.1f}, self-BLEU {figures['self_bleu']:.1f}"

@@ -3,26 +3,22 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
+from shelftalk.core.opening import opening
 from shelftalk.evaluate.text.measures import tokens
-
-#: Words (or Chinese characters) of an opening.
-_OPENING = {"en": 2, "zh": 4}
 
 #: From this share of common word pairs on, two cards are the same to a reader.
 _ALIKE = 0.6
 
 
-def page_figures(pages: Sequence[Sequence[str]], language: str = "en") -> dict[str, float]:
-    """Shares of pages on which two cards open alike, and on which two are nearly the same.
+def page_figures(pages: Sequence[Sequence[str]]) -> dict[str, float]:
+    """Shares of pages on which two cards open alike, as the fence counts it, and on which two are nearly the same.
 
     Args:
         pages: each the texts of one page, as a shopper reads them.
-        language: of the texts.
     """
-    size = _OPENING.get(language, 2)
     same_opening = alike = 0
     for page in pages:
-        openings = [tuple(tokens(text)[:size]) for text in page]
+        openings = [begins for text in page if (begins := opening(text))]
         same_opening += len(set(openings)) < len(openings)
         pairs = [set(pairwise(words)) for words in map(tokens, page)]
         alike += any(
