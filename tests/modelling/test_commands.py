@@ -48,10 +48,13 @@ def test_chat_writes_as_many_as_asked_for(tmp_path: Path) -> None:
 def test_chat_asks_the_small_model_as_the_worker_does(tmp_path: Path) -> None:
     folder = build(models_dir() / SMALL_MODEL, tmp_path)
     points = ["holds its heat", "zigzag rim"]  # nobody wrote a remark on them
-    said = runner.invoke(app, ["chat", "glass contraption", *points, "--model", str(folder), "--count", "4"])
-    assert said.exit_code == 0, said.output
-    assert any(word in said.stdout for word in ("contraption", *points)), "its own slots for words were offered"
-    assert "{w1}" not in said.stdout, "and are filled in"
+    told = ""
+    for kind in ("glass contraption", "tin contraption", "paper contraption"):  # each has a voice of its own
+        said = runner.invoke(app, ["chat", kind, *points, "--model", str(folder), "--count", "4"])
+        assert said.exit_code == 0, said.output
+        told += said.stdout
+    assert any(word in told for word in ("contraption", *points)), "its own slots for words were offered"
+    assert "{w1}" not in told, "and are filled in"
 
 
 @pytest.mark.parametrize("command", ["chat", "bench", "check"])
