@@ -159,7 +159,7 @@ _CHINESE = Language(
     opening_length=4,
 )
 
-LANGUAGES = {"en": _ENGLISH, "zh": _CHINESE}
+_RULES = {"en": _ENGLISH, "zh": _CHINESE}
 
 #: What an opening of Chinese is counted in: slots and characters.
 _UNITS = re.compile(r"\{\w+\}|[\w]")
@@ -168,7 +168,7 @@ _CAPS = re.compile(r"\b[A-Z]{4,}\b")
 
 def render_sample(text: str, points: tuple[str, ...], language: str = "en") -> str:
     """The text with example values in its slots."""
-    values = LANGUAGES[language].samples | point_slots(points)
+    values = _RULES[language].samples | point_slots(points)
     return SLOT.sub(lambda match: values.get(match[1], match[0]), text)
 
 
@@ -212,7 +212,7 @@ def _promotion_problems(line: Line, rules: Language) -> list[str]:
 
 def problems(product: Product, line: Line) -> list[str]:
     """Every breach of the guide that can be told from the text; empty when there is none."""
-    rules = LANGUAGES[product.language]
+    rules = _RULES[product.language]
     text = line.text
     bare = SLOT.sub("", text)
     found = _slot_problems(product, line) + _promotion_problems(line, rules)
@@ -239,7 +239,7 @@ def problems(product: Product, line: Line) -> list[str]:
 def doubts(product: Product, line: Line) -> list[str]:
     """What a person should look at: number words that no point states, exclamation marks, two brand or price slots."""
     facts = " ".join((product.kind, *product.points, line.anchor or "")).lower()
-    words = {word.lower() for word in LANGUAGES[product.language].numbers.findall(SLOT.sub("", line.text))}
+    words = {word.lower() for word in _RULES[product.language].numbers.findall(SLOT.sub("", line.text))}
     found = [f"number word: {word}" for word in sorted(words) if word not in facts]
     if "!" in line.text:
         found.append("an exclamation mark")
@@ -249,7 +249,7 @@ def doubts(product: Product, line: Line) -> list[str]:
 
 def _opening(text: str, language: str) -> str:
     units = _UNITS.findall(text) if language == "zh" else text.lower().split()
-    return " ".join(units[: LANGUAGES[language].opening_length])
+    return " ".join(units[: _RULES[language].opening_length])
 
 
 def repeated(products: Iterable[Product]) -> list[str]:
